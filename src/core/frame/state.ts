@@ -1,0 +1,74 @@
+/**
+ * Floor 3 as data: page frames, zones, per-CPU lists and counters, and the view of the kernel object this floor has.
+ * Linux: include/linux/mm_types.h, mmzone.h (6.12)   Doc: Documentation/mm/physical_memory.rst
+ */
+import type { HwState } from "../hw/state.ts";
+
+/**
+ * Page records, 8 words a frame, at pfn * 8:
+ *
+ *   +0 FLAGS     +1 REFCOUNT  +2 MAPCOUNT  +3 PREV  +4 NEXT  +5 MAPPING  +6 INDEX  +7 PRIVATE
+ *
+ * page.ts names the offsets and the flag bits. A record of zeros is a frame nobody has touched.
+ */
+export type PageRecords = Int32Array;
+
+/** Zones; row = Zone (node * 4 + type + 1). Sizes in pages. zone.ts creates them and says what each means. */
+export interface ZoneColumns {
+  readonly count: number;
+  readonly startPfn: Float64Array;
+  readonly spannedPages: Float64Array;
+  readonly presentPages: Float64Array;
+  readonly managedPages: Float64Array;
+  readonly watermarkMin: Float64Array;
+  readonly watermarkLow: Float64Array;
+  readonly watermarkHigh: Float64Array;
+  readonly watermarkBoost: Float64Array;
+  /** By zone * 4 + class zone type: pages kept from allocations that could have used a higher zone. */
+  readonly lowmemReserve: Float64Array;
+  readonly nrReservedHighatomic: Float64Array;
+  /** By (zone * NR_PAGE_ORDERS + order) * MIGRATE_TYPES + type: head pfn of the free list, its tail, its length. */
+  readonly freeHead: Int32Array;
+  readonly freeTail: Int32Array;
+  readonly freeCount: Int32Array;
+  /** Untouched tail of the zone, not yet on any free list: [deferredStart, deferredEnd) pfns. */
+  readonly deferredStart: Float64Array;
+  readonly deferredEnd: Float64Array;
+}
+
+/** Per-CPU page lists; row = zone * cpus + cpu. pcp.ts says how they are laid out. */
+export interface PcpColumns {
+  readonly count: Int32Array;
+  readonly high: Int32Array;
+  readonly highMin: Int32Array;
+  readonly highMax: Int32Array;
+  readonly batch: Int32Array;
+  readonly allocFactor: Int32Array;
+  readonly freeCount: Int32Array;
+  /** By row * NR_PCP_LISTS + list. */
+  readonly head: Int32Array;
+  readonly tail: Int32Array;
+}
+
+/** Counters of /proc/vmstat: by zone, by node, and machine-wide events. vmstat.ts names the rows. */
+export interface VmstatColumns {
+  readonly zone: Float64Array;
+  readonly node: Float64Array;
+  readonly event: Float64Array;
+}
+
+/** What floor 3 sees of the kernel. */
+export interface FrameState extends HwState {
+  readonly page: PageRecords;
+  readonly zone: ZoneColumns;
+  readonly pcp: PcpColumns;
+  readonly vmstat: VmstatColumns;
+  /** Node of each zonelist entry and so on: by node * zonelistLength, zones in fallback order, 0 ends. */
+  readonly zonelist: Int32Array;
+  /** By cpu: its node. */
+  readonly cpuNode: Int32Array;
+  /** By pageblock (pfn >> 9): migratetype. */
+  readonly pageblock: Uint8Array;
+  /** Boot facts in pages: [0] totalram, [1] totalreserve, [2] number of the CPU that runs now. */
+  readonly boot: Float64Array;
+}

@@ -1,0 +1,176 @@
+/**
+ * Floor 4 as data: address spaces, VMAs, reverse map, files, page cache, tasks; and the view of the kernel object
+ * this floor has. State only: what acts on it and may need memory stands on floors 6 and 7.
+ * Linux: include/linux/mm_types.h, rmap.h, fs.h, sched.h (6.12)   Doc: Documentation/mm/process_addrs.rst
+ */
+import type { AnonVma, Column, Inode, Mm, OpenFile, Pfn, Task, Vma } from "../base/types.ts";
+import type { XarrayColumns } from "../base/xarray.ts";
+import type { FrameState } from "../frame/state.ts";
+
+/** Address spaces; row = Mm. Addresses are in bytes, totals in pages. mm.ts creates and frees rows. */
+export interface MmColumns {
+  readonly pgd: Column<Pfn>;
+  readonly users: Int32Array;
+  /** First and last VMA by address, root of the VMA tree, number of VMAs, and the VMA found last. */
+  readonly firstVma: Column<Vma>;
+  readonly lastVma: Column<Vma>;
+  readonly vmaRoot: Column<Vma>;
+  readonly mapCount: Int32Array;
+  readonly cachedVma: Column<Vma>;
+  readonly totalVm: Float64Array;
+  readonly dataVm: Float64Array;
+  readonly execVm: Float64Array;
+  readonly stackVm: Float64Array;
+  readonly lockedVm: Float64Array;
+  readonly hiwaterRss: Float64Array;
+  readonly hiwaterVm: Float64Array;
+  /** By mm * 4 + MM_FILEPAGES | MM_ANONPAGES | MM_SWAPENTS | MM_SHMEMPAGES: pages. */
+  readonly rss: Int32Array;
+  readonly pgtablesBytes: Float64Array;
+  readonly startCode: Float64Array;
+  readonly endCode: Float64Array;
+  readonly startData: Float64Array;
+  readonly endData: Float64Array;
+  readonly startBrk: Float64Array;
+  readonly brk: Float64Array;
+  readonly startStack: Float64Array;
+  readonly argStart: Float64Array;
+  readonly argEnd: Float64Array;
+  readonly envStart: Float64Array;
+  readonly envEnd: Float64Array;
+  readonly mmapBase: Float64Array;
+  readonly vdso: Float64Array;
+  readonly exeFile: Column<OpenFile>;
+  /** By mm * 64 + cpu >> 5 …: CPUs that may hold translations of this mm (Linux: mm_cpumask), 32 to a word. */
+  readonly cpuMask: Int32Array;
+}
+
+/** VMAs; row = Vma. vma.ts creates and frees rows and has the flag bits; vma-tree.ts keeps them in order. */
+export interface VmaColumns {
+  readonly mm: Column<Mm>;
+  /** Virtual page numbers: [start, end). */
+  readonly start: Float64Array;
+  readonly end: Float64Array;
+  /** VM_* bits. */
+  readonly flags: Int32Array;
+  /** Page index of `start` in the file; for private anonymous memory the vpn it was created at. */
+  readonly pgoff: Float64Array;
+  readonly file: Column<OpenFile>;
+  readonly anonVma: Column<AnonVma>;
+  /** First anon_vma chain row of this VMA. */
+  readonly anonVmaChain: Int32Array;
+  /** Neighbours by address. */
+  readonly prev: Column<Vma>;
+  readonly next: Column<Vma>;
+  /** Balanced tree ordered by address, each node with the largest gap below any VMA of its subtree, in pages. */
+  readonly left: Column<Vma>;
+  readonly right: Column<Vma>;
+  readonly parent: Column<Vma>;
+  readonly height: Int32Array;
+  readonly gap: Float64Array;
+  /** Neighbours in the list of all VMAs that map the same inode (Linux: i_mmap). */
+  readonly prevShared: Column<Vma>;
+  readonly nextShared: Column<Vma>;
+  /** 0 or one of the kinds of vma.ts: VMA_VDSO, VMA_VVAR, VMA_VSYSCALL: special mappings with a name of their own. */
+  readonly special: Uint8Array;
+  /** Faults taken here, for reports. */
+  readonly minorFaults: Float64Array;
+  readonly majorFaults: Float64Array;
+}
+
+/** anon_vma rows and anon_vma_chain rows. rmap.ts owns them. */
+export interface AnonVmaColumns {
+  readonly root: Column<AnonVma>;
+  readonly parent: Column<AnonVma>;
+  readonly refcount: Int32Array;
+  readonly numChildren: Int32Array;
+  readonly numActiveVmas: Int32Array;
+  /** First chain row of this anon_vma. */
+  readonly firstChain: Int32Array;
+  /** Chain rows. */
+  readonly chainVma: Column<Vma>;
+  readonly chainAnonVma: Column<AnonVma>;
+  /** Next chain of the same VMA; next and previous chain of the same anon_vma. */
+  readonly chainNextSameVma: Int32Array;
+  readonly chainNext: Int32Array;
+  readonly chainPrev: Int32Array;
+}
+
+/** Files. Names are strings: nothing here is touched by an access. file.ts owns inodes and open files. */
+export interface FileColumns {
+  /** By Inode. */
+  readonly path: string[];
+  readonly dev: Int32Array;
+  readonly ino: Float64Array;
+  readonly sizeBytes: Float64Array;
+  readonly mode: Int32Array;
+  readonly linkCount: Int32Array;
+  readonly openCount: Int32Array;
+  /** Root of the page cache tree (base/xarray.ts), pages in it, first VMA that maps the inode. */
+  readonly pages: Int32Array;
+  readonly nrPages: Int32Array;
+  readonly firstVma: Column<Vma>;
+  /** Writable shared mappings (Linux: i_mmap_writable). */
+  readonly writableMaps: Int32Array;
+  /** What an unread page of the file contains: a word that index is mixed into, or NONE for zeros. */
+  readonly contentSeed: Int32Array;
+  /** By OpenFile. */
+  readonly inode: Column<Inode>;
+  readonly openFlags: Int32Array;
+  readonly position: Float64Array;
+  readonly refcount: Int32Array;
+  /** Read-ahead window of the open file, in pages (Linux: struct file_ra_state). */
+  readonly raStart: Float64Array;
+  readonly raSize: Int32Array;
+  readonly raAsyncSize: Int32Array;
+  readonly raPages: Int32Array;
+  readonly raMmapMiss: Int32Array;
+  readonly raPrevPos: Float64Array;
+}
+
+/** Tasks; row = Task. task.ts creates and frees rows and names the states. */
+export interface TaskColumns {
+  readonly pid: Int32Array;
+  readonly tgid: Int32Array;
+  readonly parent: Column<Task>;
+  readonly firstChild: Column<Task>;
+  readonly nextSibling: Column<Task>;
+  readonly mm: Column<Mm>;
+  /** TASK_* of task.ts. */
+  readonly state: Uint8Array;
+  readonly cpu: Int32Array;
+  readonly nice: Int8Array;
+  /** Wait status as wait4 gives it, once the task is a zombie. */
+  readonly exitCode: Int32Array;
+  /** What a BLOCKED task waits for: a disk request row, or NONE; and when it completes, if that is known. */
+  readonly waitRow: Int32Array;
+  readonly waitUntilNs: Float64Array;
+  readonly minFlt: Float64Array;
+  readonly majFlt: Float64Array;
+  readonly cMinFlt: Float64Array;
+  readonly cMajFlt: Float64Array;
+  readonly utimeNs: Float64Array;
+  readonly stimeNs: Float64Array;
+  readonly startNs: Float64Array;
+  /** Virtual runtime weighed by nice, in ns: the runnable task with the least runs next. */
+  readonly vruntime: Float64Array;
+  /** Row of the descriptor table; by fdTable * FDS + fd: OpenFile. */
+  readonly fdTable: Int32Array;
+  readonly fds: Column<OpenFile>;
+  readonly fdTableUsers: Int32Array;
+  readonly comm: string[];
+  /** Progress of a call that waits midway (bytes read so far). */
+  readonly progress: Float64Array;
+}
+
+/** What floor 4 sees of the kernel. */
+export interface SpaceState extends FrameState {
+  readonly mm: MmColumns;
+  readonly vma: VmaColumns;
+  readonly anonVma: AnonVmaColumns;
+  readonly file: FileColumns;
+  /** Nodes of all page cache trees (base/xarray.ts). */
+  readonly xarray: XarrayColumns;
+  readonly disk: DiskColumns;
+  readonly task: TaskColumns;
+}

@@ -1,0 +1,13 @@
+/**
+ * Floor 7 as data: the view of the kernel object that faults and mapping calls have.
+ * Linux: mm/util.c (6.12)   Doc: Documentation/mm/overcommit-accounting.rst
+ */
+import type { AllocState } from "../alloc/state.ts";
+
+/** What floor 7 sees of the kernel. */
+export interface VmState extends AllocState {
+  /** [0]: pages promised to address spaces (Linux: vm_committed_as). */
+  readonly committed: Float64Array;
+  /** [0]: the frame of zeros that every read of untouched anonymous memory maps. */
+  readonly zeroPfn: Int32Array;
+}
