@@ -6,6 +6,7 @@
 import type { AnonVma, Column, Inode, Mm, OpenFile, Pfn, Task, Vma } from "../base/types.ts";
 import type { XarrayColumns } from "../base/xarray.ts";
 import type { FrameState } from "../frame/state.ts";
+import type { DiskColumns } from "../hw/disk.ts";
 
 /** Address spaces; row = Mm. Addresses are in bytes, totals in pages. mm.ts creates and frees rows. */
 export interface MmColumns {
