@@ -38,17 +38,38 @@ export interface ClockColumns {
 }
 
 /**
- * Translation look-aside buffers of every CPU, laid one behind the other; their geometry is in the machine.
- * tlb.ts says what a row holds.
+ * Translation look-aside buffers of every CPU, laid one behind the other. A translation is one entry of 8 words,
+ * found by a hash of (asid, vpn), however many of the CPU's TLB arrays hold it; a place (set, way) of an array names
+ * the entry it holds. tlb.ts says what the words are and where each array's places begin.
  */
 export interface TlbColumns {
-  /** Entries of one CPU and the columns' stride. */
-  readonly stride: number;
-  readonly tagHigh: Int32Array;
-  readonly tagLow: Int32Array;
-  readonly value: Int32Array;
-  readonly meta: Int32Array;
-  /** By cpu * TLB_COUNTERS: hits, misses, walks, flushes, shootdowns (tlb.ts names them). */
+  /** Geometry, the same for every CPU: by TLB_L1D4K…: first place, sets, ways. */
+  readonly shape: Int32Array;
+  /** Entries, places and hash buckets of one CPU: the strides of the columns below. */
+  readonly entriesPerCpu: number;
+  readonly placesPerCpu: number;
+  readonly bucketsPerCpu: number;
+  /** By (cpu * entriesPerCpu + entry) * 8: the entries; entry 0 is NONE. */
+  readonly entry: Int32Array;
+  /** By cpu * bucketsPerCpu + hash: first entry of the chain. */
+  readonly bucket: Int32Array;
+  /** By cpu * placesPerCpu + place: the entry there; and when it was used last, in ticks. Place 0 is NONE. */
+  readonly placeEntry: Int32Array;
+  readonly placeTick: Int32Array;
+  /** By cpu: the tick, the first free entry, entries in use, entries in use that are larger than 4 KiB. */
+  readonly tick: Int32Array;
+  readonly freeEntry: Int32Array;
+  readonly used: Int32Array;
+  readonly usedHuge: Int32Array;
+  /** By cpu: row of the address space in CR3 and its ASID, the ASID to recycle next, 1 when the CPU is idle on a borrowed mm. */
+  readonly loadedMm: Int32Array;
+  readonly loadedAsid: Int32Array;
+  readonly nextAsid: Int32Array;
+  readonly isLazy: Uint8Array;
+  /** By cpu * 8 + asid: whose translations the ASID holds (0: nobody's), and up to which flush they are current. */
+  readonly asidContext: Float64Array;
+  readonly asidGeneration: Float64Array;
+  /** By cpu * TLB_COUNTERS: accesses, misses, walks, flushes, shootdowns (tlb.ts names them). */
   readonly counter: Float64Array;
 }
 

@@ -44,6 +44,16 @@ export interface MmColumns {
   readonly exeFile: Column<OpenFile>;
   /** By mm * 64 + cpu >> 5 …: CPUs that may hold translations of this mm (Linux: mm_cpumask), 32 to a word. */
   readonly cpuMask: Int32Array;
+  /** By mm * 4 + member: the shared half of the per-CPU counter, which is what /proc prints (Linux: percpu_counter.count). */
+  readonly rssShared: Int32Array;
+  /** By (mm * 4 + member) * cpus + cpu: what that CPU has not folded into the shared half yet. */
+  readonly rssDelta: Int32Array;
+  /** Never reused name of the address space, and how often its translations were flushed (Linux: mm_context_t). */
+  readonly contextId: Float64Array;
+  readonly tlbGen: Float64Array;
+  /** Free rows, a stack; [0] rows on it, [1] first row never used. */
+  readonly freeRows: Int32Array;
+  readonly rowCount: Int32Array;
 }
 
 /** VMAs; row = Vma. vma.ts creates and frees rows and has the flag bits; vma-tree.ts keeps them in order. */
@@ -95,6 +105,22 @@ export interface AnonVmaColumns {
   readonly chainNextSameVma: Int32Array;
   readonly chainNext: Int32Array;
   readonly chainPrev: Int32Array;
+  /** Free rows of both tables, as stacks; counts: [0] and [2] rows on the stacks, [1] and [3] first rows never used. */
+  readonly freeRows: Int32Array;
+  readonly freeChains: Int32Array;
+  readonly rowCount: Int32Array;
+}
+
+/** LRU lists of every node, and the per-CPU batches in front of them. lruvec.ts owns them. */
+export interface LruvecColumns {
+  /** By node * NR_LRU_LISTS + LRU_*: first and last page of the list, and its length. */
+  readonly head: Int32Array;
+  readonly tail: Int32Array;
+  readonly size: Int32Array;
+  /** By (cpu * NR_LRU_BATCHES + batch) * 32: pages in the batch, then their pfns (Linux: struct folio_batch). */
+  readonly batch: Int32Array;
+  /** Pages on their way to the allocator (Linux: mmu_gather), used by one call at a time. */
+  readonly gather: Int32Array;
 }
 
 /** Files. Names are strings: nothing here is touched by an access. file.ts owns inodes and open files. */
@@ -160,6 +186,8 @@ export interface TaskColumns {
   readonly fds: Column<OpenFile>;
   readonly fdTableUsers: Int32Array;
   readonly comm: string[];
+  /** 1 while the task's fault is retried after a wait for the disk (Linux: FAULT_FLAG_TRIED). */
+  readonly faultTried: Uint8Array;
   /** Progress of a call that waits midway (bytes read so far). */
   readonly progress: Float64Array;
 }
@@ -169,6 +197,7 @@ export interface SpaceState extends FrameState {
   readonly mm: MmColumns;
   readonly vma: VmaColumns;
   readonly anonVma: AnonVmaColumns;
+  readonly lruvec: LruvecColumns;
   readonly file: FileColumns;
   /** Nodes of all page cache trees (base/xarray.ts). */
   readonly xarray: XarrayColumns;
