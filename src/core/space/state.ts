@@ -40,6 +40,9 @@ export interface MmColumns {
   readonly envStart: Float64Array;
   readonly envEnd: Float64Array;
   readonly mmapBase: Float64Array;
+  /** Where bottom-up searches begin (Linux: mmap_legacy_base), and LAYOUT_* bits of vma.ts: how areas are placed. */
+  readonly mmapLegacyBase: Float64Array;
+  readonly layout: Uint8Array;
   readonly vdso: Float64Array;
   readonly exeFile: Column<OpenFile>;
   /** By mm * 64 + cpu >> 5 …: CPUs that may hold translations of this mm (Linux: mm_cpumask), 32 to a word. */
@@ -58,6 +61,8 @@ export interface MmColumns {
 
 /** VMAs; row = Vma. vma.ts creates and frees rows and has the flag bits; vma-tree.ts keeps them in order. */
 export interface VmaColumns {
+  /** [0] first free row (chained by `next`), [1] first row never used, [2] rows in use. */
+  readonly rows: Int32Array;
   readonly mm: Column<Mm>;
   /** Virtual page numbers: [start, end). */
   readonly start: Float64Array;

@@ -6,7 +6,10 @@ import type { AllocState } from "../alloc/state.ts";
 
 /** What floor 7 sees of the kernel. */
 export interface VmState extends AllocState {
-  /** [0]: pages promised to address spaces (Linux: vm_committed_as). */
+  /**
+   * Pages promised to address spaces (Linux: vm_committed_as): [0] the exact sum, [1] the shared part that limits are
+   * checked against, [2 + cpu] what that CPU has not folded into it yet. accounting.ts creates and changes it.
+   */
   readonly committed: Float64Array;
   /** [0]: the frame of zeros that every read of untouched anonymous memory maps. */
   readonly zeroPfn: Int32Array;
