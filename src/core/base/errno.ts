@@ -31,6 +31,7 @@ export const ESPIPE = 29;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
 export const EOVERFLOW = 75;
+export const ELIBBAD = 80;
 export const EOPNOTSUPP = 95;
 
 const NAMES: Readonly<Record<number, string>> = {
@@ -62,6 +63,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [ENAMETOOLONG]: "ENAMETOOLONG",
   [ENOSYS]: "ENOSYS",
   [EOVERFLOW]: "EOVERFLOW",
+  [ELIBBAD]: "ELIBBAD",
   [EOPNOTSUPP]: "EOPNOTSUPP",
 };
 
