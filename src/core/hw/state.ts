@@ -56,9 +56,10 @@ export interface TlbColumns {
   /** By cpu * placesPerCpu + place: the entry there; and when it was used last, in ticks. Place 0 is NONE. */
   readonly placeEntry: Int32Array;
   readonly placeTick: Int32Array;
-  /** By cpu: the tick, the first free entry, entries in use, entries in use that are larger than 4 KiB. */
+  /** By cpu: the tick, the first free entry, entries ever taken, entries in use, those in use larger than 4 KiB. */
   readonly tick: Int32Array;
   readonly freeEntry: Int32Array;
+  readonly fresh: Int32Array;
   readonly used: Int32Array;
   readonly usedHuge: Int32Array;
   /** By cpu: row of the address space in CR3 and its ASID, the ASID to recycle next, 1 when the CPU is idle on a borrowed mm. */
@@ -69,6 +70,8 @@ export interface TlbColumns {
   /** By cpu * 8 + asid: whose translations the ASID holds (0: nobody's), and up to which flush they are current. */
   readonly asidContext: Float64Array;
   readonly asidGeneration: Float64Array;
+  /** What the last walk found (WALK_* of mmu.ts): frame, rights, size, word of the leaf entry. */
+  readonly walk: Int32Array;
   /** By cpu * TLB_COUNTERS: accesses, misses, walks, flushes, shootdowns (tlb.ts names them). */
   readonly counter: Float64Array;
 }

@@ -1,0 +1,340 @@
+/**
+ * Translation look-aside buffers: per CPU a first level for data and one for instructions, each with arrays for
+ * 4 KiB, 2 MiB and 1 GiB pages, and a second level that both share. Set-associative, true LRU in a set, tagged with
+ * the ASID (the processor's PCID), so that a switch of address space keeps what the others cached.
+ *
+ *   (asid, vpn) --hash--> bucket -> entry -> entry …          an entry: [high, tag, pfn, rights, L1D, L1I, L2, next]
+ *                                     |  \
+ *                     place in L1D/L1I    place in L2         a place (set, way): its entry, tick of its last use
+ *
+ * One translation is one entry however many arrays hold it; it lives while it has a place. A hit is therefore one
+ * hashed look-up instead of a comparison with every way. A page is filled into L1 and L2 together; each array evicts
+ * by itself (neither inclusive nor exclusive, as in Intel cores since Skylake).
+ * Linux: arch/x86/mm/tlb.c (6.12)   Doc: Intel SDM vol. 3A, 4.10; Documentation/arch/x86/tlb.rst
+ */
+import { bug } from "../base/bug.ts";
+import type { Cpu, Mm } from "../base/types.ts";
+import { vpnHigh, vpnLow } from "../base/types.ts";
+import type { Machine } from "./machine.ts";
+import type { HwState, TlbColumns } from "./state.ts";
+
+/** Word offsets in an entry. */
+export const ENTRY_HIGH = 0;
+export const ENTRY_TAG = 1;
+export const ENTRY_PFN = 2;
+export const ENTRY_RIGHTS = 3;
+export const ENTRY_L1D = 4;
+export const ENTRY_L1I = 5;
+export const ENTRY_L2 = 6;
+export const ENTRY_NEXT = 7;
+
+/** A tag is vpnLow | asid << 18 | size << 22, where size is one of these. */
+export const TAG_ASID_SHIFT = 18;
+export const TAG_SIZE_SHIFT = 22;
+export const SIZE_4K = 0;
+export const SIZE_2M = 1;
+export const SIZE_1G = 2;
+
+/** Rights of a translation; the first is ours, the others are the page table's own bits. */
+export const RIGHT_EXEC = 1;
+export const RIGHT_WRITE = 2;
+export const RIGHT_USER = 4;
+export const RIGHT_DIRTY = 0x40;
+
+/** The arrays, and the three numbers `shape` keeps of each. */
+export const TLB_L1D4K = 0;
+export const TLB_L1D2M = 1;
+export const TLB_L1D1G = 2;
+export const TLB_L1I4K = 3;
+export const TLB_L1I2M = 4;
+export const TLB_L2 = 5;
+export const TLB_L2HUGE = 6;
+export const NR_TLB_ARRAYS = 7;
+const SHAPE_WORDS = 3;
+
+/** Dynamic ASIDs of a CPU (Linux: TLB_NR_DYN_ASIDS), and the stride of their columns. */
+export const NR_ASIDS = 6;
+export const ASID_STRIDE = 8;
+
+/** Counters of a CPU, in accesses or events. */
+export const TLB_ACCESSES = 0;
+export const TLB_FETCHES = 1;
+export const TLB_L1D_MISSES = 2;
+export const TLB_L1I_MISSES = 3;
+export const TLB_L2_HITS = 4;
+export const TLB_WALKS = 5;
+/** Walks that only set D: a store through a clean translation. */
+export const TLB_DIRTY_WALKS = 6;
+export const TLB_FLUSH_ONE = 7;
+export const TLB_FLUSH_ALL = 8;
+export const TLB_SHOOTDOWNS_SENT = 9;
+export const TLB_SHOOTDOWNS_RECEIVED = 10;
+/** Loads of CR3, and those of them that had to flush the ASID. */
+export const TLB_SWITCHES = 11;
+export const TLB_SWITCH_FLUSHES = 12;
+export const TLB_COUNTERS = 16;
+
+const MAX_TICK = 0x7f000000;
+
+/** Empty TLBs for every CPU of the machine. */
+export function createTlb(machine: Machine): TlbColumns {
+  const spec = machine.tlb;
+  const arrays = [spec.l1d4k, spec.l1d2m, spec.l1d1g, spec.l1i4k, spec.l1i2m, spec.l2, spec.l2Huge1g];
+  const shape = new Int32Array(NR_TLB_ARRAYS * SHAPE_WORDS);
+  let places = 1;
+  arrays.forEach((array, which) => {
+    shape.set([places, array.sets, array.ways], which * SHAPE_WORDS);
+    places += array.sets * array.ways;
+  });
+  let buckets = 64;
+  while (buckets < places * 2) buckets *= 2;
+  const cpus = machine.cpus;
+  return {
+    shape, entriesPerCpu: places, placesPerCpu: places, bucketsPerCpu: buckets,
+    entry: new Int32Array(cpus * places * 8),
+    bucket: new Int32Array(cpus * buckets),
+    placeEntry: new Int32Array(cpus * places),
+    placeTick: new Int32Array(cpus * places),
+    tick: new Int32Array(cpus),
+    freeEntry: new Int32Array(cpus),
+    fresh: new Int32Array(cpus),
+    used: new Int32Array(cpus),
+    usedHuge: new Int32Array(cpus),
+    loadedMm: new Int32Array(cpus),
+    loadedAsid: new Int32Array(cpus),
+    nextAsid: new Int32Array(cpus),
+    isLazy: new Uint8Array(cpus),
+    asidContext: new Float64Array(cpus * ASID_STRIDE),
+    asidGeneration: new Float64Array(cpus * ASID_STRIDE),
+    walk: new Int32Array(8),
+    counter: new Float64Array(cpus * TLB_COUNTERS),
+  };
+}
+
+/** Bucket number of a tag, before the mask of bucketsPerCpu - 1. The hot loop of vm/access.ts computes the same. */
+export function tlbHash(high: number, tag: number): number {
+  return tag ^ (tag >>> 15) ^ Math.imul(high, 0x9e5);
+}
+
+/** The entry of a translation on this CPU, or NONE. `tag` is complete: low part, ASID and size. */
+export function findTlbEntry(k: HwState, cpu: Cpu, high: number, tag: number): number {
+  const tlb = k.tlb;
+  const words = tlb.entry;
+  const base = cpu * tlb.entriesPerCpu;
+  let entry = tlb.bucket[cpu * tlb.bucketsPerCpu + (tlbHash(high, tag) & (tlb.bucketsPerCpu - 1))]!;
+  while (entry !== 0) {
+    const at = (base + entry) << 3;
+    if (words[at + ENTRY_TAG] === tag && words[at + ENTRY_HIGH] === high) return entry;
+    entry = words[at + ENTRY_NEXT]!;
+  }
+  return 0;
+}
+
+/**
+ * Caches a translation in L1 (of instructions when `fetch`, of data otherwise) and L2. `k.tlb.walk` holds its frame
+ * and rights, as the walk left them. An entry that is there already gets the new rights.
+ */
+export function fillTlb(k: HwState, cpu: Cpu, high: number, tag: number, fetch: boolean): void {
+  const tlb = k.tlb;
+  const words = tlb.entry;
+  const hash = cpu * tlb.bucketsPerCpu + (tlbHash(high, tag) & (tlb.bucketsPerCpu - 1));
+  let entry = findTlbEntry(k, cpu, high, tag);
+  if (entry === 0) {
+    entry = takeEntry(tlb, cpu);
+    const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+    words[at + ENTRY_HIGH] = high;
+    words[at + ENTRY_TAG] = tag;
+    words[at + ENTRY_NEXT] = tlb.bucket[hash]!;
+    tlb.bucket[hash] = entry;
+    if (tag >>> TAG_SIZE_SHIFT !== SIZE_4K) tlb.usedHuge[cpu]!++;
+  }
+  const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  words[at + ENTRY_PFN] = tlb.walk[0]!;
+  words[at + ENTRY_RIGHTS] = tlb.walk[1]!;
+  promoteTlbEntry(k, cpu, entry, fetch);
+  const second = tag >>> TAG_SIZE_SHIFT === SIZE_1G ? TLB_L2HUGE : TLB_L2;
+  const place = words[at + ENTRY_L2]!;
+  if (place === 0) takePlace(tlb, cpu, second, entry, ENTRY_L2);
+  else tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
+}
+
+/** Gives an entry a place in L1, as after a hit in L2; a place it has is used anew. */
+export function promoteTlbEntry(k: HwState, cpu: Cpu, entry: number, fetch: boolean): void {
+  const tlb = k.tlb;
+  const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  const word = fetch ? ENTRY_L1I : ENTRY_L1D;
+  const place = tlb.entry[at + word]!;
+  if (place !== 0) {
+    tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
+    return;
+  }
+  const size = tlb.entry[at + ENTRY_TAG]! >>> TAG_SIZE_SHIFT;
+  // Instruction TLBs have one array for large pages of both sizes.
+  const array = fetch ? (size === SIZE_4K ? TLB_L1I4K : TLB_L1I2M) : size;
+  takePlace(tlb, cpu, array, entry, word);
+}
+
+/** Marks a hit in L2 (the place used last), then fills L1. */
+export function hitSecondLevel(k: HwState, cpu: Cpu, entry: number, fetch: boolean): void {
+  const tlb = k.tlb;
+  const place = tlb.entry[((cpu * tlb.entriesPerCpu + entry) << 3) + ENTRY_L2]!;
+  tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
+  promoteTlbEntry(k, cpu, entry, fetch);
+}
+
+/** Keeps ticks below 2^31: called with the number of ticks that may come before the next call. */
+export function rewindTicks(k: HwState, cpu: Cpu, coming: number): void {
+  const tlb = k.tlb;
+  if (tlb.tick[cpu]! + coming < MAX_TICK) return;
+  // Ticks become ranks, so the order of use inside every set stays what it was.
+  const first = cpu * tlb.placesPerCpu;
+  const ticks = tlb.placeTick.subarray(first, first + tlb.placesPerCpu);
+  const ranks = Int32Array.from(ticks).sort();
+  for (let place = 0; place < ticks.length; place++) {
+    if (ticks[place] !== 0) ticks[place] = ranks.indexOf(ticks[place]!) + 1;
+  }
+  tlb.tick[cpu] = ticks.length + 1;
+}
+
+/** Drops one entry from every array of the CPU. */
+export function dropTlbEntry(k: HwState, cpu: Cpu, entry: number): void {
+  const tlb = k.tlb;
+  const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  for (let word = ENTRY_L1D; word <= ENTRY_L2; word++) {
+    const place = cpu * tlb.placesPerCpu + tlb.entry[at + word]!;
+    if (tlb.entry[at + word] !== 0) {
+      tlb.placeEntry[place] = 0;
+      tlb.placeTick[place] = 0;
+      tlb.entry[at + word] = 0;
+    }
+  }
+  giveEntry(tlb, cpu, entry);
+}
+
+/** Drops the translations of one page, of whatever size, in one ASID of one CPU (INVLPG, INVPCID). */
+export function dropTlbPage(k: HwState, cpu: Cpu, asid: number, vpn: number): void {
+  const high = vpnHigh(vpn);
+  const low = vpnLow(vpn);
+  const asidBits = asid << TAG_ASID_SHIFT;
+  const small = findTlbEntry(k, cpu, high, low | asidBits);
+  if (small !== 0) dropTlbEntry(k, cpu, small);
+  if (k.tlb.usedHuge[cpu] === 0) return;
+  const middle = findTlbEntry(k, cpu, high, (low & ~511) | asidBits | (SIZE_2M << TAG_SIZE_SHIFT));
+  if (middle !== 0) dropTlbEntry(k, cpu, middle);
+  const large = findTlbEntry(k, cpu, high, asidBits | (SIZE_1G << TAG_SIZE_SHIFT));
+  if (large !== 0) dropTlbEntry(k, cpu, large);
+}
+
+/** Drops every translation of one ASID of one CPU (a write of CR3 without the no-flush bit). */
+export function dropTlbAsid(k: HwState, cpu: Cpu, asid: number): void {
+  const tlb = k.tlb;
+  if (tlb.used[cpu] === 0) return;
+  const words = tlb.entry;
+  const base = cpu * tlb.entriesPerCpu;
+  const fresh = tlb.fresh[cpu]!;
+  for (let entry = 1; entry <= fresh; entry++) {
+    const at = (base + entry) << 3;
+    const hasPlace = words[at + ENTRY_L1D]! | words[at + ENTRY_L1I]! | words[at + ENTRY_L2]!;
+    if (hasPlace !== 0 && ((words[at + ENTRY_TAG]! >>> TAG_ASID_SHIFT) & 15) === asid) dropTlbEntry(k, cpu, entry);
+  }
+}
+
+/** Drops one page of `mm` from the TLB of this one CPU; the caller flushes the other CPUs (space/tlb-flush.ts does all). */
+export function flushTlbPage(k: HwState, cpu: Cpu, mm: Mm, vpn: number): void {
+  if (k.tlb.loadedMm[cpu] !== mm) return;
+  dropTlbPage(k, cpu, k.tlb.loadedAsid[cpu]!, vpn);
+  k.tlb.counter[cpu * TLB_COUNTERS + TLB_FLUSH_ONE]!++;
+}
+
+/** Drops everything of `mm` from the TLB of this one CPU. */
+export function flushTlbMm(k: HwState, cpu: Cpu, mm: Mm): void {
+  if (k.tlb.loadedMm[cpu] !== mm) return;
+  dropTlbAsid(k, cpu, k.tlb.loadedAsid[cpu]!);
+  k.tlb.counter[cpu * TLB_COUNTERS + TLB_FLUSH_ALL]!++;
+}
+
+/** Walks every array and every chain. Bug when a place and its entry disagree, or an entry is out of reach. */
+export function checkTlb(k: HwState): void {
+  const tlb = k.tlb;
+  for (let cpu = 0; cpu < k.machine.cpus; cpu++) {
+    let held = 0;
+    for (let place = 1; place < tlb.placesPerCpu; place++) {
+      const entry = tlb.placeEntry[cpu * tlb.placesPerCpu + place]!;
+      if (entry === 0) continue;
+      const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+      const words = tlb.entry;
+      if (words[at + ENTRY_L1D] !== place && words[at + ENTRY_L1I] !== place && words[at + ENTRY_L2] !== place) {
+        bug(`cpu ${cpu}: TLB place ${place} holds entry ${entry}, which does not know it`);
+      }
+      if (findTlbEntry(k, cpu, words[at + ENTRY_HIGH]!, words[at + ENTRY_TAG]!) !== entry) {
+        bug(`cpu ${cpu}: TLB entry ${entry} is not in its chain`);
+      }
+      held++;
+    }
+    if (held < tlb.used[cpu]!) bug(`cpu ${cpu}: ${tlb.used[cpu]} TLB entries in use, ${held} places held`);
+  }
+}
+
+/** Takes the least recently used place of the entry's set, evicting who has it. An empty place has tick 0. */
+function takePlace(tlb: TlbColumns, cpu: Cpu, array: number, entry: number, word: number): void {
+  const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  const sets = tlb.shape[array * SHAPE_WORDS + 1]!;
+  const ways = tlb.shape[array * SHAPE_WORDS + 2]!;
+  if (ways === 0) return;
+  const tag = tlb.entry[at + ENTRY_TAG]!;
+  const size = tag >>> TAG_SIZE_SHIFT;
+  const number = size === SIZE_4K ? tag & 0x3ffff : size === SIZE_2M ? (tag & 0x3ffff) >>> 9 : tlb.entry[at]!;
+  const set = (sets & (sets - 1)) === 0 ? number & (sets - 1) : number % sets;
+  const base = cpu * tlb.placesPerCpu;
+  const first = base + tlb.shape[array * SHAPE_WORDS]! + set * ways;
+  const ticks = tlb.placeTick;
+  let victim = first;
+  let oldest = ticks[first]!;
+  for (let place = first + 1; place < first + ways; place++) {
+    const tick = ticks[place]!;
+    if (tick < oldest) {
+      oldest = tick;
+      victim = place;
+    }
+  }
+  const evicted = tlb.placeEntry[victim]!;
+  if (evicted !== 0) leavePlace(tlb, cpu, evicted, word);
+  tlb.placeEntry[victim] = entry;
+  ticks[victim] = ++tlb.tick[cpu]!;
+  tlb.entry[at + word] = victim - base;
+}
+
+/** An entry has lost its place in one array; without any it is gone. */
+function leavePlace(tlb: TlbColumns, cpu: Cpu, entry: number, word: number): void {
+  const words = tlb.entry;
+  const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  words[at + word] = 0;
+  if ((words[at + ENTRY_L1D]! | words[at + ENTRY_L1I]! | words[at + ENTRY_L2]!) === 0) giveEntry(tlb, cpu, entry);
+}
+
+function takeEntry(tlb: TlbColumns, cpu: Cpu): number {
+  tlb.used[cpu]!++;
+  const entry = tlb.freeEntry[cpu]!;
+  if (entry === 0) return ++tlb.fresh[cpu]!;
+  tlb.freeEntry[cpu] = tlb.entry[((cpu * tlb.entriesPerCpu + entry) << 3) + ENTRY_NEXT]!;
+  return entry;
+}
+
+/** Takes an entry out of its chain and puts it on the free list. */
+function giveEntry(tlb: TlbColumns, cpu: Cpu, entry: number): void {
+  const words = tlb.entry;
+  const base = cpu * tlb.entriesPerCpu;
+  const at = (base + entry) << 3;
+  const tag = words[at + ENTRY_TAG]!;
+  const hash = cpu * tlb.bucketsPerCpu + (tlbHash(words[at + ENTRY_HIGH]!, tag) & (tlb.bucketsPerCpu - 1));
+  if (tlb.bucket[hash] === entry) tlb.bucket[hash] = words[at + ENTRY_NEXT]!;
+  else {
+    let before = tlb.bucket[hash]!;
+    while (words[((base + before) << 3) + ENTRY_NEXT] !== entry) before = words[((base + before) << 3) + ENTRY_NEXT]!;
+    words[((base + before) << 3) + ENTRY_NEXT] = words[at + ENTRY_NEXT]!;
+  }
+  if (tag >>> TAG_SIZE_SHIFT !== SIZE_4K) tlb.usedHuge[cpu]!--;
+  words[at + ENTRY_NEXT] = tlb.freeEntry[cpu]!;
+  tlb.freeEntry[cpu] = entry;
+  tlb.used[cpu]!--;
+}
