@@ -21,7 +21,7 @@ export type KnobKey =
   | "minFreeKbytes" | "watermarkScaleFactor" | "watermarkBoostFactor" | "percpuPagelistHighFraction"
   | "overcommitMemory" | "overcommitRatio" | "overcommitKbytes" | "userReserveKbytes" | "adminReserveKbytes"
   | "maxMapCount" | "mmapMinAddr" | "legacyVaLayout" | "randomizeVaSpace" | "mmapRndBits"
-  | "faultAroundBytes" | "readAheadKb" | "swappiness" | "stackGuardGap" | "stackRlimitBytes" | "statInterval" | "privileged";
+  | "faultAroundBytes" | "readAheadKb" | "swappiness" | "stackGuardGap" | "stackRlimitBytes" | "statInterval" | "privileged" | "asRlimitBytes" | "dataRlimitBytes";
 
 /** The values in force, by key. One plain object, made at boot with every key present. */
 export type Knobs = { [key in KnobKey]: number };
@@ -47,6 +47,8 @@ export const KNOBS: readonly KnobRow[] = [
   { key: "swappiness", path: "vm.swappiness", initial: 60, min: 0, max: 200, unit: "weight" },
   { key: "stackGuardGap", path: "stack_guard_gap=", initial: 256, min: 0, max: 65536, unit: "pages" },
   { key: "stackRlimitBytes", path: "RLIMIT_STACK", initial: 8388608, min: 4096, max: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  { key: "asRlimitBytes", path: "RLIMIT_AS", initial: Number.MAX_SAFE_INTEGER, min: 0, max: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  { key: "dataRlimitBytes", path: "RLIMIT_DATA", initial: Number.MAX_SAFE_INTEGER, min: 0, max: Number.MAX_SAFE_INTEGER, unit: "bytes" },
   { key: "privileged", path: "capabilities=", initial: 0, min: 0, max: 1, unit: "0 user, 1 root" },
   { key: "statInterval", path: "vm.stat_interval", initial: 1, min: 0, max: 2147483647, unit: "s" },
 ];
