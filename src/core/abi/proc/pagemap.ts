@@ -1,0 +1,62 @@
+/**
+ * /proc/PID/pagemap: 8 bytes for every page of the address space, little end first.
+ *
+ *   63       62    61          60..58  57       56         55          54 ... 0
+ *   present  swap  file/shmem          uffd-wp  exclusive  soft-dirty  page frame number
+ *
+ * "exclusive" means mapped once. The frame is shown, as it is to root.
+ * Linux: fs/proc/task_mmu.c pagemap_read, pte_to_pagemap_entry (6.12)   Doc: Documentation/admin-guide/mm/pagemap.rst
+ */
+import { NONE, type Mm } from "../../base/types.ts";
+import { MAPCOUNT, MAPPING, PAGE_WORDS } from "../../frame/page.ts";
+import { PTE_PRESENT, PTE_SOFT_DIRTY, ptePfn } from "../../hw/pte.ts";
+import { findVma } from "../../space/vma-tree.ts";
+import { VM_SOFTDIRTY } from "../../space/vma.ts";
+import type { AbiState } from "../state.ts";
+import { forEachEntry, normalPage } from "./page-walk.ts";
+
+/** Bits of the high word of an entry. */
+export const PM_SOFT_DIRTY_HIGH = 1 << 23;
+export const PM_EXCLUSIVE_HIGH = 1 << 24;
+export const PM_FILE_HIGH = 1 << 29;
+export const PM_PRESENT_HIGH = 0x80000000 | 0;
+
+/** Bytes in one entry. */
+export const PAGEMAP_ENTRY_BYTES = 8;
+
+/**
+ * The entries of `count` pages from page `from` on: two words each, low then high. Pages without a mapping are zeros.
+ */
+export function pagemapEntries(k: AbiState, mm: Mm, from: number, count: number): Uint32Array {
+  const entries = new Uint32Array(count * 2);
+  const to = from + count;
+  for (let vma = findVma(k, mm, from); vma !== NONE && k.vma.start[vma] < to; vma = k.vma.next[vma]) {
+    const first = Math.max(from, k.vma.start[vma]);
+    const last = Math.min(to, k.vma.end[vma]);
+    const soft = (k.vma.flags[vma] & VM_SOFTDIRTY) !== 0 ? PM_SOFT_DIRTY_HIGH : 0;
+    for (let vpn = first; vpn < last; vpn++) entries[(vpn - from) * 2 + 1] = soft;
+    forEachEntry(k, mm, first, last, (vpn, low, high) => {
+      if ((low & PTE_PRESENT) === 0) return;
+      const frame = ptePfn(low, high);
+      const pfn = normalPage(low, high);
+      let bits = PM_PRESENT_HIGH | soft;
+      if ((low & PTE_SOFT_DIRTY) !== 0) bits |= PM_SOFT_DIRTY_HIGH;
+      if (pfn !== NONE) {
+        if ((k.page[pfn * PAGE_WORDS + MAPPING] & 1) === 0) bits |= PM_FILE_HIGH;
+        if (k.page[pfn * PAGE_WORDS + MAPCOUNT] === 1) bits |= PM_EXCLUSIVE_HIGH;
+      }
+      entries[(vpn - from) * 2] = frame;
+      entries[(vpn - from) * 2 + 1] = bits;
+    });
+  }
+  return entries;
+}
+
+/** The same as the bytes of the file. */
+export function pagemapBytes(k: AbiState, mm: Mm, from: number, count: number): Uint8Array {
+  const entries = pagemapEntries(k, mm, from, count);
+  const bytes = new Uint8Array(count * PAGEMAP_ENTRY_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (let word = 0; word < entries.length; word++) view.setUint32(word * 4, entries[word], true);
+  return bytes;
+}

@@ -1,0 +1,144 @@
+/**
+ * /proc/PID/smaps: every VMA with what of it is in memory, and how much of that is shared with whom.
+ *
+ * A page that N address spaces map counts PAGE_SIZE / N to the Pss of each. The division keeps 12 more bits (PSS_SHIFT)
+ * and is cut off page by page; the sum is cut to bytes, then to kB, in this order, or the last digit differs.
+ * Differs: AnonHugePages, ShmemPmdMapped, FilePmdMapped, Shared_Hugetlb, Private_Hugetlb, KSM, Swap and SwapPss are 0
+ * and THPeligible is 0 because these machines run with transparent_hugepage=never, without huge page pools, KSM or swap.
+ * ProtectionKey is printed, as on every processor that has keys (pku), and is always key 0.
+ * Linux: fs/proc/task_mmu.c show_smap, smaps_account (6.12)   Doc: Documentation/filesystems/proc.rst, 1.1
+ */
+import { NONE, PAGE_SIZE, type Task, type Vma } from "../../base/types.ts";
+import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, PG_dirty, PG_referenced, PG_swapbacked, REFCOUNT } from "../../frame/page.ts";
+import { PTE_ACCESSED, PTE_DIRTY } from "../../hw/pte.ts";
+import { VM_LOCKED } from "../../space/vma.ts";
+import type { AbiState } from "../state.ts";
+import { mapLine } from "./maps.ts";
+import { forEachEntry, normalPage } from "./page-walk.ts";
+
+/** Bits a page's share keeps behind the byte (Linux: PSS_SHIFT). */
+const PSS_UNITS = 4096;
+const PAGE_PSS = PAGE_SIZE * PSS_UNITS;
+
+/** The sums over one VMA, or over all of them: bytes, the `pss…` in 1/4096 bytes. */
+export interface MemSizeStats {
+  resident: number;
+  sharedClean: number;
+  sharedDirty: number;
+  privateClean: number;
+  privateDirty: number;
+  referenced: number;
+  anonymous: number;
+  lazyfree: number;
+  pss: number;
+  pssAnon: number;
+  pssFile: number;
+  pssShmem: number;
+  pssDirty: number;
+  pssLocked: number;
+}
+
+/** VmFlags by bit; "??" is what the kernel prints for a bit without a name, "" is not printed. */
+const MNEMONICS: readonly string[] = [
+  "rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "um", "pf", "??", "uw", "lo", "io", "sr",
+  "rr", "dc", "de", "lf", "ac", "nr", "ht", "sf", "ar", "wf", "dd", "sd", "mm", "hg", "nh", "mg",
+];
+
+/** The text of /proc/PID/smaps; empty when the task has no address space any more. */
+export function showSmaps(k: AbiState, task: Task): string {
+  const mm = k.task.mm[task];
+  if (mm === NONE) return "";
+  let text = "";
+  for (let vma = k.mm.firstVma[mm]; vma !== NONE; vma = k.vma.next[vma]) text += smapEntry(k, vma);
+  return text;
+}
+
+/** The entry of one VMA: header line, fields, VmFlags. */
+export function smapEntry(k: AbiState, vma: Vma): string {
+  const stats = emptyStats();
+  gatherStats(k, vma, stats);
+  const pages = k.vma.end[vma] - k.vma.start[vma];
+  return `${mapLine(k, vma)}${field("Size:", pages * PAGE_SIZE)}${field("KernelPageSize:", PAGE_SIZE)}${field("MMUPageSize:", PAGE_SIZE)}${
+    statsText(stats, false)}THPeligible:    ${plain(0)}\nProtectionKey:  ${plain(0)}\n${vmFlagsLine(k.vma.flags[vma])}`;
+}
+
+/** Sums of nothing yet. */
+export function emptyStats(): MemSizeStats {
+  return {
+    resident: 0, sharedClean: 0, sharedDirty: 0, privateClean: 0, privateDirty: 0, referenced: 0, anonymous: 0,
+    lazyfree: 0, pss: 0, pssAnon: 0, pssFile: 0, pssShmem: 0, pssDirty: 0, pssLocked: 0,
+  };
+}
+
+/** Adds the pages of one VMA to the sums. */
+export function gatherStats(k: AbiState, vma: Vma, stats: MemSizeStats): void {
+  const locked = (k.vma.flags[vma] & VM_LOCKED) !== 0;
+  forEachEntry(k, k.vma.mm[vma], k.vma.start[vma], k.vma.end[vma], (_vpn, low, high) => {
+    const pfn = normalPage(low, high);
+    if (pfn !== NONE) accountPage(k, stats, pfn, low, locked);
+  });
+}
+
+/** Adds one mapped page to the sums. `low` is the low word of the entry that maps it. */
+function accountPage(k: AbiState, stats: MemSizeStats, pfn: number, low: number, locked: boolean): void {
+  const at = pfn * PAGE_WORDS;
+  const pageFlags = k.page[at + FLAGS];
+  const isAnon = (k.page[at + MAPPING] & 1) !== 0;
+  const isDirty = (low & PTE_DIRTY) !== 0 || (pageFlags & PG_dirty) !== 0;
+  if (isAnon) {
+    stats.anonymous += PAGE_SIZE;
+    if ((pageFlags & PG_swapbacked) === 0 && !isDirty) stats.lazyfree += PAGE_SIZE;
+  }
+  stats.resident += PAGE_SIZE;
+  if ((low & PTE_ACCESSED) !== 0 || (pageFlags & PG_referenced) !== 0) stats.referenced += PAGE_SIZE;
+
+  // One reference is this mapping's own: nobody else can map the page, and the mapcount need not be looked at.
+  const mapcount = k.page[at + REFCOUNT] === 1 ? 1 : k.page[at + MAPCOUNT];
+  const isPrivate = mapcount < 2;
+  const pss = isPrivate ? PAGE_PSS : Math.floor(PAGE_PSS / mapcount);
+  stats.pss += pss;
+  if (isAnon) stats.pssAnon += pss;
+  else if ((pageFlags & PG_swapbacked) !== 0) stats.pssShmem += pss;
+  else stats.pssFile += pss;
+  if (locked) stats.pssLocked += pss;
+  if (isDirty) {
+    stats.pssDirty += pss;
+    if (isPrivate) stats.privateDirty += PAGE_SIZE;
+    else stats.sharedDirty += PAGE_SIZE;
+  } else if (isPrivate) stats.privateClean += PAGE_SIZE;
+  else stats.sharedClean += PAGE_SIZE;
+}
+
+/** The fields smaps and smaps_rollup have in common; the rollup also tells the kinds of Pss apart. */
+export function statsText(stats: MemSizeStats, rollup: boolean): string {
+  const kinds = rollup
+    ? pssField("Pss_Anon:", stats.pssAnon) + pssField("Pss_File:", stats.pssFile) + pssField("Pss_Shmem:", stats.pssShmem)
+    : "";
+  return field("Rss:", stats.resident) + pssField("Pss:", stats.pss) + pssField("Pss_Dirty:", stats.pssDirty) + kinds
+    + field("Shared_Clean:", stats.sharedClean) + field("Shared_Dirty:", stats.sharedDirty)
+    + field("Private_Clean:", stats.privateClean) + field("Private_Dirty:", stats.privateDirty)
+    + field("Referenced:", stats.referenced) + field("Anonymous:", stats.anonymous) + field("KSM:", 0)
+    + field("LazyFree:", stats.lazyfree) + field("AnonHugePages:", 0) + field("ShmemPmdMapped:", 0) + field("FilePmdMapped:", 0)
+    + field("Shared_Hugetlb:", 0) + "Private_Hugetlb:       0 kB\n" + field("Swap:", 0) + field("SwapPss:", 0)
+    + pssField("Locked:", stats.pssLocked);
+}
+
+/** The VmFlags line: two letters and a blank for every bit that is set. */
+export function vmFlagsLine(vmFlags: number): string {
+  let text = "VmFlags: ";
+  for (let bit = 0; bit < 32; bit++) if ((vmFlags >>> bit) & 1) text += `${MNEMONICS[bit]} `;
+  return `${text}\n`;
+}
+
+/** "Name:  <value in kB>": the name in 16 columns, the value in 8. */
+function field(name: string, bytes: number): string {
+  return `${name.padEnd(16)}${plain(Math.floor(bytes / 1024))} kB\n`;
+}
+
+function pssField(name: string, units: number): string {
+  return field(name, Math.floor(units / PSS_UNITS));
+}
+
+function plain(value: number): string {
+  return String(value).padStart(8);
+}
