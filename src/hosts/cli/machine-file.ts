@@ -1,0 +1,104 @@
+/**
+ * Machines a user names: a preset, or a JSON file. The file's shape is one zod definition, which gives the check and
+ * the published JSON schema (docs/schemas/machine.schema.json); what cannot exist is refused by the core at boot.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { z } from "zod";
+import { completeMachine, type Machine, type MachineInput, PRESETS } from "../../core/index.ts";
+import { fileProblem, userError } from "./user-error.ts";
+
+const bytes = z.number().int().min(0);
+const tlbArray = z.strictObject({ sets: z.number().int().min(1).describe("a power of two"), ways: z.number().int().min(1) });
+
+/** The shape of a machine file. */
+export const machineFileSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z.string().optional(),
+  kernel: z.literal("6.12").optional().describe("the kernel that is modelled"),
+  cpus: z.number().int().min(1).max(512).optional(),
+  sizeBytes: bytes.optional().describe("RAM of a machine with one node; or give nodes, or e820"),
+  nodes: z.array(z.strictObject({ sizeBytes: bytes.optional(), cpus: z.array(z.number().int().min(0)).optional() })).optional(),
+  distances: z.array(z.array(z.number().int())).optional().describe("by node, by node: relative distance, 10 to itself"),
+  e820: z
+    .array(
+      z.strictObject({
+        startByte: bytes,
+        endByte: bytes.describe("one past the last byte"),
+        kind: z.enum(["usable", "reserved", "acpi", "nvs", "unusable"]).optional(),
+        node: z.number().int().min(0).optional(),
+      }),
+    )
+    .optional()
+    .describe("the firmware's memory map"),
+  reserved: z
+    .array(z.strictObject({ startByte: bytes, endByte: bytes, what: z.string().optional() }))
+    .optional()
+    .describe("memory that boot keeps: kernel image, initrd …"),
+  movableBytes: bytes.optional().describe("movablecore="),
+  levels: z.union([z.literal(4), z.literal(5)]).optional().describe("levels of the page tables"),
+  physBits: z.number().int().min(32).max(52).optional(),
+  cacheSliceBytes: bytes.optional(),
+  tlb: z
+    .strictObject({
+      l1d4k: tlbArray, l1d2m: tlbArray, l1d1g: tlbArray, l1i4k: tlbArray, l1i2m: tlbArray, l2: tlbArray, l2Huge1g: tlbArray,
+    })
+    .partial()
+    .optional(),
+  disks: z
+    .array(
+      z
+        .strictObject({ name: z.string(), readNs: z.number().min(0), bytesPerSecond: z.number().positive(), rotational: z.boolean() })
+        .partial(),
+    )
+    .optional(),
+  knobs: z.record(z.string(), z.number()).optional().describe('tunables by path: {"vm.overcommit_memory": 1}'),
+  seed: z.number().int().min(0).optional().describe("of all randomness: address space layout"),
+  contentFrames: z.number().int().optional().describe("frames that may have contents of their own at one time"),
+});
+
+/** The machine a user named: a preset, or the path of a machine file. UserError when there is no such thing. */
+export function loadMachineInput(nameOrPath: string): MachineInput {
+  const preset = Object.hasOwn(PRESETS, nameOrPath) ? PRESETS[nameOrPath] : undefined;
+  if (preset !== undefined) return preset;
+  if (!nameOrPath.endsWith(".json") && !existsSync(nameOrPath)) {
+    throw userError(`${nameOrPath}: no preset and no file of that name; presets: ${Object.keys(PRESETS).join(", ")}`);
+  }
+  return parseMachine(nameOrPath, readText(nameOrPath));
+}
+
+/** A machine file's text, checked for its shape. UserError naming the field. */
+export function parseMachine(path: string, text: string): MachineInput {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw userError(`${path}: not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const result = machineFileSchema.safeParse(json);
+  if (!result.success) {
+    const issue = result.error.issues[0]!;
+    const field = issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+    throw userError(`${path}: ${field}${issue.message}`);
+  }
+  const { $schema: _schema, ...machine } = result.data;
+  return machine;
+}
+
+/** The machine with `settings` and a seed over it, complete; UserError naming what cannot exist. */
+export function buildMachine(nameOrPath: string, settings: Readonly<Record<string, number>>, seed: number | undefined): Machine {
+  const input = loadMachineInput(nameOrPath);
+  try {
+    return completeMachine({ ...input, knobs: { ...input.knobs, ...settings }, ...(seed === undefined ? {} : { seed }) });
+  } catch (error) {
+    if (error instanceof RangeError) throw userError(`${nameOrPath}: ${error.message}`);
+    throw error;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
