@@ -54,7 +54,7 @@ export interface MmColumns {
   /** Never reused name of the address space, and how often its translations were flushed (Linux: mm_context_t). */
   readonly contextId: Float64Array;
   readonly tlbGen: Float64Array;
-  /** Free rows, a stack; [0] rows on it, [1] first row never used. */
+  /** Free rows, a stack; [0] rows on it, [1] first row never used, [2] the last context id given. */
   readonly freeRows: Int32Array;
   readonly rowCount: Int32Array;
 }
@@ -124,8 +124,10 @@ export interface LruvecColumns {
   readonly size: Int32Array;
   /** By (cpu * NR_LRU_BATCHES + batch) * 32: pages in the batch, then their pfns (Linux: struct folio_batch). */
   readonly batch: Int32Array;
-  /** Pages on their way to the allocator (Linux: mmu_gather), used by one call at a time. */
+  /** Pages on their way to the allocator: [0] how many, then their pfns. */
   readonly gather: Int32Array;
+  /** The unmapping under way (Linux: mmu_gather); zap.ts names the fields. */
+  readonly gatherRange: Float64Array;
 }
 
 /** Files. Names are strings: nothing here is touched by an access. file.ts owns inodes and open files. */
@@ -146,6 +148,13 @@ export interface FileColumns {
   readonly writableMaps: Int32Array;
   /** What an unread page of the file contains: a word that index is mixed into, or NONE for zeros. */
   readonly contentSeed: Int32Array;
+  /** Row of the disk it lies on, and how many bytes from its start were there before anything wrote to it. */
+  readonly disk: Uint8Array;
+  readonly diskBytes: Float64Array;
+  /** Root of the tree of blocks written back since (page index -> block of hw/disk.ts). */
+  readonly blocks: Int32Array;
+  /** [0] first inode never used, [1] first open file never used, [2] first free open file (chained by `inode`). */
+  readonly rows: Int32Array;
   /** By OpenFile. */
   readonly inode: Column<Inode>;
   readonly openFlags: Int32Array;
@@ -191,8 +200,42 @@ export interface TaskColumns {
   readonly fds: Column<OpenFile>;
   readonly fdTableUsers: Int32Array;
   readonly comm: string[];
-  /** 1 while the task's fault is retried after a wait for the disk (Linux: FAULT_FLAG_TRIED). */
+  /** What a fault that is retried after a wait must remember: RETRY_* bits of vm/fault-flags.ts (Linux: FAULT_FLAG_TRIED). */
   readonly faultTried: Uint8Array;
+  /** Previous sibling; and the thread group as a ring of tasks, each knowing the next. */
+  readonly prevSibling: Column<Task>;
+  readonly nextThread: Column<Task>;
+  /** Signal sent to the parent at the end (SIGCHLD), 0 for none; -1 in threads. */
+  readonly exitSignal: Int32Array;
+  /** By leader: threads alive, 1 when the group exits as a whole, and the wait status that it then has. */
+  readonly liveThreads: Int32Array;
+  readonly groupExit: Uint8Array;
+  readonly groupExitCode: Int32Array;
+  /** By leader: faults and times of threads that are gone; times of children waited for. */
+  readonly goneMinFlt: Float64Array;
+  readonly goneMajFlt: Float64Array;
+  readonly goneUtimeNs: Float64Array;
+  readonly goneStimeNs: Float64Array;
+  readonly cUtimeNs: Float64Array;
+  readonly cStimeNs: Float64Array;
+  /** When the task was given its CPU, and when its turn ends if others wait. */
+  readonly runStartNs: Float64Array;
+  readonly runEndNs: Float64Array;
+  /** Address of the word to clear when the thread ends (Linux: clear_child_tid), or 0. */
+  readonly clearChildTid: Float64Array;
+  /** The task that waits in vfork for this one to exec or exit, or NONE. */
+  readonly vforkParent: Column<Task>;
+  /** Wait status of the child that the task's last wait4 returned. */
+  readonly waitStatus: Int32Array;
+  /** Times it left its CPU because it had to wait, and because its turn was over (Linux: nvcsw, nivcsw). */
+  readonly voluntarySwitches: Float64Array;
+  readonly involuntarySwitches: Float64Array;
+  /** User time on the machine when the task was given its CPU. */
+  readonly runUserNs: Float64Array;
+  /** By CPU: the task that ran there last. */
+  readonly cpuTask: Column<Task>;
+  /** [0] first row never used, [1] first free row (chained by `nextThread`), [2] last pid given, [3] tasks, [4] the task init. */
+  readonly rows: Int32Array;
   /** Progress of a call that waits midway (bytes read so far). */
   readonly progress: Float64Array;
 }

@@ -1,0 +1,138 @@
+/**
+ * Bytes between frames, and between frames and the blocks of a disk. A frame or a block that holds one word, repeated,
+ * is copied as that word; only when bytes differ does anybody own 4 KiB.
+ * Linux: none; this is the hardware   Doc: docs/map.md
+ */
+import { NONE, type Pfn, PAGE_SIZE } from "../base/types.ts";
+import type { DiskColumns, DiskState } from "./disk.ts";
+import { copyContent, setFill, takeSlot, WORDS_PER_PAGE } from "./ram.ts";
+import type { HwState } from "./state.ts";
+
+/** Part of a frame: `bytes` bytes from byte `at` on. */
+export interface FramePart {
+  readonly pfn: Pfn;
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** Copies a part of one frame to byte `at` of another; parts do not cross the end of a frame. */
+export function copyBytes(k: HwState, from: FramePart, to: Pfn, at: number): void {
+  const { ram } = k;
+  if (from.bytes === 0) return;
+  if (from.bytes === PAGE_SIZE) {
+    copyContent(k, from.pfn, to);
+    return;
+  }
+  const { [from.pfn]: source } = ram.slot;
+  if (source === NONE) {
+    fillBytes(k, { pfn: to, at, bytes: from.bytes }, rotated(ram.fill[from.pfn], at - from.at));
+    return;
+  }
+  const target = takeSlot(k, to);
+  const bytes = new Uint8Array(ram.words.buffer, ram.words.byteOffset, ram.words.byteLength);
+  const begin = source * PAGE_SIZE + from.at;
+  bytes.copyWithin(target * PAGE_SIZE + at, begin, begin + from.bytes);
+}
+
+/** Sets a part of a frame to a word, repeated, as it would lie there if the whole frame were filled with it. */
+export function fillBytes(k: HwState, part: FramePart, word: number): void {
+  const { ram } = k;
+  if (part.bytes === 0) return;
+  if (part.bytes === PAGE_SIZE) {
+    setFill(k, part.pfn, word);
+    return;
+  }
+  if (ram.slot[part.pfn] === NONE && ram.fill[part.pfn] === (word | 0)) return;
+  const slot = takeSlot(k, part.pfn);
+  const bytes = new Uint8Array(ram.words.buffer, ram.words.byteOffset + slot * PAGE_SIZE, PAGE_SIZE);
+  for (let i = part.at; i < part.at + part.bytes; i++) bytes[i] = word >>> ((i & 3) * 8);
+}
+
+/**
+ * Keeps what the frame contains in a block of the disk: in `block`, or in a new one when that is NONE.
+ * Returns the block, or NONE when the disk's store is full; then nothing is kept.
+ */
+export function saveBlock(k: DiskState, pfn: Pfn, block: number): number {
+  const { ram, disk: d } = k;
+  const { [pfn]: slot } = ram.slot;
+  const row = block === NONE ? takeBlock(d) : block;
+  if (row === NONE) return NONE;
+  if (slot === NONE) {
+    d.blockFill[row] = ram.fill[pfn];
+    dropBlockSlot(d, row);
+    return row;
+  }
+  const own = d.blockSlot[row] === NONE ? takeBlockSlot(d, row) : d.blockSlot[row];
+  if (own === NONE) {
+    if (block === NONE) freeBlock(d, row);
+    return NONE;
+  }
+  d.blockWords.set(ram.words.subarray(slot * WORDS_PER_PAGE, (slot + 1) * WORDS_PER_PAGE), own * WORDS_PER_PAGE);
+  return row;
+}
+
+/** Fills the frame with what a block contains. */
+export function loadBlock(k: DiskState, block: number, pfn: Pfn): void {
+  const { ram, disk: d } = k;
+  const { [block]: own } = d.blockSlot;
+  setFill(k, pfn, d.blockFill[block]);
+  if (own === NONE) return;
+  const slot = takeSlot(k, pfn);
+  ram.words.set(d.blockWords.subarray(own * WORDS_PER_PAGE, (own + 1) * WORDS_PER_PAGE), slot * WORDS_PER_PAGE);
+}
+
+/** Gives a block back. */
+export function freeBlock(d: DiskColumns, block: number): void {
+  dropBlockSlot(d, block);
+  d.blockFill[block] = d.blockState[1];
+  d.blockState[1] = block;
+}
+
+/** Sets every byte of a block from byte `at` on to zero. */
+export function clearBlockTail(d: DiskColumns, block: number, at: number): void {
+  if (d.blockSlot[block] === NONE) {
+    const { [block]: fill } = d.blockFill;
+    if (fill === 0) return;
+    const slot = takeBlockSlot(d, block);
+    if (slot === NONE) return;
+    d.blockWords.fill(fill, slot * WORDS_PER_PAGE, (slot + 1) * WORDS_PER_PAGE);
+  }
+  const begin = d.blockWords.byteOffset + d.blockSlot[block] * PAGE_SIZE;
+  new Uint8Array(d.blockWords.buffer, begin, PAGE_SIZE).fill(0, at);
+}
+
+/** The word as it lies when its repetition is moved by `by` bytes. */
+function rotated(word: number, by: number): number {
+  const bits = (((by % 4) + 4) % 4) * 8;
+  return bits === 0 ? word : (word << bits) | (word >>> (32 - bits));
+}
+
+/** blockState: [0] first block never used, [1] first free block (chained by blockFill), [2] and [3] the same of slots. */
+function takeBlock(d: DiskColumns): number {
+  const { [1]: free } = d.blockState;
+  if (free !== NONE) {
+    d.blockState[1] = d.blockFill[free];
+    return free;
+  }
+  return d.blockState[0] >= d.blockFill.length ? NONE : d.blockState[0]++;
+}
+
+function takeBlockSlot(d: DiskColumns, block: number): number {
+  const { [3]: free } = d.blockState;
+  if (free !== NONE) {
+    d.blockState[3] = d.blockWords[free * WORDS_PER_PAGE];
+    d.blockSlot[block] = free;
+    return free;
+  }
+  if (d.blockState[2] * WORDS_PER_PAGE >= d.blockWords.length) return NONE;
+  d.blockSlot[block] = d.blockState[2]++;
+  return d.blockSlot[block];
+}
+
+function dropBlockSlot(d: DiskColumns, block: number): void {
+  const { [block]: slot } = d.blockSlot;
+  if (slot === NONE) return;
+  d.blockSlot[block] = NONE;
+  d.blockWords[slot * WORDS_PER_PAGE] = d.blockState[3];
+  d.blockState[3] = slot;
+}

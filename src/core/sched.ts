@@ -1,0 +1,177 @@
+/**
+ * Who runs next. Time is virtual and each CPU has its own; the scheduler lets one task run on one CPU for a while,
+ * then looks again, so that the clocks move forward side by side:
+ *
+ *   cpu 0   |--task 5--|--task 9--|...        pick: the task that can start first; among those that can start at the
+ *   cpu 1   |--task 7------|  idle |--task 5  same time the one with the least weighed run time; then the older row
+ *
+ * A task can start when a CPU is free and the task itself is: after its last turn, or when its disk request is done.
+ * A driver runs programs like this:
+ *
+ *   while ((task = pickNext(k)) !== NONE) {        // the CPU (k.boot[2]) and its clock (k.clock.ns[0]) are set
+ *     run the task's program until k.clock.ns[0] >= k.task.runEndNs[task], or it gets BLOCKED, or it ends
+ *     accountRun(k, task)                          // always, whatever became of the task
+ *   }
+ *
+ * Differs: one queue for all CPUs, and a CPU that is free takes any task; Linux has a queue a CPU and balances them.
+ * Linux: kernel/sched/fair.c, core.c (6.12)   Doc: Documentation/scheduler/sched-eevdf.rst
+ */
+import { NONE, type Task } from "./base/types.ts";
+import {
+  CAUSE_CONTEXT_SWITCH, CAUSE_IDLE, CAUSE_IO_WAIT, CAUSE_MAJOR_FAULT, CAUSE_TLB_WALK, CAUSE_USER, COST_CONTEXT_SWITCH,
+} from "./hw/clock.ts";
+import { completeReads } from "./space/pagecache.ts";
+import { TASK_RUNNING, TASK_UNINTERRUPTIBLE, taskRows } from "./space/task.ts";
+import type { VmState } from "./vm/state.ts";
+
+/** Weight of each nice value from -20 to 19; one step is about 10 % of the CPU. */
+const NICE_WEIGHT: readonly number[] = [
+  88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
+  9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
+  1024, 820, 655, 526, 423, 335, 272, 215, 172, 137,
+  110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+];
+const NICE_0_WEIGHT = 1024;
+
+/** sysctl base_slice_ns on one CPU, and a timer tick at Debian's CONFIG_HZ=250. */
+const BASE_SLICE_NS = 750000;
+const TICK_NS = 4000000;
+
+/** Weight of a nice value (-20 to 19). */
+export function niceWeight(nice: number): number {
+  return NICE_WEIGHT[Math.max(0, Math.min(39, nice + 20))];
+}
+
+/**
+ * How long a task may run while others wait: the base slice, which grows with the logarithm of the CPUs (8 count at
+ * most), up to the next tick, because only a tick ends a slice.
+ */
+export function quantumNs(k: VmState): number {
+  const factor = 1 + Math.floor(Math.log2(Math.min(8, k.machine.cpus)));
+  return Math.ceil((BASE_SLICE_NS * factor) / TICK_NS) * TICK_NS;
+}
+
+/**
+ * Chooses the task to run now. Sets the running CPU (`k.boot[2]`), loads that CPU's clock into `k.clock.ns[0]` (moved
+ * on to the task's wake-up when the CPU had nothing to do until then), completes the disk requests that are done by
+ * then, and sets the end of the task's turn (`k.task.runEndNs`). Returns NONE when no task can ever run again: all have
+ * ended, or wait for something that only another task could do.
+ */
+export function pickNext(k: VmState): Task {
+  const t = k.task;
+  const { cpuNs } = k.clock;
+  const freeNs = cpuNs[firstFreeCpu(k, Number.NEGATIVE_INFINITY)];
+  let best: Task = NONE;
+  let bestNs = Number.POSITIVE_INFINITY;
+  const rows = taskRows(k);
+  for (let task: Task = 1; task < rows; task++) {
+    const { [task]: state } = t.state;
+    if (state !== TASK_RUNNING && state !== TASK_UNINTERRUPTIBLE) continue;
+    const beginNs = Math.max(freeNs, t.waitUntilNs[task]);
+    if (beginNs === Number.POSITIVE_INFINITY || beginNs > bestNs) continue;
+    if (beginNs < bestNs || t.vruntime[task] < t.vruntime[best]) {
+      best = task;
+      bestNs = beginNs;
+    }
+  }
+  if (best === NONE) return NONE;
+  const { [best]: own } = t.cpu;
+  startTurn(k, best, own < k.machine.cpus && cpuNs[own] <= bestNs ? own : firstFreeCpu(k, bestNs), bestNs);
+  return best;
+}
+
+/**
+ * Ends the turn that pickNext began: keeps the CPU's clock, charges the time to the task by its nice weight, and splits
+ * it into user and system time. Call it once after each turn, also when the task has ended or waits.
+ */
+export function accountRun(k: VmState, task: Task): void {
+  const t = k.task;
+  const now = k.clock.ns[0];
+  const { [task]: cpu } = t.cpu;
+  k.clock.cpuNs[cpu] = now;
+  if (t.pid[task] === 0 || k.clock.cpuNs.length <= cpu) return;
+  const ranNs = now - t.runStartNs[task];
+  const userNs = Math.min(ranNs, userTime(k) - t.runUserNs[task]);
+  t.utimeNs[task] += userNs;
+  t.stimeNs[task] += ranNs - userNs;
+  t.vruntime[task] += (ranNs * NICE_0_WEIGHT) / niceWeight(t.nice[task]);
+  if (t.state[task] === TASK_RUNNING) {
+    t.waitUntilNs[task] = now;
+    t.involuntarySwitches[task]++;
+  } else {
+    t.voluntarySwitches[task]++;
+  }
+}
+
+/**
+ * Completes what the disks have done by now on the running CPU and makes the tasks runnable that waited for it.
+ * pickNext does this by itself; a host calls it before it shows task states.
+ */
+export function wake(k: VmState): void {
+  const t = k.task;
+  const now = k.clock.ns[0];
+  completeReads(k, now);
+  const rows = taskRows(k);
+  for (let task = 1; task < rows; task++) {
+    if (t.state[task] !== TASK_UNINTERRUPTIBLE || t.waitUntilNs[task] > now) continue;
+    t.state[task] = TASK_RUNNING;
+    t.waitRow[task] = NONE;
+  }
+}
+
+/** The CPU whose clock is `atNs` or less: with -Infinity, the one whose clock is least; else the lowest such number. */
+function firstFreeCpu(k: VmState, atNs: number): number {
+  const { cpuNs } = k.clock;
+  let least = 0;
+  for (let cpu = 0; cpu < k.machine.cpus; cpu++) {
+    if (cpuNs[cpu] <= atNs) return cpu;
+    if (cpuNs[cpu] < cpuNs[least]) least = cpu;
+  }
+  return least;
+}
+
+/** Puts the task on the CPU at `beginNs`; the time the CPU had nothing to do goes to what it waited for. */
+function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
+  const t = k.task;
+  const { clock } = k;
+  const idleNs = beginNs - clock.cpuNs[cpu];
+  if (idleNs > 0) clock.spent[idleCause(k, task)] += idleNs;
+  k.boot[2] = cpu;
+  clock.ns[0] = beginNs;
+  wake(k);
+  // A task that slept is placed beside the others, not far behind them, or it would keep them all waiting.
+  t.vruntime[task] = Math.max(t.vruntime[task], leastVruntime(k, task) - quantumNs(k));
+  const { [cpu]: before } = t.cpuTask;
+  if (before !== task && before !== NONE) {
+    clock.ns[0] += COST_CONTEXT_SWITCH;
+    clock.spent[CAUSE_CONTEXT_SWITCH] += COST_CONTEXT_SWITCH;
+  }
+  t.cpuTask[cpu] = task;
+  t.cpu[task] = cpu;
+  t.state[task] = TASK_RUNNING;
+  t.waitRow[task] = NONE;
+  t.runStartNs[task] = clock.ns[0];
+  t.runUserNs[task] = userTime(k);
+  t.runEndNs[task] = clock.ns[0] + quantumNs(k);
+}
+
+function idleCause(k: VmState, task: Task): number {
+  if (k.task.waitRow[task] === NONE) return CAUSE_IDLE;
+  return k.task.faultTried[task] !== 0 ? CAUSE_MAJOR_FAULT : CAUSE_IO_WAIT;
+}
+
+/** The least weighed run time among the other runnable tasks; -Infinity when there are none. */
+function leastVruntime(k: VmState, but: Task): number {
+  const t = k.task;
+  const rows = taskRows(k);
+  let least = Number.POSITIVE_INFINITY;
+  for (let task = 1; task < rows; task++) {
+    if (task !== but && t.state[task] === TASK_RUNNING) least = Math.min(least, t.vruntime[task]);
+  }
+  return least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least;
+}
+
+/** User time of the whole machine since boot. */
+function userTime(k: VmState): number {
+  return k.clock.spent[CAUSE_USER] + k.clock.spent[CAUSE_TLB_WALK];
+}

@@ -1,0 +1,239 @@
+/**
+ * The page cache as a table: which frame holds page `index` of an inode, and whether its data has arrived.
+ *
+ *   inserted, PG_locked, PRIVATE = disk request  --completion-->  PG_uptodate  --written-->  PG_dirty
+ *
+ * A page that is being read is locked and names its request; nobody waits here: `pageWait` tells the caller until when.
+ * A page of a hole needs no request and is uptodate at once. The cache owns one reference of each of its pages.
+ * Linux: mm/filemap.c, include/linux/pagemap.h (6.12)   Doc: Documentation/filesystems/vfs.rst
+ */
+import { bug } from "../base/bug.ts";
+import { ENOMEM } from "../base/errno.ts";
+import { type Inode, NONE, PAGE_SIZE, type Pfn } from "../base/types.ts";
+import { checkTree, xaErase, xaLoad, xaNext, xaStore } from "../base/xarray.ts";
+import {
+  FLAGS, fileMapping, INDEX, MAPPING, PAGE_WORDS, PG_dirty, PG_locked, PG_readahead, PG_uptodate, PRIVATE, REFCOUNT,
+} from "../frame/page.ts";
+import { NR_DIRTIED, NR_FILE_DIRTY, NR_FILE_PAGES, NR_NODE_ITEMS, NR_WRITTEN } from "../frame/vmstat.ts";
+import { zoneOf } from "../frame/zone.ts";
+import { fillBytes, loadBlock, saveBlock } from "../hw/content.ts";
+import { firstDone, retireRead, submitRead } from "../hw/disk.ts";
+import { setFill } from "../hw/ram.ts";
+import { contentWord } from "./file.ts";
+import type { SpaceState } from "./state.ts";
+
+/** The frame that holds page `index` of the inode, arrived or not, or NONE. */
+export function findPage(k: SpaceState, inode: Inode, index: number): Pfn {
+  return xaLoad(k.xarray, k.file.pages[inode], index);
+}
+
+/** The first cached index from `index` to `last`, or -1. */
+export function nextCached(k: SpaceState, inode: Inode, index: number, last: number): number {
+  return xaNext(k.xarray, k.file.pages[inode], index, last);
+}
+
+/** Pages of the file, the last one perhaps in part: one past the last index inside it. */
+export function filePages(k: SpaceState, inode: Inode): number {
+  return Math.ceil(k.file.sizeBytes[inode] / PAGE_SIZE);
+}
+
+/**
+ * Puts a frame, whose one reference becomes the cache's, at an index that holds nothing: locked, not uptodate, not yet
+ * on an LRU list. Returns 0, or -ENOMEM when the tree has no node left; the frame is then untouched.
+ */
+export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): number {
+  const { file: f, page } = k;
+  const root = xaStore(k.xarray, f.pages[inode], index, pfn);
+  if (root < 0) return -ENOMEM;
+  f.pages[inode] = root;
+  f.nrPages[inode]++;
+  const record = pfn * PAGE_WORDS;
+  page[record + FLAGS] |= PG_locked;
+  page[record + MAPPING] = fileMapping(inode);
+  page[record + INDEX] = index;
+  page[record + PRIVATE] = NONE;
+  countNode(k, pfn, NR_FILE_PAGES, 1);
+  return 0;
+}
+
+/**
+ * Takes a page out of the tree: it belongs to no file any more, and the caller gets the cache's reference. The page is
+ * mapped nowhere, and nobody reads it from the disk.
+ */
+export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): void {
+  const { file: f, page } = k;
+  const record = pfn * PAGE_WORDS;
+  if (page[record + PRIVATE] !== NONE) bug(`frame ${pfn} is removed from its file while it is read`);
+  f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
+  f.nrPages[inode]--;
+  if (page[record + FLAGS] & PG_dirty) countNode(k, pfn, NR_FILE_DIRTY, -1);
+  page[record + FLAGS] &= ~(PG_dirty | PG_locked | PG_uptodate | PG_readahead);
+  page[record + MAPPING] = 0;
+  page[record + INDEX] = 0;
+  countNode(k, pfn, NR_FILE_PAGES, -1);
+}
+
+/**
+ * Starts to read `pages` inserted pages from `index` on. What lies on the disk is one request; what does not (a hole)
+ * is zeros and uptodate at once.
+ */
+export function startReads(k: SpaceState, inode: Inode, index: number, pages: number): void {
+  let at = index;
+  const beyond = index + pages;
+  while (at < beyond) {
+    let run = at;
+    while (run < beyond && isOnDisk(k, inode, run)) run++;
+    if (run > at) {
+      const row = submitRead(k, { disk: k.file.disk[inode], owner: inode, index: at, pages: run - at });
+      for (let i = at; i < run; i++) k.page[findPage(k, inode, i) * PAGE_WORDS + PRIVATE] = row;
+      at = run;
+    }
+    while (at < beyond && !isOnDisk(k, inode, at)) {
+      const pfn = findPage(k, inode, at);
+      setFill(k, pfn, 0);
+      endRead(k, pfn);
+      at++;
+    }
+  }
+}
+
+/** True when the page's data is in memory (by now on the running CPU's clock). */
+export function isUptodate(k: SpaceState, pfn: Pfn): boolean {
+  const { [pfn * PAGE_WORDS + FLAGS]: flags } = k.page;
+  if (flags & PG_uptodate) return true;
+  const row = k.page[pfn * PAGE_WORDS + PRIVATE];
+  if (!(flags & PG_locked) || row === NONE || k.disk.completeNs[row] > k.clock.ns[0]) return false;
+  completeReads(k, k.clock.ns[0]);
+  return (k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) !== 0;
+}
+
+/** The disk request that will bring the page's data, or NONE when nobody reads it. */
+export function pageRequest(k: SpaceState, pfn: Pfn): number {
+  return k.page[pfn * PAGE_WORDS + FLAGS] & PG_locked ? k.page[pfn * PAGE_WORDS + PRIVATE] : NONE;
+}
+
+/** Ends the disk requests that are done by `nowNs`: their pages hold the data, are uptodate and not locked. */
+export function completeReads(k: SpaceState, nowNs: number): void {
+  const { disk } = k;
+  for (let row = firstDone(disk, nowNs); row !== NONE; row = firstDone(disk, nowNs)) {
+    const { [row]: inode } = disk.owner;
+    const { [row]: first } = disk.index;
+    const beyond = first + disk.pages[row];
+    for (let index = first; index < beyond; index++) {
+      const pfn = findPage(k, inode, index);
+      if (pfn === NONE) bug(`page ${index} of inode ${inode} left the cache while it was read`);
+      loadFromDisk(k, inode, index, pfn);
+      endRead(k, pfn);
+    }
+    retireRead(disk, row);
+  }
+}
+
+/** Lets the running CPU wait until no disk request is under way (the time passes and is on nobody's account). */
+export function quiesceDisks(k: SpaceState): void {
+  const { disk, clock } = k;
+  for (let i = 0; i < disk.tail.length; i++) {
+    const row = disk.tail[i];
+    if (row !== NONE) clock.ns[0] = Math.max(clock.ns[0], disk.completeNs[row]);
+  }
+  completeReads(k, clock.ns[0]);
+}
+
+/** Marks a page of a file dirty. Returns true when it was clean. */
+export function markDirty(k: SpaceState, pfn: Pfn): boolean {
+  const record = pfn * PAGE_WORDS;
+  if (k.page[record + FLAGS] & PG_dirty) return false;
+  k.page[record + FLAGS] |= PG_dirty;
+  countNode(k, pfn, NR_FILE_DIRTY, 1);
+  countNode(k, pfn, NR_DIRTIED, 1);
+  return true;
+}
+
+/**
+ * Writes a dirty page back: its content is on the disk and it is clean. Returns false when the disk keeps no more
+ * contents; the page then stays dirty.
+ */
+export function cleanPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): boolean {
+  const record = pfn * PAGE_WORDS;
+  if (!(k.page[record + FLAGS] & PG_dirty)) return true;
+  const { blocks } = k.file;
+  const old = xaLoad(k.xarray, blocks[inode], index);
+  const block = saveBlock(k, pfn, old);
+  if (block === NONE) return false;
+  if (old === NONE) {
+    const root = xaStore(k.xarray, blocks[inode], index, block);
+    if (root < 0) return false;
+    blocks[inode] = root;
+  }
+  k.page[record + FLAGS] &= ~PG_dirty;
+  countNode(k, pfn, NR_FILE_DIRTY, -1);
+  countNode(k, pfn, NR_WRITTEN, 1);
+  return true;
+}
+
+/** True when page `index` has a block on the disk, so that reading it takes time. */
+export function isOnDisk(k: SpaceState, inode: Inode, index: number): boolean {
+  return index * PAGE_SIZE < k.file.diskBytes[inode] || xaLoad(k.xarray, k.file.blocks[inode], index) !== NONE;
+}
+
+/** Fills a frame with what the disk has for page `index`: zeros where it has nothing. */
+export function loadFromDisk(k: SpaceState, inode: Inode, index: number, pfn: Pfn): void {
+  const f = k.file;
+  const block = xaLoad(k.xarray, f.blocks[inode], index);
+  if (block !== NONE) {
+    loadBlock(k, block, pfn);
+    return;
+  }
+  const there = f.diskBytes[inode] - index * PAGE_SIZE;
+  setFill(k, pfn, there > 0 ? contentWord(f.contentSeed[inode], index) : 0);
+  if (there > 0 && there < PAGE_SIZE) fillBytes(k, { pfn, at: there, bytes: PAGE_SIZE - there }, 0);
+}
+
+/** Marks a page uptodate and unlocks it; it waits for no request any more. */
+export function endRead(k: SpaceState, pfn: Pfn): void {
+  const record = pfn * PAGE_WORDS;
+  k.page[record + FLAGS] = (k.page[record + FLAGS] | PG_uptodate) & ~PG_locked;
+  k.page[record + PRIVATE] = NONE;
+}
+
+/** Node of a frame. */
+export function nodeOf(k: SpaceState, pfn: Pfn): number {
+  return (zoneOf(k, pfn) - 1) >> 2;
+}
+
+/**
+ * Walks the trees of all inodes. Invariants: a cached page knows its file and index and has a reference; a file counts
+ * its pages; a locked page waits for a request that is under way; dirty pages and all pages add up to the counters.
+ */
+export function checkPageCache(k: SpaceState): void {
+  const { file: f, page } = k;
+  let pages = 0;
+  let dirty = 0;
+  for (let inode = 1; inode < f.rows[0]; inode++) {
+    if (checkTree(k.xarray, f.pages[inode]) !== f.nrPages[inode]) bug(`inode ${inode} does not have the ${f.nrPages[inode]} pages it counts`);
+    checkTree(k.xarray, f.blocks[inode]);
+    for (let index = nextCached(k, inode, 0, Number.MAX_SAFE_INTEGER); index >= 0; index = nextCached(k, inode, index + 1, Number.MAX_SAFE_INTEGER)) {
+      const pfn = findPage(k, inode, index);
+      const record = pfn * PAGE_WORDS;
+      pages++;
+      if (page[record + FLAGS] & PG_dirty) dirty++;
+      if (page[record + MAPPING] !== fileMapping(inode)) bug(`frame ${pfn} does not know its inode ${inode}`);
+      if (page[record + INDEX] !== (index | 0)) bug(`frame ${pfn} is at page ${index} and says ${page[record + INDEX]}`);
+      if (page[record + REFCOUNT] < 1) bug(`cached frame ${pfn} has no reference`);
+      const row = page[record + PRIVATE];
+      if (page[record + FLAGS] & PG_locked ? k.disk.owner[row] !== inode : row !== NONE) bug(`frame ${pfn} waits for request ${row} wrongly`);
+    }
+  }
+  let counted = 0;
+  let countedDirty = 0;
+  for (let node = 0; node < k.machine.nodes.length; node++) {
+    counted += k.vmstat.node[node * NR_NODE_ITEMS + NR_FILE_PAGES];
+    countedDirty += k.vmstat.node[node * NR_NODE_ITEMS + NR_FILE_DIRTY];
+  }
+  if (counted !== pages) bug(`${pages} pages are cached and nr_file_pages is ${counted}`);
+  if (countedDirty !== dirty) bug(`${dirty} pages are dirty and nr_dirty is ${countedDirty}`);
+}
+
+function countNode(k: SpaceState, pfn: Pfn, item: number, by: number): void {
+  k.vmstat.node[nodeOf(k, pfn) * NR_NODE_ITEMS + item] += by;
+}

@@ -1,0 +1,31 @@
+/**
+ * Words that the fault handlers pass each other: flags of a fault, and what a handler answers besides an error.
+ *
+ * How a fault that must read from disk is counted. A user fault first runs under the lock of its VMA alone; a handler
+ * that waits there answers "retry", and the second attempt runs under mmap_lock, marked TRIED only when the page was
+ * not in the page cache at all. A fault made inside the kernel (copying to a user buffer, populate) runs under
+ * mmap_lock at once, and any wait marks it TRIED. A fault that ends TRIED, or whose last attempt was major, is major:
+ *
+ *   page cache              user access        copy to user, populate
+ *   has it, uptodate        minor              minor
+ *   is reading it already   minor              major (pgmajfault unchanged)
+ *   does not have it        major, pgmajfault  major, pgmajfault
+ *
+ * Linux: include/linux/mm_types.h, arch/x86/mm/fault.c (6.12)   Doc: Documentation/mm/process_addrs.rst
+ */
+
+export const FAULT_FLAG_WRITE = 1 << 0;
+export const FAULT_FLAG_TRIED = 1 << 5;
+/** The access was made in user mode, by the program itself. */
+export const FAULT_FLAG_USER = 1 << 6;
+export const FAULT_FLAG_INSTRUCTION = 1 << 8;
+export const FAULT_FLAG_UNSHARE = 1 << 10;
+/** This attempt runs under the lock of its VMA. */
+export const FAULT_FLAG_VMA_LOCK = 1 << 12;
+
+/** Answer of a handler that is done: count a major fault, not a minor one. */
+export const VM_FAULT_MAJOR = 4;
+
+/** Bits of `k.task.faultTried`: the retry is TRIED; the attempt under the VMA lock is over. Cleared when a fault ends. */
+export const RETRY_TRIED = 1;
+export const RETRY_MMAP_LOCK = 2;
