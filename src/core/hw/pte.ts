@@ -16,6 +16,12 @@ export const PTE_DIRTY = 0x40;
 /** In an entry above the last level: it maps a 2 MiB or 1 GiB page itself. */
 export const PTE_PSE = 0x80;
 export const PTE_GLOBAL = 0x100;
+/** In an entry without PRESENT: the page is there and nobody may touch it (Linux: _PAGE_PROTNONE, the same bit as G). */
+export const PTE_PROTNONE = 0x100;
+/** Either of these: the entry holds a frame (Linux: pte_present). */
+export const PTE_MAPPED = PTE_PRESENT | PTE_PROTNONE;
+/** What an entry above the last level has when Linux makes it (Linux: _PAGE_TABLE). */
+export const PTE_TABLE = 0x67;
 /** Software bit 9, Linux's _PAGE_SPECIAL: a frame without reference counting (the zero page, vvar). */
 export const PTE_SPECIAL = 0x200;
 /** Software bit 11, Linux's _PAGE_SOFT_DIRTY. */

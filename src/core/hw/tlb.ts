@@ -89,6 +89,9 @@ export function createTlb(machine: Machine): TlbColumns {
   let buckets = 64;
   while (buckets < places * 2) buckets *= 2;
   const cpus = machine.cpus;
+  const asidContext = new Float64Array(cpus * ASID_STRIDE);
+  // Every CPU boots on the kernel's own address space, context 1, in ASID 0.
+  for (let cpu = 0; cpu < cpus; cpu++) asidContext[cpu * ASID_STRIDE] = 1;
   return {
     shape, entriesPerCpu: places, placesPerCpu: places, bucketsPerCpu: buckets,
     entry: new Int32Array(cpus * places * 8),
@@ -102,9 +105,9 @@ export function createTlb(machine: Machine): TlbColumns {
     usedHuge: new Int32Array(cpus),
     loadedMm: new Int32Array(cpus),
     loadedAsid: new Int32Array(cpus),
-    nextAsid: new Int32Array(cpus),
+    nextAsid: new Int32Array(cpus).fill(1),
     isLazy: new Uint8Array(cpus),
-    asidContext: new Float64Array(cpus * ASID_STRIDE),
+    asidContext,
     asidGeneration: new Float64Array(cpus * ASID_STRIDE),
     walk: new Int32Array(8),
     counter: new Float64Array(cpus * TLB_COUNTERS),

@@ -1,0 +1,135 @@
+/**
+ * Address spaces as rows, and how many pages each has (RSS).
+ *
+ * A count lives in three places. `rss` is exact. What /proc prints is `rssShared`: a CPU keeps its own changes in
+ * `rssDelta` and folds them into the shared count when they reach the batch, max(32, 2 * cpus).
+ *
+ *   fault on cpu 0:  delta[0] 30 -> 31 -> (32: fold) 0      shared 0 -> 32
+ *
+ * Invariant: rss = rssShared + sum of rssDelta over the CPUs.
+ * Linux: include/linux/mm.h, lib/percpu_counter.c, kernel/fork.c (6.12)   Doc: Documentation/filesystems/proc.rst
+ */
+import { bug } from "../base/bug.ts";
+import { type Column, type Mm, NONE } from "../base/types.ts";
+import type { MmColumns, SpaceState } from "./state.ts";
+
+/** Kinds of pages an address space counts. */
+export const MM_FILEPAGES = 0;
+export const MM_ANONPAGES = 1;
+export const MM_SWAPENTS = 2;
+export const MM_SHMEMPAGES = 3;
+export const NR_MM_COUNTERS = 4;
+
+/** Words of cpuMask for one address space: 64 of 32 CPUs each. */
+export const CPU_MASK_WORDS = 64;
+
+const FREE_ON_STACK = 0;
+const FIRST_NEVER_USED = 1;
+const LAST_CONTEXT = 2;
+/** Row 0 stands for the kernel's own address space (Linux: init_mm), whose context id is 1. */
+const INIT_CONTEXT = 1;
+
+/** Columns for up to `count - 1` address spaces on a machine with `cpus` CPUs. */
+export function createMmColumns(count: number, cpus: number): MmColumns {
+  const wide = (): Float64Array => new Float64Array(count);
+  const handles = (): Column<number> => new Int32Array(count);
+  const contextId = wide();
+  contextId[0] = INIT_CONTEXT;
+  return {
+    pgd: handles(), users: handles(), firstVma: handles(), lastVma: handles(), vmaRoot: handles(),
+    mapCount: handles(), cachedVma: handles(),
+    totalVm: wide(), dataVm: wide(), execVm: wide(), stackVm: wide(), lockedVm: wide(),
+    hiwaterRss: wide(), hiwaterVm: wide(),
+    rss: new Int32Array(count * NR_MM_COUNTERS),
+    pgtablesBytes: wide(),
+    startCode: wide(), endCode: wide(), startData: wide(), endData: wide(), startBrk: wide(), brk: wide(),
+    startStack: wide(), argStart: wide(), argEnd: wide(), envStart: wide(), envEnd: wide(),
+    mmapBase: wide(), mmapLegacyBase: wide(), layout: new Uint8Array(count), vdso: wide(),
+    exeFile: handles(),
+    cpuMask: new Int32Array(count * CPU_MASK_WORDS),
+    rssShared: new Int32Array(count * NR_MM_COUNTERS),
+    rssDelta: new Int32Array(count * NR_MM_COUNTERS * cpus),
+    contextId,
+    tlbGen: wide(),
+    freeRows: new Int32Array(count),
+    rowCount: Int32Array.of(0, 1, INIT_CONTEXT),
+  };
+}
+
+/** Takes a row, all columns zero but its context id and one user. Returns NONE when every row is in use. */
+export function allocMm(k: SpaceState): Mm {
+  const { rowCount, freeRows, users, contextId } = k.mm;
+  let mm: Mm;
+  if (rowCount[FREE_ON_STACK]! > 0) mm = freeRows[--rowCount[FREE_ON_STACK]!]!;
+  else {
+    mm = rowCount[FIRST_NEVER_USED]!;
+    if (mm >= users.length) return NONE;
+    rowCount[FIRST_NEVER_USED]!++;
+  }
+  users[mm] = 1;
+  contextId[mm] = ++rowCount[LAST_CONTEXT]!;
+  return mm;
+}
+
+/** Gives a row back, zeroed. It has no VMA, no page and no page table any more. */
+export function freeMm(k: SpaceState, mm: Mm): void {
+  const columns = k.mm;
+  if (columns.firstVma[mm] !== NONE) bug(`address space ${mm} is freed with VMAs`);
+  for (const column of Object.values(columns)) if (column.length === columns.users.length) column[mm] = 0;
+  columns.rss.fill(0, mm * NR_MM_COUNTERS, (mm + 1) * NR_MM_COUNTERS);
+  columns.rssShared.fill(0, mm * NR_MM_COUNTERS, (mm + 1) * NR_MM_COUNTERS);
+  const deltas = NR_MM_COUNTERS * k.machine.cpus;
+  columns.rssDelta.fill(0, mm * deltas, (mm + 1) * deltas);
+  columns.cpuMask.fill(0, mm * CPU_MASK_WORDS, (mm + 1) * CPU_MASK_WORDS);
+  columns.freeRows[columns.rowCount[FREE_ON_STACK]!++] = mm;
+}
+
+/** Counts `delta` pages of the kind `member`, on the running CPU. */
+export function addRss(k: SpaceState, mm: Mm, member: number, delta: number): void {
+  const row = mm * NR_MM_COUNTERS + member;
+  const cpus = k.machine.cpus;
+  const { rss, rssDelta } = k.mm;
+  rss[row] = rss[row]! + delta;
+  const at = row * cpus + k.boot[2]!;
+  const own = rssDelta[at]! + delta;
+  const batch = cpus > 16 ? cpus * 2 : 32;
+  if (own >= batch || own <= -batch) {
+    k.mm.rssShared[row]! += own;
+    rssDelta[at] = 0;
+  } else rssDelta[at] = own;
+}
+
+/** Pages of the kind as /proc prints them: the shared count, never below 0 (Linux: get_mm_counter). */
+export function readRss(k: SpaceState, mm: Mm, member: number): number {
+  return Math.max(0, k.mm.rssShared[mm * NR_MM_COUNTERS + member]!);
+}
+
+/** Resident pages as /proc prints them: file, anonymous and shared memory (Linux: get_mm_rss). */
+export function readMmRss(k: SpaceState, mm: Mm): number {
+  return readRss(k, mm, MM_FILEPAGES) + readRss(k, mm, MM_ANONPAGES) + readRss(k, mm, MM_SHMEMPAGES);
+}
+
+/** Remembers the resident size before it falls (Linux: update_hiwater_rss). */
+export function updateHiwaterRss(k: SpaceState, mm: Mm): void {
+  const pages = readMmRss(k, mm);
+  if (k.mm.hiwaterRss[mm]! < pages) k.mm.hiwaterRss[mm] = pages;
+}
+
+/** The largest resident size so far, in pages, as /proc and getrusage give it (Linux: get_mm_hiwater_rss). */
+export function readHiwaterRss(k: SpaceState, mm: Mm): number {
+  return Math.max(k.mm.hiwaterRss[mm]!, readMmRss(k, mm));
+}
+
+/** Checks that the exact count of every address space is its shared count and all CPUs' parts. */
+export function checkMms(k: SpaceState): void {
+  const cpus = k.machine.cpus;
+  for (let mm = 1; mm < k.mm.rowCount[FIRST_NEVER_USED]!; mm++) {
+    for (let member = 0; member < NR_MM_COUNTERS; member++) {
+      const row = mm * NR_MM_COUNTERS + member;
+      let sum = k.mm.rssShared[row]!;
+      for (let cpu = 0; cpu < cpus; cpu++) sum += k.mm.rssDelta[row * cpus + cpu]!;
+      if (sum !== k.mm.rss[row]) bug(`rss ${member} of address space ${mm} is ${k.mm.rss[row]}, its parts give ${sum}`);
+      if (sum < 0) bug(`rss ${member} of address space ${mm} is ${sum}`);
+    }
+  }
+}
