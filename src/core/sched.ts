@@ -17,11 +17,9 @@
  * Linux: kernel/sched/fair.c, core.c (6.12)   Doc: Documentation/scheduler/sched-eevdf.rst
  */
 import { NONE, type Task } from "./base/types.ts";
-import {
-  CAUSE_CONTEXT_SWITCH, CAUSE_IDLE, CAUSE_IO_WAIT, CAUSE_MAJOR_FAULT, CAUSE_TLB_WALK, CAUSE_USER, COST_CONTEXT_SWITCH,
-} from "./hw/clock.ts";
+import { CAUSE_CONTEXT_SWITCH, CAUSE_IDLE, CAUSE_IO_WAIT, CAUSE_MAJOR_FAULT, COST_CONTEXT_SWITCH } from "./hw/clock.ts";
 import { completeReads } from "./space/pagecache.ts";
-import { TASK_RUNNING, TASK_UNINTERRUPTIBLE, taskRows } from "./space/task.ts";
+import { chargeRun, TASK_FREE, TASK_RUNNING, TASK_UNINTERRUPTIBLE, taskRows, userTime } from "./space/task.ts";
 import type { VmState } from "./vm/state.ts";
 
 /** Weight of each nice value from -20 to 19; one step is about 10 % of the CPU. */
@@ -31,7 +29,6 @@ const NICE_WEIGHT: readonly number[] = [
   1024, 820, 655, 526, 423, 335, 272, 215, 172, 137,
   110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
 ];
-const NICE_0_WEIGHT = 1024;
 
 /** sysctl base_slice_ns on one CPU, and a timer tick at Debian's CONFIG_HZ=250. */
 const BASE_SLICE_NS = 750000;
@@ -86,17 +83,12 @@ export function pickNext(k: VmState): Task {
  */
 export function accountRun(k: VmState, task: Task): void {
   const t = k.task;
-  const now = k.clock.ns[0];
   const { [task]: cpu } = t.cpu;
-  k.clock.cpuNs[cpu] = now;
-  if (t.pid[task] === 0 || k.clock.cpuNs.length <= cpu) return;
-  const ranNs = now - t.runStartNs[task];
-  const userNs = Math.min(ranNs, userTime(k) - t.runUserNs[task]);
-  t.utimeNs[task] += userNs;
-  t.stimeNs[task] += ranNs - userNs;
-  t.vruntime[task] += (ranNs * NICE_0_WEIGHT) / niceWeight(t.nice[task]);
+  k.clock.cpuNs[cpu] = k.clock.ns[0];
+  if (t.state[task] === TASK_FREE) return;
+  chargeRun(k, task, niceWeight(t.nice[task]));
   if (t.state[task] === TASK_RUNNING) {
-    t.waitUntilNs[task] = now;
+    t.waitUntilNs[task] = k.clock.ns[0];
     t.involuntarySwitches[task]++;
   } else {
     t.voluntarySwitches[task]++;
@@ -156,7 +148,7 @@ function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
 }
 
 function idleCause(k: VmState, task: Task): number {
-  if (k.task.waitRow[task] === NONE) return CAUSE_IDLE;
+  if (k.task.waitRow[task] <= NONE) return CAUSE_IDLE;
   return k.task.faultTried[task] !== 0 ? CAUSE_MAJOR_FAULT : CAUSE_IO_WAIT;
 }
 
@@ -169,9 +161,4 @@ function leastVruntime(k: VmState, but: Task): number {
     if (task !== but && t.state[task] === TASK_RUNNING) least = Math.min(least, t.vruntime[task]);
   }
   return least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least;
-}
-
-/** User time of the whole machine since boot. */
-function userTime(k: VmState): number {
-  return k.clock.spent[CAUSE_USER] + k.clock.spent[CAUSE_TLB_WALK];
 }

@@ -183,7 +183,7 @@ export interface TaskColumns {
   readonly nice: Int8Array;
   /** Wait status as wait4 gives it, once the task is a zombie. */
   readonly exitCode: Int32Array;
-  /** What a BLOCKED task waits for: a disk request row, or NONE; and when it completes, if that is known. */
+  /** What a BLOCKED task waits for: a disk request row, WAIT_CHILD or WAIT_VFORK of task.ts, or NONE; and until when (Infinity: not known). */
   readonly waitRow: Int32Array;
   readonly waitUntilNs: Float64Array;
   readonly minFlt: Float64Array;
@@ -225,6 +225,8 @@ export interface TaskColumns {
   readonly clearChildTid: Float64Array;
   /** The task that waits in vfork for this one to exec or exit, or NONE. */
   readonly vforkParent: Column<Task>;
+  /** Process group, inherited. */
+  readonly pgrp: Int32Array;
   /** Wait status of the child that the task's last wait4 returned. */
   readonly waitStatus: Int32Array;
   /** Times it left its CPU because it had to wait, and because its turn was over (Linux: nvcsw, nivcsw). */

@@ -2,7 +2,8 @@
  * Tasks: processes and threads as rows, their family, and their descriptor tables.
  *
  *   leader --nextThread--> thread --nextThread--> thread --> leader      one thread group, one tgid
- *   leader --firstChild--> child leader --nextSibling--> child leader    youngest first
+ *   leader --firstChild--> child leader --nextSibling--> child leader    oldest first; the first one's
+ *                          prevSibling is the last
  *
  * A process is its leader's row. Children hang from the leader of the group that made them, so a thread's end does
  * not orphan them (Linux hands them to another thread of the group; nobody sees the difference without __WNOTHREAD).
@@ -11,6 +12,7 @@
 import { bug } from "../base/bug.ts";
 import { EAGAIN } from "../base/errno.ts";
 import { type Mm, NONE, type OpenFile, type Task } from "../base/types.ts";
+import { CAUSE_TLB_WALK, CAUSE_USER } from "../hw/clock.ts";
 import { FDS, getFile, putFile } from "./file.ts";
 import type { SpaceState, TaskColumns } from "./state.ts";
 
@@ -23,6 +25,10 @@ export const TASK_INTERRUPTIBLE = 2;
 export const TASK_UNINTERRUPTIBLE = 3;
 /** Ended; its row waits for wait4. */
 export const TASK_ZOMBIE = 4;
+
+/** What `waitRow` says of a task that does not wait for a disk. */
+export const WAIT_CHILD = -1;
+export const WAIT_VFORK = -2;
 
 /** Letter and word of each state, as /proc/PID/status prints them. */
 export const TASK_STATE_NAMES: readonly string[] = ["X (dead)", "R (running)", "S (sleeping)", "D (disk sleep)", "Z (zombie)"];
@@ -106,6 +112,7 @@ export function createTaskColumns(tasks: number): TaskColumns {
     progress: new Float64Array(tasks),
     clearChildTid: new Float64Array(tasks),
     vforkParent: new Int32Array(tasks),
+    pgrp: new Int32Array(tasks),
     waitStatus: new Int32Array(tasks),
     voluntarySwitches: new Float64Array(tasks),
     involuntarySwitches: new Float64Array(tasks),
@@ -161,6 +168,7 @@ export function createTask(k: SpaceState, spec: TaskSpec): Task {
   t.fdTableUsers[t.fdTable[task]]++;
   if (spec.leader !== undefined) {
     t.tgid[task] = t.tgid[spec.leader];
+    t.pgrp[task] = t.pgrp[spec.leader];
     t.exitSignal[task] = -1;
     t.parent[task] = t.parent[spec.leader];
     t.nextThread[task] = t.nextThread[spec.leader];
@@ -171,6 +179,8 @@ export function createTask(k: SpaceState, spec: TaskSpec): Task {
     t.exitSignal[task] = spec.exitSignal ?? 0;
     t.nextThread[task] = task;
     t.liveThreads[task] = 1;
+    // A process that nobody in the machine made leads a process group of its own, as a shell's jobs do.
+    t.pgrp[task] = spec.parent === undefined ? pid : t.pgrp[spec.parent];
     setParent(k, task, spec.parent ?? t.rows[INIT]);
   }
   return task;
@@ -219,24 +229,23 @@ export function taskRows(k: SpaceState): number {
 /** Hangs a process under another parent as its youngest child; NONE takes it out of the family. */
 export function setParent(k: SpaceState, task: Task, parent: Task): void {
   const t = k.task;
-  const old = t.parent[task];
-  if (old !== NONE) {
-    const { [task]: before } = t.prevSibling;
-    const { [task]: after } = t.nextSibling;
-    if (before !== NONE) t.nextSibling[before] = after;
-    else t.firstChild[old] = after;
-    if (after !== NONE) t.prevSibling[after] = before;
-  }
+  unlinkChild(t, task);
   let thread = task;
   do {
     t.parent[thread] = parent;
     thread = t.nextThread[thread];
   } while (thread !== task);
-  t.prevSibling[task] = NONE;
-  t.nextSibling[task] = parent === NONE ? NONE : t.firstChild[parent];
   if (parent === NONE) return;
-  if (t.firstChild[parent] !== NONE) t.prevSibling[t.firstChild[parent]] = task;
-  t.firstChild[parent] = task;
+  const first = t.firstChild[parent];
+  if (first === NONE) {
+    t.firstChild[parent] = task;
+    t.prevSibling[task] = task;
+    return;
+  }
+  const last = t.prevSibling[first];
+  t.nextSibling[last] = task;
+  t.prevSibling[task] = last;
+  t.prevSibling[first] = task;
 }
 
 /** Copies the open descriptors of one task's table into the empty table of another, each with a reference. */
@@ -281,6 +290,28 @@ export function wakeTask(k: SpaceState, task: Task): void {
   t.state[task] = TASK_RUNNING;
   t.waitRow[task] = NONE;
   t.waitUntilNs[task] = k.clock.ns[0];
+}
+
+/**
+ * Charges the time since the task was given its CPU, or since it was charged last, to the task: user and system time,
+ * and its run time weighed by `weight` (1024: nice 0).
+ */
+export function chargeRun(k: SpaceState, task: Task, weight: number): void {
+  const t = k.task;
+  const now = k.clock.ns[0];
+  const user = userTime(k);
+  const ranNs = now - t.runStartNs[task];
+  const userNs = Math.min(ranNs, user - t.runUserNs[task]);
+  t.utimeNs[task] += userNs;
+  t.stimeNs[task] += ranNs - userNs;
+  t.vruntime[task] += (ranNs * 1024) / weight;
+  t.runStartNs[task] = now;
+  t.runUserNs[task] = user;
+}
+
+/** User time of the whole machine since boot, in ns. */
+export function userTime(k: SpaceState): number {
+  return k.clock.spent[CAUSE_USER] + k.clock.spent[CAUSE_TLB_WALK];
 }
 
 /** Faults of a whole process, its ended threads included: [minor, major] (Linux: thread_group minor and major sums). */
@@ -330,12 +361,14 @@ function checkProcess(k: SpaceState, leader: Task): void {
     thread = t.nextThread[thread];
   } while (thread !== leader);
   if (living !== t.liveThreads[leader]) bug(`process ${leader} has ${living} living threads and counts ${t.liveThreads[leader]}`);
+  const first = t.firstChild[leader];
   let before: Task = NONE;
-  for (let child = t.firstChild[leader]; child !== NONE; child = t.nextSibling[child]) {
+  for (let child = first; child !== NONE; child = t.nextSibling[child]) {
     if (t.parent[child] !== leader) bug(`child ${child} does not know its parent ${leader}`);
-    if (t.prevSibling[child] !== before) bug(`child ${child} does not know the sibling before it`);
+    if (child !== first && t.prevSibling[child] !== before) bug(`child ${child} does not know the sibling before it`);
     before = child;
   }
+  if (first !== NONE && t.prevSibling[first] !== before) bug(`the first child of ${leader} does not know the last`);
 }
 
 /** An unused descriptor table: the one with the task's own row number unless somebody else still uses that. */
@@ -353,6 +386,22 @@ function takePid(t: TaskColumns): number {
   } while (t.pid.subarray(0, t.rows[NEVER_USED]).includes(pid));
   t.rows[LAST_PID] = pid;
   return pid;
+}
+
+/** Takes a process out of its parent's list of children. */
+function unlinkChild(t: TaskColumns, task: Task): void {
+  const parent = t.parent[task];
+  if (parent === NONE) return;
+  const first = t.firstChild[parent];
+  const before = t.prevSibling[task];
+  const after = t.nextSibling[task];
+  if (first === task) t.firstChild[parent] = after;
+  else t.nextSibling[before] = after;
+  if (after !== NONE) t.prevSibling[after] = before;
+  else if (first !== task) t.prevSibling[first] = before;
+  t.parent[task] = NONE;
+  t.nextSibling[task] = NONE;
+  t.prevSibling[task] = NONE;
 }
 
 /** Zeroes what an earlier task left in its row. The descriptor table's row may be in use by others and is left alone. */
