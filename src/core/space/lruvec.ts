@@ -25,8 +25,8 @@ export const NR_LRU_BATCHES = 2;
 export const BATCH_PAGES = 31;
 const BATCH_WORDS = 32;
 
-/** Pages that one unmapping may have on the way to the allocator: one page table's worth, and the count. */
-const GATHER_WORDS = 513;
+/** Pages that an unmapping may have on the way to the allocator: one page table's worth. */
+const GATHER_WORDS = 512;
 
 /** Empty lists and batches. */
 export function createLruvec(nodes: number, cpus: number): LruvecColumns {
@@ -71,7 +71,7 @@ export function lruAddDrainAll(k: SpaceState): void {
 /**
  * Notes that a page was used: inactive and unreferenced -> referenced -> active (Linux: folio_mark_accessed).
  */
-export function markAccessed(k: SpaceState, pfn: Pfn): void {
+export function markPageAccessed(k: SpaceState, pfn: Pfn): void {
   const at = pfn * PAGE_WORDS + FLAGS;
   const flags = k.page[at]!;
   if ((flags & PG_referenced) === 0) {

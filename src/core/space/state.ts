@@ -124,7 +124,7 @@ export interface LruvecColumns {
   readonly size: Int32Array;
   /** By (cpu * NR_LRU_BATCHES + batch) * 32: pages in the batch, then their pfns (Linux: struct folio_batch). */
   readonly batch: Int32Array;
-  /** Pages on their way to the allocator: [0] how many, then their pfns. */
+  /** Pages on their way to the allocator, used by one call at a time. */
   readonly gather: Int32Array;
   /** The unmapping under way (Linux: mmu_gather); zap.ts names the fields. */
   readonly gatherRange: Float64Array;
