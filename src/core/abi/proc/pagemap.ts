@@ -9,11 +9,11 @@
  */
 import { NONE, type Mm } from "../../base/types.ts";
 import { MAPCOUNT, MAPPING, PAGE_WORDS } from "../../frame/page.ts";
-import { PTE_PRESENT, PTE_SOFT_DIRTY, ptePfn } from "../../hw/pte.ts";
+import { PTE_MAPPED, PTE_SOFT_DIRTY, ptePfn } from "../../hw/pte.ts";
+import { forEachPte, normalPage } from "../../space/pagetable.ts";
 import { findVma } from "../../space/vma-tree.ts";
 import { VM_SOFTDIRTY } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
-import { forEachEntry, normalPage } from "./page-walk.ts";
 
 /** Bits of the high word of an entry. */
 export const PM_SOFT_DIRTY_HIGH = 1 << 23;
@@ -35,17 +35,17 @@ export function pagemapEntries(k: AbiState, mm: Mm, from: number, count: number)
     const last = Math.min(to, k.vma.end[vma]);
     const soft = (k.vma.flags[vma] & VM_SOFTDIRTY) !== 0 ? PM_SOFT_DIRTY_HIGH : 0;
     for (let vpn = first; vpn < last; vpn++) entries[(vpn - from) * 2 + 1] = soft;
-    forEachEntry(k, mm, first, last, (vpn, low, high) => {
-      if ((low & PTE_PRESENT) === 0) return;
-      const frame = ptePfn(low, high);
-      const pfn = normalPage(low, high);
+    forEachPte(k, mm, first, last, (vpn, pte) => {
+      const { [pte]: low } = k.ram.words;
+      if ((low & PTE_MAPPED) === 0) return;
+      const pfn = normalPage(k, pte);
       let bits = PM_PRESENT_HIGH | soft;
       if ((low & PTE_SOFT_DIRTY) !== 0) bits |= PM_SOFT_DIRTY_HIGH;
       if (pfn !== NONE) {
         if ((k.page[pfn * PAGE_WORDS + MAPPING] & 1) === 0) bits |= PM_FILE_HIGH;
         if (k.page[pfn * PAGE_WORDS + MAPCOUNT] === 1) bits |= PM_EXCLUSIVE_HIGH;
       }
-      entries[(vpn - from) * 2] = frame;
+      entries[(vpn - from) * 2] = ptePfn(low, k.ram.words[pte + 1]);
       entries[(vpn - from) * 2 + 1] = bits;
     });
   }

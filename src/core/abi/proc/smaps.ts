@@ -11,10 +11,10 @@
 import { NONE, PAGE_SIZE, type Task, type Vma } from "../../base/types.ts";
 import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, PG_dirty, PG_referenced, PG_swapbacked, REFCOUNT } from "../../frame/page.ts";
 import { PTE_ACCESSED, PTE_DIRTY } from "../../hw/pte.ts";
+import { forEachPte, normalPage } from "../../space/pagetable.ts";
 import { VM_LOCKED } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
 import { mapLine } from "./maps.ts";
-import { forEachEntry, normalPage } from "./page-walk.ts";
 
 /** Bits a page's share keeps behind the byte (Linux: PSS_SHIFT). */
 const PSS_UNITS = 4096;
@@ -73,9 +73,9 @@ export function emptyStats(): MemSizeStats {
 /** Adds the pages of one VMA to the sums. */
 export function gatherStats(k: AbiState, vma: Vma, stats: MemSizeStats): void {
   const locked = (k.vma.flags[vma] & VM_LOCKED) !== 0;
-  forEachEntry(k, k.vma.mm[vma], k.vma.start[vma], k.vma.end[vma], (_vpn, low, high) => {
-    const pfn = normalPage(low, high);
-    if (pfn !== NONE) accountPage(k, stats, pfn, low, locked);
+  forEachPte(k, k.vma.mm[vma], k.vma.start[vma], k.vma.end[vma], (_vpn, pte) => {
+    const pfn = normalPage(k, pte);
+    if (pfn !== NONE) accountPage(k, stats, pfn, k.ram.words[pte], locked);
   });
 }
 

@@ -8,7 +8,7 @@
  *   45 start_data  46 end_data  47 start_brk  48 arg_start  49 arg_end  50 env_start  51 env_end  52 exit_code
  *
  * Field 24 is what was folded from the per-CPU counts so far, so it lags behind statm, as in Linux.
- * Differs: pgrp, session, tty and signal masks are 0, tpgid -1 (no sessions, no handlers); flags show PF_RANDOMIZE only;
+ * Differs: session, tty and signal masks are 0, tpgid -1 (no sessions, no handlers); flags show PF_RANDOMIZE only;
  * blkio ticks and guest times are 0.
  * Linux: fs/proc/array.c do_task_stat (6.12)   Doc: Documentation/filesystems/proc.rst, table 1-4
  */
@@ -55,7 +55,7 @@ function statLine(k: AbiState, task: Task, own: readonly number[]): string {
   const state = t.state[task];
   const randomized = mm !== NONE && (k.mm.layout[mm] & LAYOUT_RANDOMIZED) !== 0;
   const fields: (number | string)[] = [
-    t.pid[task], `(${t.comm[task]})`, TASK_STATE_NAMES[state].charAt(0), parentPid(k, task), 0, 0, 0, -1,
+    t.pid[task], `(${t.comm[task]})`, TASK_STATE_NAMES[state].charAt(0), parentPid(k, task), t.pgrp[task], 0, 0, -1,
     randomized ? PF_RANDOMIZE : 0, own[0], t.cMinFlt[leader], own[1], t.cMajFlt[leader],
     ticks(own[2]), ticks(own[3]), ticks(t.cUtimeNs[leader]), ticks(t.cStimeNs[leader]),
     20 + t.nice[task], t.nice[task], t.liveThreads[leader], 0, ticks(t.startNs[task]),

@@ -1,10 +1,10 @@
 /**
  * /proc/PID/status: the task in words, one "Name:<tab>value" a line.
  *
- * Differs: Umask to CapAmb stand only as far as the model has them. Left out because it has no truth for them: FDSize
- * (how far a descriptor table grew), NSpgid and NSsid (no sessions), SigQ (no limit on queued signals), the five Cap…
- * lines (no capability sets), Speculation_Store_Bypass and SpeculationIndirectBranch (no such processor state),
- * voluntary_ctxt_switches and nonvoluntary_ctxt_switches (not counted). The Sig… masks are empty: no task has handlers.
+ * Differs: lines are left out for which the model has no truth: FDSize (how far a descriptor table grew), NSsid
+ * (no sessions), SigQ (no limit on queued signals), the five Cap… lines (no capability sets), and
+ * Speculation_Store_Bypass and SpeculationIndirectBranch (no such processor state). All run as root. The Sig… masks are
+ * empty, because no task has handlers.
  * Linux: fs/proc/array.c proc_pid_status, fs/proc/task_mmu.c task_mem (6.12)   Doc: Documentation/filesystems/proc.rst, table 1-2
  */
 import { NONE, PAGE_SIZE, type Mm, type Task } from "../../base/types.ts";
@@ -24,12 +24,13 @@ export function showStatus(k: AbiState, task: Task): string {
   const pid = t.pid[task];
   const tgid = t.tgid[task];
   return `Name:\t${escapeName(t.comm[task])}\nUmask:\t0022\nState:\t${TASK_STATE_NAMES[t.state[task]]}\nTgid:\t${tgid}\nNgid:\t0\nPid:\t${pid}\n`
-    + `PPid:\t${parentPid(k, task)}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t \nNStgid:\t${tgid}\nNSpid:\t${pid}\nKthread:\t0\n`
+    + `PPid:\t${parentPid(k, task)}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t \nNStgid:\t${tgid}\nNSpid:\t${pid}\nNSpgid:\t${t.pgrp[task]}\nKthread:\t0\n`
     + (mm === NONE ? "" : `${memoryLines(k, mm)}CoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n`)
     + `Threads:\t${t.liveThreads[leaderOf(k, task)]}\nSigPnd:\t${NO_SIGNALS}\nShdPnd:\t${NO_SIGNALS}\nSigBlk:\t${NO_SIGNALS}\n`
     + `SigIgn:\t${NO_SIGNALS}\nSigCgt:\t${NO_SIGNALS}\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n`
     + `Cpus_allowed:\t${bitmapHex(k.machine.cpus, k.machine.cpus)}\nCpus_allowed_list:\t${bitmapList(k.machine.cpus)}\n`
     + `Mems_allowed:\t${bitmapHex(k.machine.nodes.length, MAX_NUMNODES)}\nMems_allowed_list:\t${bitmapList(k.machine.nodes.length)}\n`
+    + `voluntary_ctxt_switches:\t${t.voluntarySwitches[task]}\nnonvoluntary_ctxt_switches:\t${t.involuntarySwitches[task]}\n`
     + "x86_Thread_features:\t\nx86_Thread_features_locked:\t\n";
 }
 
