@@ -18,6 +18,7 @@ import { type Mm, NONE, type OpenFile, PAGE_SIZE } from "../base/types.ts";
 import type { HwState } from "../hw/state.ts";
 import { LAYOUT_RANDOMIZED, LAYOUT_TOPDOWN, VM_GROWSDOWN, vmaStartGap } from "../space/vma.ts";
 import { findGapAbove, findGapBelow, findVma } from "../space/vma-tree.ts";
+import { isPageAligned, pageAlign, remainder } from "./bytes.ts";
 import { MAP_32BIT, MAP_ABOVE4G, MAP_FIXED } from "./mman.ts";
 import type { VmState } from "./state.ts";
 
@@ -73,18 +74,13 @@ export function getUnmappedArea(k: VmState, mm: Mm, request: AreaRequest): numbe
   const { addr, len, file } = request;
   if (len > taskSize(k)) return -ENOMEM;
   // Files lie on ext4, which asks for huge page alignment whatever the hint; anonymous memory only of whole huge pages.
-  const aligned = file !== NONE || (addr === 0 && isMultiple(len, PMD_SIZE));
+  const aligned = file !== NONE || (addr === 0 && remainder(len, PMD_SIZE) === 0);
   const found = aligned ? findAlignedArea(k, mm, request) : findArea(k, mm, request, len);
   if (found < 0) return found;
   if (found > taskSize(k) - len) return -ENOMEM;
-  if (!isMultiple(found, PAGE_SIZE)) return -EINVAL;
+  if (!isPageAligned(found)) return -EINVAL;
   if (found < k.knob.mmapMinAddr && k.knob.privileged === 0) return -EPERM;
   return found;
-}
-
-/** Rounds a byte count or an address up to whole pages. */
-export function pageAlign(bytes: number): number {
-  return Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
 }
 
 /** Top of the mappings: below the largest stack, its guard gap and its random shift. */
@@ -192,13 +188,4 @@ function lowestArea(k: VmState, mm: Mm, low: number, high: number, pages: number
     if (!isStack || vmaStartGap(k, above) >= hole + pages) return hole * PAGE_SIZE;
     bottom = k.vma.end[above];
   }
-}
-
-function isMultiple(bytes: number, unit: number): boolean {
-  return remainder(bytes, unit) === 0;
-}
-
-/** Remainder of a division, not negative; for numbers beyond 32 bits. */
-function remainder(bytes: number, unit: number): number {
-  return bytes - Math.floor(bytes / unit) * unit;
 }

@@ -1,0 +1,14 @@
+/**
+ * brk(2): moves the end of the heap.
+ * Linux: mm/mmap.c (6.12)   Doc: man 2 brk
+ */
+import type { Task } from "../../base/types.ts";
+import { doBrk } from "../../vm/brk.ts";
+import { unsigned } from "../../vm/bytes.ts";
+import type { VmState } from "../../vm/state.ts";
+import { numberArg, type SyscallArgs } from "./row.ts";
+
+/** brk(addr). Returns the end of the heap in force afterwards; it never fails, it only does not move. */
+export function sysBrk(k: VmState, task: Task, args: SyscallArgs): number {
+  return doBrk(k, k.task.mm[task], unsigned(numberArg(args, 0)));
+}
