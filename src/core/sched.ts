@@ -78,6 +78,17 @@ export function pickNext(k: VmState): Task {
 }
 
 /**
+ * Begins a turn of this task on its own CPU, as pickNext would if nobody else could run: for drivers that have an order
+ * of their own (scripts). What the task waits for is done by then.
+ */
+export function beginTurn(k: VmState, task: Task): void {
+  const { [task]: cpu } = k.task.cpu;
+  const { [cpu]: nowNs } = k.clock.cpuNs;
+  const { [task]: untilNs } = k.task.waitUntilNs;
+  startTurn(k, task, cpu, untilNs === Number.POSITIVE_INFINITY ? nowNs : Math.max(nowNs, untilNs));
+}
+
+/**
  * Ends the turn that pickNext began: keeps the CPU's clock, charges the time to the task by its nice weight, and splits
  * it into user and system time. Call it once after each turn, also when the task has ended or waits.
  */
