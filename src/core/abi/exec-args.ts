@@ -14,7 +14,7 @@ import { E2BIG, EFAULT, ENOMEM } from "../base/errno.ts";
 import { BLOCKED, NONE, PAGE_SIZE, type Mm, type Task, type Vma } from "../base/types.ts";
 import { PTE_NX_HIGH, PTE_PRESENT, PTE_SOFT_DIRTY, ptePfn } from "../hw/pte.ts";
 import { takeSlot } from "../hw/ram.ts";
-import { markAccessed } from "../space/lruvec.ts";
+import { lruAddDrain, markPageAccessed } from "../space/lruvec.ts";
 import { findPte } from "../space/pagetable.ts";
 import { freePageTables } from "../space/zap.ts";
 import { insertVma, setVmaRange } from "../space/vma-tree.ts";
@@ -146,7 +146,7 @@ function getArgPage(k: AbiState, bprm: Bprm, vpn: number): number {
     at = findPte(k, bprm.mm, vpn);
   }
   const pfn = ptePfn(k.ram.words[at], k.ram.words[at + 1]);
-  markAccessed(k, pfn);
+  markPageAccessed(k, pfn);
   return pfn;
 }
 
@@ -229,7 +229,8 @@ function relocateStack(k: AbiState, bprm: Bprm, shiftPages: number): number {
     k.ram.words[to] = low | PTE_SOFT_DIRTY;
     k.ram.words[to + 1] = high;
   }
-  freePageTables(k, mm, Math.max(oldStart, oldEnd - shiftPages), oldEnd, oldEnd - shiftPages, taskSize(k) / PAGE_SIZE);
+  lruAddDrain(k);
+  freePageTables(k, mm, oldEnd - shiftPages, 0);
   setVmaRange(k, vma, oldStart - shiftPages, oldEnd - shiftPages);
   if (pgoff[vma] !== offset) bug("moving the stack changed its offset");
   return 0;

@@ -65,21 +65,29 @@ export interface ExecRequest {
  * changed; or, when the old address space is gone already, any that mapping gives: the task then dies by SIGSEGV.
  */
 export function doExecve(k: AbiState, task: Task, request: ExecRequest): number {
-  const { step } = k.program;
-  if (step[task] === 0) {
+  const { step, context, failure } = k.program;
+  if (step[task] === 0 || context[task] !== k.mm.contextId[k.task.mm[task]]) {
+    endExec(k, task);
     const error = beginExec(k, task, request);
     if (error !== 0) return error;
     step[task] = 1;
+    context[task] = k.mm.contextId[k.task.mm[task]];
   }
-  const error = k.program.failure[task] !== 0 ? k.program.failure[task] : loadProgram(k, task, request);
+  const error = failure[task] !== 0 ? failure[task] : loadProgram(k, task, request);
   if (error === BLOCKED) return BLOCKED;
-  step[task] = 0;
-  k.program.failure[task] = 0;
-  const interpreter: OpenFile = k.program.interpreterFile[task];
-  k.program.interpreterFile[task] = NONE;
-  if (interpreter !== NONE) putFile(k, interpreter);
+  endExec(k, task);
   if (error < 0) killTask(k, task, SIGSEGV);
   return error;
+}
+
+/** Forgets the exec that the task's columns speak of, also one whose task was killed while it waited. */
+function endExec(k: AbiState, task: Task): void {
+  const { step, failure, interpreterFile } = k.program;
+  const { [task]: interpreter } = interpreterFile;
+  step[task] = 0;
+  failure[task] = 0;
+  interpreterFile[task] = NONE;
+  if (interpreter !== NONE) putFile(k, interpreter);
 }
 
 /** Everything up to the point of no return, and the switch. Returns 0, BLOCKED, or a negative errno. */
@@ -119,10 +127,7 @@ function readHeaders(k: AbiState, task: Task, file: OpenFile, image: ElfImage, f
 /** The task leaves its old address space for the new one, whose stack gets its place. A failure is kept for later. */
 function enterNewMm(k: AbiState, task: Task, request: ExecRequest, bprm: Bprm): void {
   const { mm } = bprm;
-  for (let thread = k.task.nextThread[task]; thread !== task; thread = k.task.nextThread[task]) {
-    if (k.task.state[thread] === TASK_ZOMBIE) break;
-    doExit(k, thread, 0);
-  }
+  endOtherThreads(k, task);
   releaseMm(k, task);
   const old: Mm = k.task.mm[task];
   k.task.mm[task] = mm;
@@ -132,6 +137,16 @@ function enterNewMm(k: AbiState, task: Task, request: ExecRequest, bprm: Bprm): 
   const randomize = isRandomized(k, request.personality ?? 0);
   pickMmapLayout(k, mm, randomize);
   k.program.failure[task] = setupArgPages(k, bprm, randomizeStackTop(k, randomize), randomize, request.image.executableStack === true);
+}
+
+/** The task becomes the only living thread of its process (Linux: de_thread). */
+function endOtherThreads(k: AbiState, task: Task): void {
+  let { [task]: thread } = k.task.nextThread;
+  while (thread !== task) {
+    const { [thread]: after } = k.task.nextThread;
+    if (k.task.state[thread] !== TASK_ZOMBIE) doExit(k, thread, 0);
+    thread = after;
+  }
 }
 
 /** Maps program and interpreter, then finishes. Returns 0, BLOCKED or a negative errno. */

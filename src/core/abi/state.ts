@@ -15,6 +15,8 @@ export interface ProgramColumns {
   readonly image: (ElfImage | undefined)[];
   /** By Task: 0, or the step of its exec that comes next (exec.ts). */
   readonly step: Int32Array;
+  /** By Task: context id of the address space that exec is building; the other columns hold for no other. */
+  readonly context: Float64Array;
   /** By Task: why its exec will fail, a negative errno, or 0. */
   readonly failure: Int32Array;
   /** By Task: load bias of its program and of the interpreter, in bytes, and the interpreter's file, while it executes. */
@@ -33,6 +35,7 @@ export function createProgramColumns(tasks: number): ProgramColumns {
   return {
     image: [],
     step: new Int32Array(tasks),
+    context: new Float64Array(tasks),
     failure: new Int32Array(tasks),
     bias: new Float64Array(tasks),
     interpreterBias: new Float64Array(tasks),

@@ -1,43 +1,127 @@
 /**
  * The one door of the trees the kernel shows to programs and operators: list a directory, read a file, write a file.
- * The trees themselves are lists of paths; here a path is looked up and answered as the system calls would.
- * Linux: fs/proc/root.c, fs/proc/generic.c (6.12)   Doc: Documentation/filesystems/proc.rst
+ *
+ *   /proc/PID/FILE, /proc/self/FILE, /proc/PID/task/TID/FILE     proc/tree.ts: TASK_FILES
+ *   /proc/FILE                                                   proc/tree.ts: MACHINE_FILES
+ *   /proc/sys/vm/NAME, /proc/sys/kernel/NAME, /sys/…             sysctl.ts
+ *
+ * Linux: fs/proc/root.c, fs/proc/base.c, fs/proc/proc_sysctl.c (6.12)   Doc: Documentation/filesystems/proc.rst
  */
-import { ENOENT } from "../base/errno.ts";
+import { EACCES, EISDIR, ENOENT, ENOTDIR } from "../base/errno.ts";
 import { NONE, type Task } from "../base/types.ts";
+import { TASK_FREE, findTask, leaderOf, taskRows } from "../space/task.ts";
+import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
 import type { AbiState } from "./state.ts";
+import { readSysctl, sysctlPaths, writeSysctl } from "./sysctl.ts";
 
-/** Who asks, and which bytes. `self` is the task that /proc/self names. */
+/** Who asks, and which bytes. */
 export interface ReadOptions {
+  /** The task that /proc/self names. */
   readonly self?: Task;
+  /** For files that are not text: first byte (0 when absent) and bytes wanted (to the end when absent). */
   readonly offset?: number;
   readonly length?: number;
 }
 
+/** What a path below /proc/PID means: a task, whether as a thread, and the rest of the path. */
+interface TaskPath {
+  readonly task: Task;
+  readonly isThread: boolean;
+  readonly rest: string;
+}
+
 /**
  * The contents of a file. Text files come as a string, binary ones (pagemap) as bytes; pagemap needs `length`.
- * Returns a negative errno: ENOENT no such file, ESRCH the process is gone, EISDIR, EFBIG pagemap without a length.
+ * Returns a negative errno: ENOENT no such file, ESRCH the process has ended, EISDIR, EFBIG pagemap without a length,
+ * EINVAL pagemap at a part of an entry.
  */
 export function readFile(k: AbiState, path: string, options: ReadOptions = {}): string | Uint8Array | number {
-  void k;
-  void path;
-  return options.self === NONE ? -ENOENT : -ENOENT;
-}
-
-/** Names in a directory, sorted as the kernel lists them; a negative errno (ENOENT, ENOTDIR). */
-export function listDirectory(k: AbiState, path: string): string[] | number {
-  void k;
-  void path;
-  return -ENOENT;
+  const clean = cleanPath(path);
+  const inTask = taskPath(k, clean, options.self ?? NONE);
+  if (inTask !== undefined) {
+    const file = TASK_FILES.find((row) => row.name === inTask.rest);
+    if (file === undefined) return isDirectory(k, clean, options.self) ? -EISDIR : -ENOENT;
+    const show = inTask.isThread ? file.showThread ?? file.show : file.show;
+    return show(k, inTask.task, { offset: options.offset ?? 0, length: options.length ?? -1 });
+  }
+  const file = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
+  if (file !== undefined) return file.show(k);
+  const text = readSysctl(k, clean);
+  return text === -ENOENT && isDirectory(k, clean, options.self) ? -EISDIR : text;
 }
 
 /**
- * Writes a file, which for sysctls sets the tunable. Returns 0 or a negative errno: ENOENT, EACCES not writable,
- * EINVAL no number or out of range.
+ * Names in a directory: files and directories in the order of their lists, tasks by number.
+ * Returns a negative errno: ENOENT, ENOTDIR.
+ */
+export function listDirectory(k: AbiState, path: string, self: Task = NONE): string[] | number {
+  const clean = cleanPath(path);
+  const inTask = taskPath(k, clean, self);
+  if (inTask !== undefined) {
+    if (inTask.rest === "") return [...(inTask.isThread ? [] : ["task"]), ...TASK_FILES.map((row) => row.name)];
+    if (inTask.rest === "task" && !inTask.isThread) return threadIds(k, inTask.task);
+    return TASK_FILES.some((row) => row.name === inTask.rest) ? -ENOTDIR : -ENOENT;
+  }
+  const prefix = clean === "/" ? "/" : `${clean}/`;
+  const all = [...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k)];
+  const names = new Set(all.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length).split("/")[0]));
+  if (clean === "/proc") for (const pid of processIds(k)) names.add(pid);
+  if (names.size > 0) return [...names];
+  return all.includes(clean) ? -ENOTDIR : -ENOENT;
+}
+
+/**
+ * Writes a file, which for sysctls sets the tunable. Returns 0 or a negative errno: ENOENT, EISDIR, EACCES not
+ * writable, EINVAL no number or out of range.
  */
 export function writeFile(k: AbiState, path: string, text: string): number {
-  void k;
-  void path;
-  void text;
-  return -ENOENT;
+  const clean = cleanPath(path);
+  const result = writeSysctl(k, clean, text);
+  if (result !== -ENOENT) return result;
+  if (isDirectory(k, clean)) return -EISDIR;
+  const isFile = MACHINE_FILES.some((row) => `/proc/${row.name}` === clean) || taskPath(k, clean, NONE) !== undefined;
+  return isFile ? -EACCES : -ENOENT;
+}
+
+/** The path without doubled and trailing slashes. */
+function cleanPath(path: string): string {
+  const clean = path.replace(/\/+/g, "/");
+  return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
+}
+
+function isDirectory(k: AbiState, path: string, self: Task = NONE): boolean {
+  return typeof listDirectory(k, path, self) !== "number";
+}
+
+/** The task a path below /proc/PID names, or undefined when the path names none. */
+function taskPath(k: AbiState, path: string, self: Task): TaskPath | undefined {
+  const match = /^\/proc\/(self|[1-9][0-9]*)(?:\/task\/([1-9][0-9]*))?(?:\/(.*))?$/.exec(path);
+  if (match === null) return undefined;
+  const task = match[1] === "self" ? self : findTask(k, Number(match[1]));
+  if (task === NONE) return undefined;
+  const rest = match[3] ?? "";
+  if (match[2] === undefined) return { task, isThread: false, rest };
+  const thread = findTask(k, Number(match[2]));
+  return thread === NONE || k.task.tgid[thread] !== k.task.tgid[task] ? undefined : { task: thread, isThread: true, rest };
+}
+
+/** Numbers of all processes, ascending. */
+function processIds(k: AbiState): string[] {
+  const { pid, tgid, state } = k.task;
+  const ids: number[] = [];
+  for (let task = 1; task < taskRows(k); task++) if (state[task] !== TASK_FREE && pid[task] === tgid[task]) ids.push(pid[task]);
+  return ids.sort((a, b) => a - b).map(String);
+}
+
+/** Numbers of a process's threads, ascending. */
+function threadIds(k: AbiState, task: Task): string[] {
+  const { pid, nextThread } = k.task;
+  const leader = leaderOf(k, task);
+  const ids: number[] = [];
+  let thread = leader;
+  do {
+    ids.push(pid[thread]);
+    thread = nextThread[thread];
+  } while (thread !== leader);
+  return ids.sort((a, b) => a - b).map(String);
 }

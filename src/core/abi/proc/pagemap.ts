@@ -7,12 +7,14 @@
  * "exclusive" means mapped once. The frame is shown, as it is to root.
  * Linux: fs/proc/task_mmu.c pagemap_read, pte_to_pagemap_entry (6.12)   Doc: Documentation/admin-guide/mm/pagemap.rst
  */
-import { NONE, type Mm } from "../../base/types.ts";
+import { EFBIG, EINVAL } from "../../base/errno.ts";
+import { NONE, PAGE_SIZE, type Mm, type Task } from "../../base/types.ts";
 import { MAPCOUNT, MAPPING, PAGE_WORDS } from "../../frame/page.ts";
 import { PTE_MAPPED, PTE_SOFT_DIRTY, ptePfn } from "../../hw/pte.ts";
 import { forEachPte, normalPage } from "../../space/pagetable.ts";
 import { findVma } from "../../space/vma-tree.ts";
 import { VM_SOFTDIRTY } from "../../space/vma.ts";
+import { taskSize } from "../../vm/unmapped-area.ts";
 import type { AbiState } from "../state.ts";
 
 /** Bits of the high word of an entry. */
@@ -59,4 +61,24 @@ export function pagemapBytes(k: AbiState, mm: Mm, from: number, count: number): 
   const view = new DataView(bytes.buffer);
   for (let word = 0; word < entries.length; word++) view.setUint32(word * 4, entries[word], true);
   return bytes;
+}
+
+/**
+ * The bytes of /proc/PID/pagemap in a range, cut at the end of user space; none when the task has no address space.
+ * Returns -EINVAL when offset or length is no multiple of an entry, -EFBIG for a range without end.
+ */
+export function pagemapFile(k: AbiState, task: Task, range: ByteRange): Uint8Array | number {
+  const mm = k.task.mm[task];
+  if (mm === NONE) return new Uint8Array(0);
+  if (range.length < 0) return -EFBIG;
+  if (range.offset % PAGEMAP_ENTRY_BYTES !== 0 || range.length % PAGEMAP_ENTRY_BYTES !== 0) return -EINVAL;
+  const from = range.offset / PAGEMAP_ENTRY_BYTES;
+  const count = Math.min(range.length / PAGEMAP_ENTRY_BYTES, taskSize(k) / PAGE_SIZE - from);
+  return pagemapBytes(k, mm, from, Math.max(0, count));
+}
+
+/** Which bytes of the file are wanted; length -1: to the end. */
+interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
 }

@@ -1,0 +1,52 @@
+/**
+ * The list of /proc: which file shows what. A name here is the file's name in /proc; the file that makes its text has
+ * the same name in this folder, with - for _.
+ * Linux: fs/proc/base.c, fs/proc/root.c (6.12)   Doc: Documentation/filesystems/proc.rst
+ */
+import type { Task } from "../../base/types.ts";
+import type { AbiState } from "../state.ts";
+import { showComm } from "./comm.ts";
+import { showMaps } from "./maps.ts";
+import { pagemapFile } from "./pagemap.ts";
+import { showSmapsRollup } from "./smaps-rollup.ts";
+import { showSmaps } from "./smaps.ts";
+import { showStat, showThreadStat } from "./stat.ts";
+import { showStatm } from "./statm.ts";
+import { showStatus } from "./status.ts";
+
+/** Which bytes of a file are wanted. */
+export interface ByteRange {
+  readonly offset: number;
+  /** -1: to the end. */
+  readonly length: number;
+}
+
+/** A file below /proc/PID and /proc/PID/task/TID. */
+export interface TaskFile {
+  readonly name: string;
+  /** Its contents, or a negative errno. The range matters only to files that are not text. */
+  readonly show: (k: AbiState, task: Task, range: ByteRange) => string | Uint8Array | number;
+  /** The same for a single thread, where it differs. */
+  readonly showThread?: (k: AbiState, task: Task, range: ByteRange) => string | Uint8Array | number;
+}
+
+/** A file of the whole machine, directly below /proc. */
+export interface MachineFile {
+  readonly name: string;
+  readonly show: (k: AbiState) => string;
+}
+
+/** Files of a task, in the kernel's order. */
+export const TASK_FILES: readonly TaskFile[] = [
+  { name: "status", show: showStatus },
+  { name: "comm", show: showComm },
+  { name: "stat", show: showStat, showThread: showThreadStat },
+  { name: "statm", show: showStatm },
+  { name: "maps", show: showMaps },
+  { name: "smaps", show: showSmaps },
+  { name: "smaps_rollup", show: showSmapsRollup },
+  { name: "pagemap", show: pagemapFile },
+];
+
+/** Files of the machine. */
+export const MACHINE_FILES: readonly MachineFile[] = [];

@@ -1,0 +1,57 @@
+/**
+ * Which files can be executed: a host gives the beginning of an executable's bytes, and exec finds the headers later.
+ * Linux: fs/exec.c do_open_execat, fs/binfmt_elf.c (6.12)   Doc: man 2 execve
+ */
+import { EACCES, ELIBBAD, ENOENT, ENOEXEC } from "../base/errno.ts";
+import { NONE, type Inode } from "../base/types.ts";
+import { S_IFMT, S_IFREG, findInode } from "../space/file.ts";
+import { readElf, type ElfImage, type ElfRefusal } from "./elf.ts";
+import type { AbiState } from "./state.ts";
+
+/** Execute permission of user, group and others. */
+const ANY_EXECUTE = 0o111;
+
+/** A program's file and headers, and those of its interpreter if it asks for one. */
+export interface ProgramFiles {
+  readonly inode: Inode;
+  readonly image: ElfImage;
+  readonly interpreterInode?: Inode;
+  readonly interpreter?: ElfImage;
+}
+
+/** Makes the file a program whose headers these bytes begin with. Returns undefined, or why it can not be one. */
+export function addProgram(k: AbiState, inode: Inode, bytes: Uint8Array): ElfRefusal | undefined {
+  const image = readElf(bytes);
+  if (!isImage(image)) return image;
+  k.program.image[inode] = image;
+  return undefined;
+}
+
+/** Whether readElf found a program. */
+export function isImage(result: ElfImage | ElfRefusal): result is ElfImage {
+  return result.errno === 0;
+}
+
+/**
+ * What execve of a path has to load. Returns -ENOENT (no file, or no interpreter), -EACCES (not a regular file, or not
+ * executable), -ENOEXEC (no program), -ELIBBAD (the interpreter is no program).
+ */
+export function findProgram(k: AbiState, path: string): ProgramFiles | number {
+  const inode = openExec(k, path);
+  if (inode < 0) return inode;
+  const { [inode]: image } = k.program.image;
+  if (image === undefined) return -ENOEXEC;
+  if (image.interpreter === "") return { inode, image };
+  const interpreterInode = openExec(k, image.interpreter);
+  if (interpreterInode < 0) return interpreterInode;
+  const { [interpreterInode]: interpreter } = k.program.image;
+  return interpreter === undefined ? -ELIBBAD : { inode, image, interpreterInode, interpreter };
+}
+
+/** The file at a path, if it may be executed; else -ENOENT or -EACCES. */
+function openExec(k: AbiState, path: string): Inode {
+  const inode = findInode(k, path);
+  if (inode === NONE) return -ENOENT;
+  const { [inode]: mode } = k.file.mode;
+  return (mode & S_IFMT) !== S_IFREG || (mode & ANY_EXECUTE) === 0 ? -EACCES : inode;
+}

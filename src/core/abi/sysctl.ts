@@ -1,0 +1,75 @@
+/**
+ * /proc/sys and the tunables below /sys: every row of base/knobs.ts that has such a path is a file here. Writing most of
+ * them only changes the number that code reads; what more has to happen is in EFFECTS.
+ * Linux: kernel/sysctl.c proc_doulongvec_minmax, mm/util.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst
+ */
+import { EINVAL, ENOENT } from "../base/errno.ts";
+import { KNOBS, type KnobKey, type KnobRow } from "../base/knobs.ts";
+import { OVERCOMMIT_NEVER, syncCommitted } from "../vm/accounting.ts";
+import type { AbiState } from "./state.ts";
+
+/** What writing a tunable does besides setting it. `value` is what was written and is in force already. */
+type Effect = (k: AbiState, value: number) => void;
+
+const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
+  // Ratio and size exclude each other: setting one switches the other off.
+  overcommitRatio: (k) => {
+    k.knob.overcommitKbytes = 0;
+  },
+  overcommitKbytes: (k) => {
+    k.knob.overcommitRatio = 0;
+  },
+  // Strict accounting looks at the shared sum alone, so the CPUs' parts are folded into it first.
+  overcommitMemory: (k, value) => {
+    if (value === OVERCOMMIT_NEVER) syncCommitted(k);
+  },
+  // The kernel keeps a power of two.
+  faultAroundBytes: (k, value) => {
+    k.knob.faultAroundBytes = 2 ** Math.floor(Math.log2(value));
+  },
+};
+
+/** Paths of all tunables that are files on this machine, in the table's order. */
+export function sysctlPaths(k: AbiState): string[] {
+  return KNOBS.flatMap((row) => pathsOf(k, row));
+}
+
+/** The text of a tunable's file, or -ENOENT. */
+export function readSysctl(k: AbiState, path: string): string | number {
+  const row = findRow(k, path);
+  return row === undefined ? -ENOENT : `${k.knob[row.key]}\n`;
+}
+
+/**
+ * Sets a tunable from the text a program writes: one number, decimal, 0x… or 0…, blanks around it.
+ * Returns 0 (also for empty text, which changes nothing), -ENOENT, or -EINVAL (no number, or out of range).
+ */
+export function writeSysctl(k: AbiState, path: string, text: string): number {
+  const row = findRow(k, path);
+  if (row === undefined) return -ENOENT;
+  const written = text.trim();
+  if (written === "") return 0;
+  const value = parseNumber(written);
+  if (Number.isNaN(value) || value < row.min || value > row.max) return -EINVAL;
+  k.knob[row.key] = value;
+  EFFECTS[row.key]?.(k, value);
+  return 0;
+}
+
+/** The files of one tunable: none for those that are only boot options or limits, one a disk for disks'. */
+function pathsOf(k: AbiState, row: KnobRow): string[] {
+  if (row.path.startsWith("/sys/block/")) return k.machine.disks.map((disk) => row.path.replace("DISK", disk.name));
+  if (row.path.startsWith("/")) return [row.path];
+  return /^(vm|kernel)\./.test(row.path) ? [`/proc/sys/${row.path.replace(".", "/")}`] : [];
+}
+
+function findRow(k: AbiState, path: string): KnobRow | undefined {
+  return KNOBS.find((row) => pathsOf(k, row).includes(path));
+}
+
+/** A number as the kernel reads it, or NaN. */
+function parseNumber(text: string): number {
+  if (/^-?0x[0-9a-f]+$/i.test(text)) return text.startsWith("-") ? -Number.parseInt(text.slice(1), 16) : Number.parseInt(text, 16);
+  if (/^-?0[0-7]+$/.test(text)) return Number.parseInt(text, 8);
+  return /^-?(0|[1-9][0-9]*)$/.test(text) ? Number.parseInt(text, 10) : Number.NaN;
+}
