@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { EIO, ELIBBAD, ENOEXEC } from "../base/errno.ts";
-import { buildElf, type ElfPart } from "./elf-fixture.ts";
+import { buildElf, type ElfPart } from "../../../test/support/elf-file.ts";
 import { ELF_INTERPRETER, ET_DYN, ET_EXEC, PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, readElf } from "./elf.ts";
 
 const TEXT: ElfPart = { type: PT_LOAD, flags: PF_R | PF_X, offset: 0, vaddr: 0x400000, fileBytes: 0x10c, memoryBytes: 0x10c };

@@ -98,7 +98,7 @@ export function createElfTables(k: AbiState, tables: ElfTables): number {
 
   // The vector ends below the random bytes; what is below it is placed so that the pointer is a multiple of 16.
   const below = random - vector.length * WORD_BYTES;
-  const pointer = alignStack(k, below - below % WORD_BYTES - (words.length - vector.length) * WORD_BYTES, false);
+  const pointer = alignStack(k, below - (words.length - vector.length) * WORD_BYTES, false);
   for (const [at, bytes] of [[platform, platformBytes], [random, randomBytes(k)]] as const) {
     const error = store(k, task, at, bytes);
     if (error !== 0) return error;

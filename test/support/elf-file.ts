@@ -2,7 +2,7 @@
  * Makes the headers of ELF files that tests execute: the file header, program headers and the interpreter's name.
  * Linux: include/uapi/linux/elf.h (6.12)   Doc: System V ABI, AMD64 supplement, chapter 4
  */
-import { PF_R, PT_INTERP } from "./elf.ts";
+import { PF_R, PT_INTERP } from "../../src/core/abi/elf.ts";
 
 /** One program header; alignment is a page unless given. */
 export interface ElfPart {
