@@ -1,0 +1,71 @@
+/**
+ * Drives tasks: the scheduler says whose turn it is, the task's program runs until the turn is over, the task waits or
+ * ends, and the scheduler is told. A workload is a program a task; a program makes others when its task forks.
+ *
+ *   pickNext --> program.run(k, task, until) --> accountRun --> pickNext ...   until nobody can run any more
+ *
+ * `attempt` is the other way to run: one operation of one task, with everybody else standing still, waiting as long as
+ * the disk takes. Scripts run like that.
+ * Doc: docs/map.md
+ */
+import { accountRun, beginTurn, BLOCKED, type Kernel, NONE, pickNext, type Task, wake } from "../core/index.ts";
+
+/** What became of a turn. */
+export const TURN_OVER = 0;
+export const TURN_BLOCKED = 1;
+export const TURN_ENDED = 2;
+
+/** What a task does when it has a turn. */
+export interface Program {
+  /**
+   * Runs the task until the CPU's clock reaches `untilNs` (a little more is no harm), the task is BLOCKED, or it has
+   * ended. Returns TURN_OVER, TURN_BLOCKED or TURN_ENDED. New tasks are put into `programs`.
+   */
+  run(k: Kernel, task: Task, untilNs: number, programs: Programs): number;
+}
+
+/** The program of every task that has one. */
+export type Programs = Map<Task, Program>;
+
+/** How driving ended. */
+export interface DriveEnd {
+  /** Tasks that still have a program but wait for something that never comes. */
+  readonly stuck: readonly Task[];
+  readonly turns: number;
+}
+
+/**
+ * Runs all programs to their ends. `afterTurn` is called between turns (progress, sampling); driving stops when it
+ * returns false.
+ */
+export function drive(k: Kernel, programs: Programs, afterTurn?: () => boolean): DriveEnd {
+  let turns = 0;
+  while (programs.size > 0) {
+    const task = pickNext(k);
+    const program = programs.get(task);
+    if (task === NONE || program === undefined) break;
+    const outcome = program.run(k, task, k.task.runEndNs[task]!, programs);
+    if (outcome === TURN_ENDED) programs.delete(task);
+    accountRun(k, task);
+    turns++;
+    if (afterTurn !== undefined && !afterTurn()) break;
+  }
+  return { stuck: [...programs.keys()], turns };
+}
+
+/**
+ * Does one operation of a task from beginning to end: begins a turn for it, asks again each time a disk request is
+ * done, and ends the turn. Returns the operation's result, or BLOCKED when the task waits for another task.
+ */
+export function attempt(k: Kernel, task: Task, operation: () => number): number {
+  beginTurn(k, task);
+  let result = operation();
+  while (result === BLOCKED && k.task.waitUntilNs[task] !== Number.POSITIVE_INFINITY) {
+    accountRun(k, task);
+    beginTurn(k, task);
+    result = operation();
+  }
+  accountRun(k, task);
+  wake(k);
+  return result;
+}
