@@ -1,0 +1,136 @@
+/**
+ * Faults on private memory: the first touch of a page, and the first store to a page that is shared or not writable.
+ *
+ *   absent       read  -> the page of zeros, read-only           (not resident)
+ *                write -> a new page of zeros, exclusive
+ *   zero page    write -> a new page of zeros
+ *   anonymous    write -> exclusive, or nobody else has a reference: the same page, writable again (reuse)
+ *                         otherwise: a copy (copy on write), the old page loses a mapping
+ *   file page    write -> private: a copy; shared: the file is told, the entry becomes writable (write-notify)
+ *
+ * A page is exclusive from its birth until a fork shares it; after that a store reuses it only when its last reference
+ * is the faulting entry, LRU batches of this CPU being drained first.
+ * Linux: mm/memory.c (6.12)   Doc: Documentation/mm/page_tables.rst
+ */
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+import { allocPage } from "../alloc/pages.ts";
+import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
+import { NONE, type Pfn, type Vma } from "../base/types.ts";
+import { FLAGS, MAPPING, PAGE_WORDS, PG_anonExclusive, PG_lru, REFCOUNT } from "../frame/page.ts";
+import { PGREUSE } from "../frame/vmstat.ts";
+import { CAUSE_COW, CAUSE_ZEROING, COST_CLEAR_PAGE, COST_COPY_PAGE, spend } from "../hw/clock.ts";
+import {
+  PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, PTE_SPECIAL, pteHigh, pteLow,
+} from "../hw/pte.ts";
+import { copyContent } from "../hw/ram.ts";
+import { putFolio } from "../space/folio.ts";
+import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
+import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
+import { normalPage } from "../space/pagetable.ts";
+import { protHigh, protLow } from "../space/protection.ts";
+import { addAnonRmap, anonVmaPrepare, moveAnonRmap, removeRmap } from "../space/rmap.ts";
+import { flushTlbMmPage } from "../space/tlb-flush.ts";
+import { VM_MAYSHARE, VM_SHARED, VM_WRITE } from "../space/vma.ts";
+import { pageMkwrite } from "./filemap.ts";
+import { FAULT_FLAG_WRITE } from "./fault-flags.ts";
+import { ensurePte } from "./pte-alloc.ts";
+import type { VmState } from "./state.ts";
+import { ZERO_PAGE } from "./zero-page.ts";
+
+const GFP_ANON = GFP_HIGHUSER_MOVABLE | __GFP_ZERO;
+/** What an entry gets that is made for a store. */
+const DIRTY = PTE_DIRTY | PTE_SOFT_DIRTY;
+
+/** The first touch of a page of private anonymous memory. Returns 0, FAULT_OOM, or FAULT_SIGBUS in shared memory without a file. */
+export function doAnonymousPage(k: VmState, vma: Vma, vpn: number, flags: number): number {
+  const vmFlags = k.vma.flags[vma]!;
+  if ((vmFlags & VM_SHARED) !== 0) return FAULT_SIGBUS;
+  const mm = k.vma.mm[vma]!;
+  const pte = ensurePte(k, mm, vpn);
+  if (pte < 0) return FAULT_OOM;
+  const { words } = k.ram;
+  if ((flags & FAULT_FLAG_WRITE) === 0) {
+    const zero = k.zeroPfn[ZERO_PAGE]!;
+    words[pte + 1] = pteHigh(zero, protHigh(vmFlags));
+    words[pte] = pteLow(zero, protLow(vmFlags) | PTE_SPECIAL);
+    return 0;
+  }
+  if (k.vma.anonVma[vma] === NONE && anonVmaPrepare(k, vma) < 0) return FAULT_OOM;
+  const pfn = allocPage(k, GFP_ANON);
+  if (pfn < 0) return FAULT_OOM;
+  spend(k, CAUSE_ZEROING, COST_CLEAR_PAGE);
+  addRss(k, mm, MM_ANONPAGES, 1);
+  addAnonRmap(k, pfn, vma, vpn);
+  folioAddLru(k, pfn);
+  words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
+  words[pte] = pteLow(pfn, protLow(vmFlags) | ((vmFlags & VM_WRITE) !== 0 ? PTE_RW | DIRTY : 0));
+  return 0;
+}
+
+/** A store to a page that is there but not writable, in a VMA that is. `pte` is its entry. Returns 0 or FAULT_OOM. */
+export function doWpPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
+  const pfn = normalPage(k, pte);
+  if ((k.vma.flags[vma]! & (VM_SHARED | VM_MAYSHARE)) !== 0) {
+    if (pfn !== NONE) pageMkwrite(k, pfn);
+    reuse(k, vma, pte);
+    return 0;
+  }
+  if (pfn !== NONE && (k.page[pfn * PAGE_WORDS + MAPPING]! & 1) !== 0) {
+    const at = pfn * PAGE_WORDS + FLAGS;
+    if ((k.page[at]! & PG_anonExclusive) !== 0 || canReuse(k, pfn, vma)) {
+      k.page[at]! |= PG_anonExclusive;
+      reuse(k, vma, pte);
+      return 0;
+    }
+  }
+  return copyPage(k, vma, vpn, pte);
+}
+
+/** Makes an entry writable and dirty where it is (Linux: wp_page_reuse). */
+function reuse(k: VmState, vma: Vma, pte: number): void {
+  const isWritable = (k.vma.flags[vma]! & VM_WRITE) !== 0;
+  k.ram.words[pte]! |= PTE_ACCESSED | DIRTY | (isWritable ? PTE_RW : 0);
+  k.vmstat.event[PGREUSE]!++;
+}
+
+/** Whether the faulting entry holds the page's last reference; then the page is this VMA's own from now on. */
+function canReuse(k: VmState, pfn: Pfn, vma: Vma): boolean {
+  const record = pfn * PAGE_WORDS;
+  if (k.page[record + REFCOUNT]! > 3) return false;
+  if ((k.page[record + FLAGS]! & PG_lru) === 0) lruAddDrain(k);
+  if (k.page[record + REFCOUNT] !== 1) return false;
+  moveAnonRmap(k, pfn, vma);
+  return true;
+}
+
+/** Copy on write: a new page with the old one's contents takes its place (Linux: wp_page_copy). */
+function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
+  const mm = k.vma.mm[vma]!;
+  if (anonVmaPrepare(k, vma) < 0) return FAULT_OOM;
+  const old = normalPage(k, pte);
+  const pfn = allocPage(k, old === NONE ? GFP_ANON : GFP_HIGHUSER_MOVABLE);
+  if (pfn < 0) return FAULT_OOM;
+  if (old === NONE) {
+    spend(k, CAUSE_ZEROING, COST_CLEAR_PAGE);
+    addRss(k, mm, MM_ANONPAGES, 1);
+  } else {
+    copyContent(k, old, pfn);
+    spend(k, CAUSE_COW, COST_COPY_PAGE);
+    if ((k.page[old * PAGE_WORDS + MAPPING]! & 1) === 0) {
+      addRss(k, mm, MM_FILEPAGES, -1);
+      addRss(k, mm, MM_ANONPAGES, 1);
+    }
+  }
+  flushTlbMmPage(k, mm, vpn);
+  addAnonRmap(k, pfn, vma, vpn);
+  folioAddLru(k, pfn);
+  const vmFlags = k.vma.flags[vma]!;
+  const { words } = k.ram;
+  words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
+  words[pte] = pteLow(pfn, protLow(vmFlags) | DIRTY | ((vmFlags & VM_WRITE) !== 0 ? PTE_RW : 0));
+  if (old !== NONE) {
+    removeRmap(k, old);
+    putFolio(k, old);
+  }
+  return 0;
+}

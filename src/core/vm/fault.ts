@@ -1,0 +1,106 @@
+/**
+ * Page faults: from a refused access to the handler of the kind of memory, and the count of it.
+ *
+ *   pageFault         which VMA, may it be accessed like this, must a stack grow     (arch/x86/mm/fault.c)
+ *   handleMmFault     absent: anonymous, file or special; present and not writable: copy or reuse; count
+ *
+ *   no VMA, or a stack that may not grow     SIGSEGV, SEGV_MAPERR
+ *   VMA without the permission               SIGSEGV, SEGV_ACCERR
+ *   VMA, but nothing behind it               SIGBUS
+ *
+ * Linux: arch/x86/mm/fault.c, mm/memory.c (6.12)   Doc: Documentation/mm/process_addrs.rst
+ */
+import { FAULT_OOM, FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR } from "../base/errno.ts";
+import { emit, TRACE_PAGE_FAULT_USER } from "../base/trace.ts";
+import { BLOCKED, NONE, type Task, type Vma, vpnHigh, vpnLow } from "../base/types.ts";
+import { PGFAULT } from "../frame/vmstat.ts";
+import { CAUSE_MINOR_FAULT, COST_MINOR_FAULT, spend } from "../hw/clock.ts";
+import { NOT_CANONICAL, PF_INSTR, PF_PROT, PF_USER, PF_WRITE } from "../hw/mmu.ts";
+import { PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY } from "../hw/pte.ts";
+import { findPteTable } from "../space/pagetable.ts";
+import { VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE } from "../space/vma.ts";
+import { findVma } from "../space/vma-tree.ts";
+import { doAnonymousPage, doWpPage } from "./anon.ts";
+import { vmaExpandDownwards } from "./expand-stack.ts";
+import { FAULT_FLAG_INSTRUCTION, FAULT_FLAG_WRITE } from "./fault-flags.ts";
+import { fileFault } from "./filemap.ts";
+import { ensurePmdTable } from "./pte-alloc.ts";
+import type { VmState } from "./state.ts";
+import { specialFault } from "./zero-page.ts";
+
+/**
+ * Resolves an access of `task` that the processor refused. `refused` is walkTables' answer: -1 - error code, or
+ * NOT_CANONICAL. `user`: the program itself made it (FAULT_FLAG_USER), or 0: the kernel did for it.
+ * Returns 0 (try again), BLOCKED, FAULT_SEGV_MAPERR, FAULT_SEGV_ACCERR, FAULT_SIGBUS or FAULT_OOM.
+ * Differs: an address that is not canonical is a general protection fault, whose si_code is SI_KERNEL; it is MAPERR here.
+ */
+export function pageFault(k: VmState, task: Task, vpn: number, refused: number, user: number): number {
+  if (refused === NOT_CANONICAL || vpn < 0) return FAULT_SEGV_MAPERR;
+  const code = -1 - refused;
+  if ((k.trace.mask[0]! & (1 << TRACE_PAGE_FAULT_USER)) !== 0 && (code & PF_USER) !== 0) {
+    emit(k.trace, TRACE_PAGE_FAULT_USER, k.clock.ns[0]!, vpnHigh(vpn), vpnLow(vpn), code);
+  }
+  const vma = findVma(k, k.task.mm[task]!, vpn);
+  if (vma === NONE) return FAULT_SEGV_MAPERR;
+  const vmFlags = k.vma.flags[vma]!;
+  if (k.vma.start[vma]! > vpn) {
+    if ((vmFlags & VM_GROWSDOWN) === 0 || vmaExpandDownwards(k, vma, vpn) < 0) return FAULT_SEGV_MAPERR;
+  }
+  let flags = user;
+  if ((code & PF_WRITE) !== 0) {
+    if ((vmFlags & VM_WRITE) === 0) return FAULT_SEGV_ACCERR;
+    flags |= FAULT_FLAG_WRITE;
+  } else if ((code & PF_PROT) !== 0 || (vmFlags & VM_ACCESS_FLAGS) === 0) return FAULT_SEGV_ACCERR;
+  // A fetch from absent memory that may not be executed is let in: the page comes, and the next try is refused above.
+  if ((code & PF_INSTR) !== 0) flags |= FAULT_FLAG_INSTRUCTION;
+  return handleMmFault(k, task, vma, vpn, flags);
+}
+
+/**
+ * Makes a page of a VMA accessible, as `flags` (FAULT_FLAG_*) want it, and counts the fault on the task.
+ * Returns 0, BLOCKED (ask again when the task is woken; nothing was counted), FAULT_SIGBUS or FAULT_OOM.
+ */
+export function handleMmFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
+  const result = handlePteFault(k, task, vma, vpn, flags);
+  if (result === BLOCKED) return BLOCKED;
+  k.vmstat.event[PGFAULT]!++;
+  if (result < 0) return result;
+  if (result === 0) {
+    k.task.minFlt[task]!++;
+    k.vma.minorFaults[vma]!++;
+    spend(k, CAUSE_MINOR_FAULT, COST_MINOR_FAULT);
+  } else {
+    k.task.majFlt[task]!++;
+    k.vma.majorFaults[vma]!++;
+    spend(k, CAUSE_MINOR_FAULT, COST_MINOR_FAULT);
+  }
+  return 0;
+}
+
+/** Returns 0, VM_FAULT_MAJOR, BLOCKED or FAULT_*. */
+function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
+  const mm = k.vma.mm[vma]!;
+  const table = findPteTable(k, mm, vpn);
+  if (table < 0) {
+    if (ensurePmdTable(k, mm, vpn) < 0) return FAULT_OOM;
+    return handleAbsent(k, task, vma, vpn, flags);
+  }
+  const { words } = k.ram;
+  const pte = table + (vpnLow(vpn) & 511) * 2;
+  const low = words[pte]!;
+  if ((low | words[pte + 1]!) === 0) return handleAbsent(k, task, vma, vpn, flags);
+  if ((flags & FAULT_FLAG_WRITE) !== 0) {
+    if ((low & PTE_RW) === 0) return doWpPage(k, vma, vpn, pte);
+    words[pte] = low | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_ACCESSED;
+    return 0;
+  }
+  words[pte] = low | PTE_ACCESSED;
+  return 0;
+}
+
+/** Nothing is mapped: whose memory is it. */
+function handleAbsent(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
+  if (k.vma.file[vma] !== NONE) return fileFault(k, task, vma, vpn, flags);
+  if (k.vma.special[vma] !== 0) return specialFault(k, vma, vpn);
+  return doAnonymousPage(k, vma, vpn, flags);
+}

@@ -1,0 +1,50 @@
+/**
+ * Address spaces come and go: a row and a top page table; users are the tasks that run in it.
+ * Linux: kernel/fork.c (mm_init, mmput) (6.12)   Doc: Documentation/mm/active_mm.rst
+ */
+import { bug } from "../base/bug.ts";
+import { ENOMEM } from "../base/errno.ts";
+import { type Mm, NONE } from "../base/types.ts";
+import { FLAGS, PAGE_WORDS, PG_table, REFCOUNT } from "../frame/page.ts";
+import { freePage } from "../frame/pcp.ts";
+import { putFile } from "../space/file.ts";
+import { allocMm, freeMm } from "../space/mm.ts";
+import { leaveMm } from "../space/tlb-flush.ts";
+import { exitMmap } from "./exit-mm.ts";
+import { allocPgd } from "./pte-alloc.ts";
+import type { VmState } from "./state.ts";
+
+/** An empty address space with one user. Returns its row, or -ENOMEM. */
+export function createMm(k: VmState): Mm {
+  const mm = allocMm(k);
+  if (mm === NONE) return -ENOMEM;
+  const pgd = allocPgd(k);
+  if (pgd < 0) {
+    freeMm(k, mm);
+    return -ENOMEM;
+  }
+  k.mm.pgd[mm] = pgd;
+  return mm;
+}
+
+/** One more user (Linux: mmget). */
+export function getMm(k: VmState, mm: Mm): void {
+  k.mm.users[mm]!++;
+}
+
+/** One user less; with the last goes everything that is mapped (Linux: mmput). */
+export function putMm(k: VmState, mm: Mm): void {
+  if (--k.mm.users[mm]! > 0) return;
+  exitMmap(k, mm);
+  leaveMm(k, mm);
+  if (k.mm.exeFile[mm] !== NONE) putFile(k, k.mm.exeFile[mm]!);
+  for (let member = 0; member < 4; member++) {
+    if (k.mm.rss[mm * 4 + member] !== 0) bug(`address space ${mm} dies with ${k.mm.rss[mm * 4 + member]} pages of kind ${member}`);
+  }
+  if (k.mm.pgtablesBytes[mm] !== 0) bug(`address space ${mm} dies with ${k.mm.pgtablesBytes[mm]} bytes of page tables`);
+  const pgd = k.mm.pgd[mm]!;
+  k.page[pgd * PAGE_WORDS + FLAGS]! &= ~PG_table;
+  k.page[pgd * PAGE_WORDS + REFCOUNT] = 0;
+  freePage(k, pgd);
+  freeMm(k, mm);
+}
