@@ -21,7 +21,7 @@ import { switchMm } from "../space/tlb-flush.ts";
 import { VMA_VDSO, VMA_VVAR, VM_DONTDUMP, VM_EXEC, VM_IO, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_PFNMAP, VM_READ, LAYOUT_RANDOMIZED } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { pageAlign } from "../vm/bytes.ts";
-import { filemapRead } from "../vm/filemap.ts";
+import { kernelRead } from "../vm/file-read.ts";
 import { installSpecialMapping } from "../vm/install.ts";
 import { putMm } from "../vm/mm-create.ts";
 import { getUnmappedArea, pickMmapLayout } from "../vm/unmapped-area.ts";
@@ -118,9 +118,9 @@ function beginExec(k: AbiState, task: Task, request: ExecRequest): number {
 
 /** Brings the pages with the headers into the page cache, as the kernel's reads do. Returns 0, BLOCKED or -EIO. */
 function readHeaders(k: AbiState, task: Task, file: OpenFile, image: ElfImage, firstBytes: number): number {
-  const first = filemapRead(k, task, file, 0, firstBytes);
+  const first = kernelRead(k, task, file, 0, firstBytes);
   if (first < 0) return first;
-  const rest = filemapRead(k, task, file, image.headerOffset, image.segments.length * PROGRAM_HEADER_BYTES);
+  const rest = kernelRead(k, task, file, image.headerOffset, image.segments.length * PROGRAM_HEADER_BYTES);
   return rest < 0 ? rest : 0;
 }
 
