@@ -27,17 +27,29 @@ export interface ZoneColumns {
   /** By zone * 4 + class zone type: pages kept from allocations that could have used a higher zone. */
   readonly lowmemReserve: Float64Array;
   readonly nrReservedHighatomic: Float64Array;
+  /** Free pages in blocks of type MIGRATE_HIGHATOMIC. */
+  readonly nrFreeHighatomic: Float64Array;
+  /** ZONE_* bits of zone.ts: boosted, short of its high watermark, kswapd wanted. */
+  readonly flags: Int32Array;
+  /** By zone * 4 + class zone type: an allocation of one page may go ahead at once while the zone has more free pages. */
+  readonly fastLimit: Float64Array;
   /** By (zone * NR_PAGE_ORDERS + order) * MIGRATE_TYPES + type: head pfn of the free list, its tail, its length. */
   readonly freeHead: Int32Array;
   readonly freeTail: Int32Array;
   readonly freeCount: Int32Array;
-  /** Untouched tail of the zone, not yet on any free list: [deferredStart, deferredEnd) pfns. */
-  readonly deferredStart: Float64Array;
-  readonly deferredEnd: Float64Array;
+  /**
+   * Untouched blocks of the largest order that follow the end of the zone's movable list: ranges of pfns, ascending.
+   * By zone: its first range not used up, and the one behind its last. By range: what is left of it.
+   */
+  readonly firstRange: Int32Array;
+  readonly endRange: Int32Array;
+  readonly rangeStart: Float64Array;
+  readonly rangeEnd: Float64Array;
 }
 
 /** Per-CPU page lists; row = zone * cpus + cpu. pcp.ts says how they are laid out. */
 export interface PcpColumns {
+  readonly cpus: number;
   readonly count: Int32Array;
   readonly high: Int32Array;
   readonly highMin: Int32Array;
@@ -45,7 +57,9 @@ export interface PcpColumns {
   readonly batch: Int32Array;
   readonly allocFactor: Int32Array;
   readonly freeCount: Int32Array;
-  /** By row * NR_PCP_LISTS + list. */
+  /** PCPF_* bits of pcp.ts. */
+  readonly flags: Int32Array;
+  /** By row * NR_PCP_LISTS + list: first and last page. */
   readonly head: Int32Array;
   readonly tail: Int32Array;
 }
@@ -63,12 +77,14 @@ export interface FrameState extends HwState {
   readonly zone: ZoneColumns;
   readonly pcp: PcpColumns;
   readonly vmstat: VmstatColumns;
-  /** Node of each zonelist entry and so on: by node * zonelistLength, zones in fallback order, 0 ends. */
+  /** By node * (zone rows): zones in the order an allocation on that node tries them; 0 ends the list. */
   readonly zonelist: Int32Array;
+  /** By node * 4 + highest zone type: index into zonelist of the first zone an allocation may use. */
+  readonly preferred: Int32Array;
   /** By cpu: its node. */
   readonly cpuNode: Int32Array;
   /** By pageblock (pfn >> 9): migratetype. */
   readonly pageblock: Uint8Array;
-  /** Boot facts in pages: [0] totalram, [1] totalreserve, [2] number of the CPU that runs now. */
+  /** By BOOT_* of zone.ts: totals in pages that boot worked out, and the number of the CPU that runs now. */
   readonly boot: Float64Array;
 }

@@ -261,13 +261,13 @@ export function createVmstat(machine: Machine): VmstatColumns {
 /** Sum of a zone item over all zones. */
 export function sumZoneItem(vmstat: VmstatColumns, item: number): number {
   let sum = 0;
-  for (let at = item; at < vmstat.zone.length; at += NR_ZONE_ITEMS) sum += vmstat.zone[at]!;
+  for (let at = item; at < vmstat.zone.length; at += NR_ZONE_ITEMS) sum += vmstat.zone[at];
   return sum;
 }
 
 /** Sum of a node item over all nodes. */
 export function sumNodeItem(vmstat: VmstatColumns, item: number): number {
   let sum = 0;
-  for (let at = item; at < vmstat.node.length; at += NR_NODE_ITEMS) sum += vmstat.node[at]!;
+  for (let at = item; at < vmstat.node.length; at += NR_NODE_ITEMS) sum += vmstat.node[at];
   return sum;
 }

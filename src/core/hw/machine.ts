@@ -62,6 +62,8 @@ export interface ReservedRange {
   readonly startByte: number;
   readonly endByte: number;
   readonly what: string;
+  /** True when only boot needs it (initrd, init sections): it is freed after watermarks were set. */
+  readonly isFreed: boolean;
 }
 
 /** A machine, complete and checked. */
@@ -74,7 +76,7 @@ export interface Machine {
   readonly distances: readonly (readonly number[])[];
   /** Ascending, not overlapping. */
   readonly e820: readonly E820Range[];
-  /** Ascending, not overlapping: memory that never reaches the page allocator. Undefined: boot works it out. */
+  /** Ascending, not overlapping: memory the page allocator does not get. Undefined: boot works it out. */
   readonly reserved: readonly ReservedRange[] | undefined;
   /** Bytes that only movable pages may use (Linux: movablecore=). */
   readonly movableBytes: number;
@@ -113,7 +115,12 @@ export interface MachineInput {
     readonly kind?: E820Kind | undefined;
     readonly node?: number | undefined;
   }[] | undefined;
-  readonly reserved?: readonly { readonly startByte: number; readonly endByte: number; readonly what?: string | undefined }[] | undefined;
+  readonly reserved?: readonly {
+    readonly startByte: number;
+    readonly endByte: number;
+    readonly what?: string | undefined;
+    readonly isFreed?: boolean | undefined;
+  }[] | undefined;
   readonly movableBytes?: number | undefined;
   readonly levels?: number | undefined;
   readonly physBits?: number | undefined;
@@ -285,8 +292,8 @@ function readMap(given: NonNullable<MachineInput["e820"]>, nrNodes: number | und
   });
   map.sort((a, b) => a.startByte - b.startByte || a.endByte - b.endByte);
   for (let i = 1; i < map.length; i++) {
-    if (map[i]!.startByte < map[i - 1]!.endByte) {
-      badConfig("e820", `ranges at ${map[i - 1]!.startByte} and ${map[i]!.startByte} overlap`);
+    if (map[i].startByte < map[i - 1].endByte) {
+      badConfig("e820", `ranges at ${map[i - 1].startByte} and ${map[i].startByte} overlap`);
     }
   }
   if (!map.some((range) => range.kind === "usable")) badConfig("e820", "no usable range");
@@ -346,7 +353,7 @@ function completeDistances(given: MachineInput["distances"], nrNodes: number): n
     for (let to = 0; to < nrNodes; to++) {
       const distance = row?.[to] ?? (from === to ? 10 : 20);
       integer(`distances[${from}][${to}]`, distance, from === to ? 10 : 11, from === to ? 10 : 254);
-      rows[from]!.push(distance);
+      rows[from].push(distance);
     }
   }
   return rows;
@@ -357,12 +364,12 @@ function readReserved(given: NonNullable<MachineInput["reserved"]>): ReservedRan
     const startByte = integer(`reserved[${i}].startByte`, range.startByte, 0, MOST_BYTES);
     const endByte = integer(`reserved[${i}].endByte`, range.endByte, 0, MOST_BYTES);
     if (endByte <= startByte) badConfig(`reserved[${i}]`, "ends before it starts");
-    return { startByte, endByte, what: range.what ?? "reserved" };
+    return { startByte, endByte, what: range.what ?? "reserved", isFreed: range.isFreed ?? false };
   });
   list.sort((a, b) => a.startByte - b.startByte || a.endByte - b.endByte);
   for (let i = 1; i < list.length; i++) {
-    if (list[i]!.startByte < list[i - 1]!.endByte) {
-      badConfig("reserved", `ranges at ${list[i - 1]!.startByte} and ${list[i]!.startByte} overlap`);
+    if (list[i].startByte < list[i - 1].endByte) {
+      badConfig("reserved", `ranges at ${list[i - 1].startByte} and ${list[i].startByte} overlap`);
     }
   }
   return list;

@@ -43,16 +43,16 @@ export function createRam(machine: Machine): RamColumns {
  */
 export function takeSlot(k: HwState, pfn: Pfn): number {
   const ram = k.ram;
-  const owned = ram.slot[pfn]!;
+  const owned = ram.slot[pfn];
   if (owned !== NONE) return owned;
   const { slotCount, words } = ram;
-  const fill = ram.fill[pfn]!;
+  const fill = ram.fill[pfn];
   let slot: number;
-  if (slotCount[ON_STACK]! > 0) {
-    slot = ram.freeSlots[--slotCount[ON_STACK]!]!;
+  if (slotCount[ON_STACK] > 0) {
+    slot = ram.freeSlots[--slotCount[ON_STACK]];
     words.fill(fill, slot * WORDS_PER_PAGE, (slot + 1) * WORDS_PER_PAGE);
   } else {
-    slot = slotCount[FIRST_NEVER_USED]!;
+    slot = slotCount[FIRST_NEVER_USED];
     if (slot >= ram.freeSlots.length) badConfig("contentFrames", `all ${slot - 1} frames with contents of their own are in use`);
     slotCount[FIRST_NEVER_USED] = slot + 1;
     // A slot nobody used is zeros already, and stays unbacked by memory until somebody writes.
@@ -65,10 +65,10 @@ export function takeSlot(k: HwState, pfn: Pfn): number {
 /** Takes the frame's own words away, if it has any; it is filled with its fill word again. */
 export function dropSlot(k: HwState, pfn: Pfn): void {
   const ram = k.ram;
-  const slot = ram.slot[pfn]!;
+  const slot = ram.slot[pfn];
   if (slot === NONE) return;
   ram.slot[pfn] = NONE;
-  ram.freeSlots[ram.slotCount[ON_STACK]!++] = slot;
+  ram.freeSlots[ram.slotCount[ON_STACK]++] = slot;
 }
 
 /** Makes the frame hold one word, repeated, and nothing else. */
@@ -80,8 +80,8 @@ export function setFill(k: HwState, pfn: Pfn, word: number): void {
 /** Copies what one frame contains to another. */
 export function copyContent(k: HwState, from: Pfn, to: Pfn): void {
   const ram = k.ram;
-  const source = ram.slot[from]!;
-  ram.fill[to] = ram.fill[from]!;
+  const source = ram.slot[from];
+  ram.fill[to] = ram.fill[from];
   if (source === NONE) {
     dropSlot(k, to);
     return;
@@ -93,14 +93,14 @@ export function copyContent(k: HwState, from: Pfn, to: Pfn): void {
 /** The word at `wordIndex` (0 to 1023) of the frame, as a signed integer. */
 export function loadWord(k: HwState, pfn: Pfn, wordIndex: number): number {
   const ram = k.ram;
-  const slot = ram.slot[pfn]!;
-  return slot === NONE ? ram.fill[pfn]! : ram.words[slot * WORDS_PER_PAGE + wordIndex]!;
+  const slot = ram.slot[pfn];
+  return slot === NONE ? ram.fill[pfn] : ram.words[slot * WORDS_PER_PAGE + wordIndex];
 }
 
 /** Writes the word at `wordIndex` of the frame. Writing what is there already needs no slot. */
 export function storeWord(k: HwState, pfn: Pfn, wordIndex: number, value: number): void {
   const ram = k.ram;
-  let slot = ram.slot[pfn]!;
+  let slot = ram.slot[pfn];
   if (slot === NONE) {
     if (ram.fill[pfn] === (value | 0)) return;
     slot = takeSlot(k, pfn);
@@ -111,17 +111,17 @@ export function storeWord(k: HwState, pfn: Pfn, wordIndex: number, value: number
 /** Walks the pool. Invariants: no slot has two owners; every used slot is owned or on the stack of free ones. */
 export function checkRam(k: HwState): void {
   const { nrFrames, slot, freeSlots, slotCount } = k.ram;
-  const used = slotCount[FIRST_NEVER_USED]!;
+  const used = slotCount[FIRST_NEVER_USED];
   const seen = new Uint8Array(used);
   let found = 0;
-  for (let i = 0; i < slotCount[ON_STACK]!; i++) {
-    const free = freeSlots[i]!;
+  for (let i = 0; i < slotCount[ON_STACK]; i++) {
+    const free = freeSlots[i];
     if (free <= 0 || free >= used || seen[free] !== 0) bug(`content slot ${free} is on the free stack twice or never used`);
     seen[free] = 1;
     found++;
   }
   for (let pfn = 0; pfn < nrFrames; pfn++) {
-    const own = slot[pfn]!;
+    const own = slot[pfn];
     if (own === NONE) continue;
     if (own < 0 || own >= used || seen[own] !== 0) bug(`content slot ${own} of frame ${pfn} has another owner`);
     seen[own] = 1;

@@ -1,0 +1,146 @@
+/**
+ * Allocation of pages: the one door through which everybody obtains a frame. The common case, one page while the
+ * preferred zone is well above its high watermark, is a pop from the running CPU's list; everything else goes the way
+ * Linux goes: the low watermark, then waking kswapd, then the reserves.
+ * Linux: mm/page_alloc.c (6.12)   Doc: Documentation/core-api/memory-allocation.rst
+ */
+import { ENOMEM } from "../base/errno.ts";
+import { emit, TRACE_MM_PAGE_ALLOC } from "../base/trace.ts";
+import { NONE, type Node, type Pfn } from "../base/types.ts";
+import { unreserveHighatomic } from "../frame/fallback.ts";
+import { nofragmentFlag, type PageRequest, preferredIndex, takePages } from "../frame/freelist.ts";
+import { FLAGS, NEXT, PAGE_WORDS, PG_head, PG_tail, PG_ZONE_SHIFT, PREV, REFCOUNT } from "../frame/page.ts";
+import { drainAllPcp, NR_PCP_LISTS, refillPcp } from "../frame/pcp.ts";
+import { NR_FREE_PAGES, NR_ZONE_ITEMS, NUMA_HIT, NUMA_LOCAL, PGALLOC_DMA } from "../frame/vmstat.ts";
+import {
+  ALLOC_HIGHATOMIC, ALLOC_KSWAPD, ALLOC_MIN_RESERVE, ALLOC_NO_WATERMARKS, ALLOC_NON_BLOCK, ALLOC_WMARK_LOW, ALLOC_WMARK_MIN,
+} from "../frame/watermark.ts";
+import { BOOT_RUNNING_CPU, MAX_PAGE_ORDER, ZONE_WAKE_KSWAPD, ZONES_PER_NODE, zoneNode, zoneType } from "../frame/zone.ts";
+import { setFill } from "../hw/ram.ts";
+import {
+  __GFP_COMP, __GFP_DIRECT_RECLAIM, __GFP_HIGH, __GFP_KSWAPD_RECLAIM, __GFP_MEMALLOC, __GFP_NOMEMALLOC, __GFP_THISNODE,
+  __GFP_ZERO, gfpMigratetype, gfpZone,
+} from "./gfp.ts";
+import type { AllocState } from "./state.ts";
+
+/**
+ * One page, from the running CPU's node where possible. Its reference count is 1, its record holds nothing else but the
+ * zone; with __GFP_ZERO it is filled with zeros, without, with whatever. Returns -ENOMEM when no zone may give one.
+ */
+export function allocPage(k: AllocState, gfp: number): Pfn {
+  const cpu = k.boot[BOOT_RUNNING_CPU] | 0;
+  const node = k.cpuNode[cpu];
+  const highest = gfpZone(gfp);
+  const zone = k.zonelist[k.preferred[node * ZONES_PER_NODE + highest]];
+  const items = k.vmstat.zone;
+  const free = items[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
+  if (free <= k.zone.fastLimit[zone * ZONES_PER_NODE + highest] || zoneNode(zone) !== node) return allocPages(k, gfp, 0);
+  const { page, pcp } = k;
+  const row = zone * pcp.cpus + cpu;
+  const list = row * NR_PCP_LISTS + gfpMigratetype(gfp);
+  const head = pcp.head;
+  let pfn = head[list];
+  if (pfn === NONE) {
+    refillPcp(k, zone, 0, gfpMigratetype(gfp), (gfp & __GFP_KSWAPD_RECLAIM) | nofragmentFlag(k, zone));
+    pfn = head[list];
+    if (pfn === NONE) return allocPages(k, gfp, 0);
+  }
+  const record = pfn * PAGE_WORDS;
+  const next = page[record + NEXT];
+  head[list] = next;
+  if (next === NONE) pcp.tail[list] = NONE;
+  pcp.count[row]--;
+  pcp.freeCount[row] >>= 1;
+  page[record] = zone << PG_ZONE_SHIFT;
+  page[record + REFCOUNT] = 1;
+  page[record + PREV] = 0;
+  page[record + NEXT] = 0;
+  items[zone * NR_ZONE_ITEMS + NUMA_HIT]++;
+  items[zone * NR_ZONE_ITEMS + NUMA_LOCAL]++;
+  k.vmstat.event[PGALLOC_DMA + zoneType(zone)]++;
+  if ((gfp & __GFP_ZERO) !== 0) k.ram.fill[pfn] = 0;
+  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0) emit(k.trace, TRACE_MM_PAGE_ALLOC, k.clock.ns[0], pfn, 0, gfpMigratetype(gfp));
+  return pfn;
+}
+
+/** 2^order pages, as allocPage; the first one has the reference count, __GFP_COMP makes them one compound page. */
+export function allocPages(k: AllocState, gfp: number, order: number): Pfn {
+  return allocPagesNode(k, gfp, order, k.cpuNode[k.boot[BOOT_RUNNING_CPU]]);
+}
+
+/** The same, preferring a node. */
+export function allocPagesNode(k: AllocState, gfp: number, order: number, node: Node): Pfn {
+  if (order > MAX_PAGE_ORDER) return -ENOMEM;
+  const request: PageRequest = {
+    migratetype: gfpMigratetype(gfp),
+    highest: gfpZone(gfp),
+    node,
+    isLocal: (gfp & __GFP_THISNODE) !== 0,
+  };
+  const kswapd = (gfp & __GFP_KSWAPD_RECLAIM) !== 0 ? ALLOC_KSWAPD : 0;
+  const keepApart = nofragmentFlag(k, k.zonelist[preferredIndex(k, request)]);
+  let pfn = takePages(k, order, request, ALLOC_WMARK_LOW | kswapd | keepApart);
+  if (pfn === NONE) pfn = takeSlowly(k, gfp, order, request);
+  if (pfn === NONE) return -ENOMEM;
+  preparePages(k, pfn, order, gfp);
+  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0) {
+    emit(k.trace, TRACE_MM_PAGE_ALLOC, k.clock.ns[0], pfn, order, request.migratetype);
+  }
+  return pfn;
+}
+
+/** What Linux does below the low watermark (__alloc_pages_slowpath): wake kswapd, go down to min, then use reserves. */
+function takeSlowly(k: AllocState, gfp: number, order: number, request: PageRequest): Pfn {
+  const canReclaim = (gfp & __GFP_DIRECT_RECLAIM) !== 0;
+  let flags = ALLOC_WMARK_MIN;
+  if ((gfp & __GFP_HIGH) !== 0) flags |= ALLOC_MIN_RESERVE;
+  if ((gfp & __GFP_KSWAPD_RECLAIM) !== 0) {
+    flags |= ALLOC_KSWAPD;
+    wakeKswapds(k, request);
+  }
+  if (!canReclaim && (gfp & __GFP_NOMEMALLOC) === 0) {
+    flags |= ALLOC_NON_BLOCK;
+    if (order > 0 && (gfp & __GFP_HIGH) !== 0) flags |= ALLOC_HIGHATOMIC;
+  }
+  let pfn = takePages(k, order, request, flags);
+  if (pfn !== NONE) return pfn;
+  if ((gfp & (__GFP_MEMALLOC | __GFP_NOMEMALLOC)) === __GFP_MEMALLOC) {
+    pfn = takePages(k, order, request, ALLOC_NO_WATERMARKS | (flags & ALLOC_KSWAPD));
+    if (pfn !== NONE) return pfn;
+  }
+  if (!canReclaim) return NONE;
+  // Free pages may sit on other CPUs' lists or in the atomic reserve: both are given up before an allocation fails.
+  drainAllPcp(k);
+  pfn = takePages(k, order, request, flags);
+  if (pfn !== NONE || !giveUpReserve(k, request)) return pfn;
+  return takePages(k, order, request, flags);
+}
+
+/** Tells the scheduler that kswapd is wanted on every node the request may use. */
+function wakeKswapds(k: AllocState, request: PageRequest): void {
+  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+    const zone = k.zonelist[at];
+    if (zoneType(zone) <= request.highest && k.zone.managedPages[zone] > 0) k.zone.flags[zone] |= ZONE_WAKE_KSWAPD;
+  }
+}
+
+/** Gives a pageblock of the first atomic reserve there is to ordinary use. False when there is none. */
+function giveUpReserve(k: AllocState, request: PageRequest): boolean {
+  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+    const zone = k.zonelist[at];
+    if (zoneType(zone) <= request.highest && unreserveHighatomic(k, zone, request.migratetype, true)) return true;
+  }
+  return false;
+}
+
+/** Makes taken pages what the caller expects: one reference, zeros if asked, head and tails if compound. */
+function preparePages(k: AllocState, pfn: Pfn, order: number, gfp: number): void {
+  const { page } = k;
+  const isCompound = order > 0 && (gfp & __GFP_COMP) !== 0;
+  const zone = page[pfn * PAGE_WORDS] & (-1 << PG_ZONE_SHIFT);
+  for (let at = pfn; at < pfn + (1 << order); at++) {
+    page[at * PAGE_WORDS + FLAGS] = isCompound ? zone | (at === pfn ? PG_head : PG_tail) : zone;
+    if ((gfp & __GFP_ZERO) !== 0) setFill(k, at, 0);
+  }
+  page[pfn * PAGE_WORDS + REFCOUNT] = 1;
+}
