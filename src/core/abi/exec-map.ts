@@ -13,13 +13,13 @@
  */
 import { EFAULT, EINVAL, ENOMEM } from "../base/errno.ts";
 import { BLOCKED, PAGE_SIZE, type Mm, type OpenFile, type Task } from "../base/types.ts";
-import { storeBytes } from "../vm/access.ts";
 import { doVmBrk } from "../vm/brk.ts";
 import { pageAlign } from "../vm/bytes.ts";
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE } from "../vm/mman.ts";
 import { doMmap } from "../vm/mmap.ts";
 import { doMunmap } from "../vm/munmap.ts";
 import { taskSize } from "../vm/unmapped-area.ts";
+import { copyToUser } from "../vm/user-bytes.ts";
 import { ET_DYN, ET_EXEC, PF_R, PF_W, PF_X, PT_LOAD, type ElfImage, type ElfSegment } from "./elf.ts";
 import { ELF_ET_DYN_BASE, mmapRandom, pageOffset, pageStart } from "./exec-layout.ts";
 import type { AbiState } from "./state.ts";
@@ -144,7 +144,7 @@ export function clearTail(k: AbiState, load: Loading, index: number, bias: numbe
   const from = bias + segment.vaddr + segment.fileBytes;
   if (pageOffset(from) === 0) return 0;
   const zeros = new Uint8Array(PAGE_SIZE - pageOffset(from));
-  const done = storeBytes(k, load.task, from, zeros);
+  const done = copyToUser(k, load.task, from, zeros);
   if (done === BLOCKED) return BLOCKED;
   return done !== zeros.length && (segment.flags & PF_W) !== 0 ? -EFAULT : 0;
 }

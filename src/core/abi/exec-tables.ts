@@ -18,8 +18,8 @@
 import { EFAULT } from "../base/errno.ts";
 import { randomU32 } from "../base/rng.ts";
 import { BLOCKED, PAGE_SIZE, type Mm, type Task, type Vma } from "../base/types.ts";
-import { storeBytes } from "../vm/access.ts";
 import { vmaExpandDownwards } from "../vm/expand-stack.ts";
+import { copyToUser } from "../vm/user-bytes.ts";
 import { encodeString } from "./exec-args.ts";
 import { alignStack } from "./exec-layout.ts";
 import type { AbiState } from "./state.ts";
@@ -153,7 +153,7 @@ function wordBytes(words: readonly number[]): Uint8Array {
 
 /** Stores in user space. Returns 0, BLOCKED or -EFAULT. */
 function store(k: AbiState, task: Task, address: number, bytes: Uint8Array): number {
-  const done = storeBytes(k, task, address, bytes);
+  const done = copyToUser(k, task, address, bytes);
   if (done === BLOCKED) return BLOCKED;
   return done === bytes.length ? 0 : -EFAULT;
 }

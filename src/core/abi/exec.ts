@@ -116,12 +116,17 @@ function beginExec(k: AbiState, task: Task, request: ExecRequest): number {
   return 0;
 }
 
-/** Brings the pages with the headers into the page cache, as the kernel's reads do. Returns 0, BLOCKED or -EIO. */
+/**
+ * Brings the pages with the headers into the page cache, as the kernel's reads do. Returns 0, BLOCKED or -ENOMEM.
+ * After a wait it begins again: pages that have come are there.
+ */
 function readHeaders(k: AbiState, task: Task, file: OpenFile, image: ElfImage, firstBytes: number): number {
-  const first = kernelRead(k, task, file, 0, firstBytes);
-  if (first < 0) return first;
-  const rest = kernelRead(k, task, file, image.headerOffset, image.segments.length * PROGRAM_HEADER_BYTES);
-  return rest < 0 ? rest : 0;
+  for (const [position, bytes] of [[0, firstBytes], [image.headerOffset, image.segments.length * PROGRAM_HEADER_BYTES]] as const) {
+    const done = kernelRead(k, task, file, position, bytes);
+    k.task.progress[task] = 0;
+    if (done < 0) return done;
+  }
+  return 0;
 }
 
 /** The task leaves its old address space for the new one, whose stack gets its place. A failure is kept for later. */
