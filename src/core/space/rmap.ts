@@ -246,7 +246,8 @@ export function checkRmap(k: SpaceState): void {
           continue;
         }
         const pfn = normalPage(k, pte);
-        if (pfn === NONE || seen.has(pfn)) continue;
+        // Pages of the kernel image (the vdso) belong to no mapping and cannot be found from the page.
+        if (pfn === NONE || seen.has(pfn) || k.page[pfn * PAGE_WORDS + MAPPING] === 0) continue;
         seen.add(pfn);
         checkOnePage(k, pfn, vpn);
       }

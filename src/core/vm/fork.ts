@@ -16,7 +16,7 @@ import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, PG_anonExclusive, REFCOUNT } from
 import { CAUSE_FORK, COST_FORK_PAGE, spend } from "../hw/clock.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_RW, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
 import { getFile } from "../space/file.ts";
-import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
+import { addRss, MM_ANONPAGES, MM_FILEPAGES, readMmRss } from "../space/mm.ts";
 import { afterHole, findPteTable, NO_PTE_TABLE } from "../space/pagetable.ts";
 import { addFileRmap } from "../space/rmap.ts";
 import { flushTlbMmAll } from "../space/tlb-flush.ts";
@@ -45,6 +45,7 @@ export function dupMmap(k: VmState, parent: Mm, child: Mm): number {
   }
   // Entries of the parent lost their write permission.
   flushTlbMmAll(k, parent);
+  columns.hiwaterRss[child] = readMmRss(k, child);
   return error;
 }
 

@@ -27,9 +27,10 @@ export function createMm(k: VmState): Mm {
   return mm;
 }
 
-/** One more user (Linux: mmget). */
-export function getMm(k: VmState, mm: Mm): void {
+/** One more user (Linux: mmget). Returns the address space. */
+export function getMm(k: VmState, mm: Mm): Mm {
   k.mm.users[mm]!++;
+  return mm;
 }
 
 /** One user less; with the last goes everything that is mapped (Linux: mmput). */

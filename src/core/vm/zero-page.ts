@@ -3,9 +3,11 @@
  * They belong to nobody, are mapped by everybody, and are never freed.
  * Linux: arch/x86/kernel/head_64.S (empty_zero_page), arch/x86/entry/vdso/vma.c (6.12)   Doc: Documentation/ABI/stable/vdso
  */
-import { type Pfn, type Vma } from "../base/types.ts";
-import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
 import { bug } from "../base/bug.ts";
+import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
+import type { Pfn, Vma } from "../base/types.ts";
+import { FLAGS, PAGE_WORDS, PG_reserved, PG_ZONE_SHIFT, REFCOUNT } from "../frame/page.ts";
+import { zoneOf } from "../frame/zone.ts";
 import { PTE_SPECIAL, pteHigh, pteLow } from "../hw/pte.ts";
 import { getFolio } from "../space/folio.ts";
 import { addRss, MM_FILEPAGES } from "../space/mm.ts";
@@ -19,16 +21,21 @@ import type { VmState } from "./state.ts";
 export const ZERO_PAGE = 0;
 export const VVAR_PAGE = 1;
 export const VDSO_FIRST = 2;
-export const NR_IMAGE_PAGES = 8;
+const NR_IMAGE_PAGES = 8;
 
 /** The column, empty. */
 export function createImagePages(): Int32Array {
   return new Int32Array(NR_IMAGE_PAGES);
 }
 
-/** Names the frames, one behind the other from `first` on: part of the kernel image, which boot has reserved. */
+/** Names the frames at boot, one behind the other from `first` on: part of the kernel image, which boot has reserved. */
 export function setImagePages(k: VmState, first: Pfn): void {
-  for (let i = 0; i < NR_IMAGE_PAGES; i++) k.zeroPfn[i] = first + i;
+  for (let i = 0; i < NR_IMAGE_PAGES; i++) {
+    const pfn = first + i;
+    k.zeroPfn[i] = pfn;
+    k.page[pfn * PAGE_WORDS + REFCOUNT] = 1;
+    k.page[pfn * PAGE_WORDS + FLAGS] = (zoneOf(k, pfn) << PG_ZONE_SHIFT) | PG_reserved;
+  }
 }
 
 /**
