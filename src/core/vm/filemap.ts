@@ -1,10 +1,41 @@
 /**
- * File mappings and file calls on the page cache: faults, read and write.
- * Linux: mm/filemap.c, mm/memory.c (6.12)   Doc: Documentation/filesystems/vfs.rst
+ * Faults on mapped files.
+ *
+ *   read              what is ready around the page is mapped; else the page is fetched and mapped alone
+ *   write, private    the page is fetched, copied into an anonymous page, and that is mapped
+ *   write, shared     the page is fetched, becomes dirty, and is mapped writable
+ *
+ * Fetching may have to wait for the disk. Nobody waits here: the task sleeps on the disk request and the fault is
+ * asked for again; fault-flags.ts says how such a fault is counted.
+ * Linux: mm/memory.c do_fault, mm/filemap.c filemap_fault (6.12)   Doc: Documentation/filesystems/locking.rst
  */
-import { bug } from "../base/bug.ts";
-import type { Task, Vma } from "../base/types.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+import { allocPage } from "../alloc/pages.ts";
+import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
+import { BLOCKED, type Inode, NONE, type Pfn, type Task, type Vma } from "../base/types.ts";
+import { PGMAJFAULT } from "../frame/vmstat.ts";
+import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
+import { PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, pteHigh, pteLow } from "../hw/pte.ts";
+import { copyContent } from "../hw/ram.ts";
+import { getFolio } from "../space/folio.ts";
+import { folioAddLru } from "../space/lruvec.ts";
+import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
+import { filePages, findPage, isUptodate, markDirty, pageRequest, startReads } from "../space/pagecache.ts";
+import { protHigh, protLow } from "../space/protection.ts";
+import { addAnonRmap, addFileRmap, anonVmaPrepare } from "../space/rmap.ts";
+import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
+import { VM_SHARED, VM_WRITE } from "../space/vma.ts";
+import { faultAround, fileEntryLow } from "./fault-around.ts";
+import {
+  FAULT_FLAG_TRIED, FAULT_FLAG_USER, FAULT_FLAG_WRITE, RETRY_MMAP_LOCK, RETRY_TRIED, VM_FAULT_MAJOR,
+} from "./fault-flags.ts";
+import { ensurePte } from "./pte-alloc.ts";
+import { addPage, readAheadOfFault, readAroundFault } from "./readahead.ts";
 import type { VmState } from "./state.ts";
+
+/** Answers of one attempt besides 0, VM_FAULT_MAJOR and FAULT_*: retry, and whether that attempt was a major one. */
+const RETRY = -1;
+const RETRY_MAJOR = -2;
 
 /**
  * Handles a fault on a VMA that has a file. `flags` are FAULT_FLAG_*: WRITE and USER are looked at; what a retry needs
@@ -13,5 +44,147 @@ import type { VmState } from "./state.ts";
  * request, try the access again), FAULT_SIGBUS past the end of the file, FAULT_OOM.
  */
 export function fileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
-  return bug(`no file fault for task ${task} vma ${vma} page ${vpn} flags ${flags} at ${k.clock.ns[0]}`);
+  const { faultTried } = k.task;
+  for (;;) {
+    const { [task]: state } = faultTried;
+    const tried = (state & RETRY_TRIED) !== 0;
+    const result = attempt(k, vma, vpn, tried ? flags | FAULT_FLAG_TRIED : flags);
+    if (result !== RETRY && result !== RETRY_MAJOR) {
+      faultTried[task] = 0;
+      return result === 0 && tried ? VM_FAULT_MAJOR : result;
+    }
+    const underVmaLock = (flags & FAULT_FLAG_USER) !== 0 && !(state & RETRY_MMAP_LOCK);
+    faultTried[task] = state | RETRY_MMAP_LOCK | (!underVmaLock || result === RETRY_MAJOR ? RETRY_TRIED : 0);
+    if (sleepOnPage(k, task, vma, vpn)) return BLOCKED;
+  }
+}
+
+/**
+ * A shared mapping is about to be written to: the page becomes dirty (Linux: page_mkwrite, fault_dirty_shared_page).
+ * The fault on a read-only entry of a shared file mapping calls this, then makes the entry writable and dirty.
+ */
+export function pageMkwrite(k: VmState, pfn: Pfn): void {
+  markDirty(k, pfn);
+}
+
+/** One attempt. Returns 0, VM_FAULT_MAJOR, RETRY, RETRY_MAJOR, FAULT_SIGBUS or FAULT_OOM. */
+function attempt(k: VmState, vma: Vma, vpn: number, flags: number): number {
+  const isWrite = (flags & FAULT_FLAG_WRITE) !== 0;
+  const isShared = (k.vma.flags[vma] & VM_SHARED) !== 0;
+  if (!isWrite) {
+    const around = faultAround(k, vma, vpn);
+    if (around !== 0) return around < 0 ? FAULT_OOM : 0;
+  } else if (!isShared && anonVmaPrepare(k, vma) < 0) {
+    return FAULT_OOM;
+  }
+  const fetched = fetchPage(k, vma, vpn, flags);
+  if (fetched < 0) return fetched;
+  const { [k.vma.file[vma]]: inode } = k.file.inode;
+  const pfn = findPage(k, inode, indexOf(k, vma, vpn));
+  const mapped = isWrite && !isShared ? mapCopy(k, vma, vpn, pfn) : mapPage(k, vma, vpn, pfn, isWrite);
+  return mapped < 0 ? mapped : fetched;
+}
+
+/**
+ * Brings the page that the fault needs into the cache (Linux: filemap_fault). Returns 0 when it is there and uptodate,
+ * VM_FAULT_MAJOR when it had to be made, RETRY or RETRY_MAJOR when something was read, FAULT_SIGBUS, FAULT_OOM.
+ */
+function fetchPage(k: VmState, vma: Vma, vpn: number, flags: number): number {
+  const file = k.vma.file[vma];
+  const inode = k.file.inode[file];
+  const index = indexOf(k, vma, vpn);
+  if (index >= filePages(k, inode)) return FAULT_SIGBUS;
+  // Linux lets go of its lock before it reads, but only once; the second attempt waits with the lock held.
+  const mayDrop = !(flags & FAULT_FLAG_TRIED);
+  let pfn = findPage(k, inode, index);
+  let major = 0;
+  let dropped = false;
+  if (pfn !== NONE) {
+    if (mayDrop) dropped = readAheadOfFault(k, file, vma, index);
+  } else {
+    k.vmstat.event[PGMAJFAULT]++;
+    major = VM_FAULT_MAJOR;
+    dropped = readAroundFault(k, file, vma, index) && mayDrop;
+    pfn = findPage(k, inode, index);
+    if (pfn === NONE) {
+      pfn = readAlone(k, inode, index);
+      if (pfn < 0) return dropped ? RETRY_MAJOR : FAULT_OOM;
+      dropped = mayDrop;
+    }
+  }
+  if (!isUptodate(k, pfn)) {
+    if (pageRequest(k, pfn) === NONE) startReads(k, inode, index, 1);
+    dropped = true;
+  }
+  if (!dropped) return major;
+  return major === 0 ? RETRY : RETRY_MAJOR;
+}
+
+/** Puts one page into the cache and starts to read it. Returns its frame, or -ENOMEM. */
+function readAlone(k: VmState, inode: Inode, index: number): Pfn {
+  const pfn = addPage(k, inode, index, GFP_HIGHUSER_MOVABLE);
+  if (pfn > 0) startReads(k, inode, index, 1);
+  return pfn;
+}
+
+/** Puts the task to sleep when the page it faulted on is still being read. Returns whether it sleeps. */
+function sleepOnPage(k: VmState, task: Task, vma: Vma, vpn: number): boolean {
+  const { [k.vma.file[vma]]: inode } = k.file.inode;
+  const pfn = findPage(k, inode, indexOf(k, vma, vpn));
+  if (pfn === NONE || isUptodate(k, pfn)) return false;
+  const row = pageRequest(k, pfn);
+  if (row === NONE) return false;
+  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  return true;
+}
+
+/** Maps a page of the file itself: read-only, or writable and dirty for a store to a shared mapping. */
+function mapPage(k: VmState, vma: Vma, vpn: number, pfn: Pfn, isWrite: boolean): number {
+  const { [vma]: mm } = k.vma.mm;
+  const pte = ensurePte(k, mm, vpn);
+  if (pte < 0) return FAULT_OOM;
+  const { words } = k.ram;
+  if (words[pte] !== 0 || words[pte + 1] !== 0) return 0;
+  let low = fileEntryLow(k, vma, pfn);
+  if (isWrite) {
+    pageMkwrite(k, pfn);
+    low |= writeBits(k, vma);
+  }
+  words[pte + 1] = pteHigh(pfn, protHigh(k.vma.flags[vma]));
+  words[pte] = low;
+  getFolio(k, pfn);
+  addFileRmap(k, pfn);
+  addRss(k, mm, MM_FILEPAGES, 1);
+  return 0;
+}
+
+/** Copies a page of the file into a new anonymous page and maps that (Linux: do_cow_fault). */
+function mapCopy(k: VmState, vma: Vma, vpn: number, source: Pfn): number {
+  const { [vma]: mm } = k.vma.mm;
+  const pte = ensurePte(k, mm, vpn);
+  if (pte < 0) return FAULT_OOM;
+  const { words } = k.ram;
+  if (words[pte] !== 0 || words[pte + 1] !== 0) return 0;
+  const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE);
+  if (pfn < 0) return FAULT_OOM;
+  copyContent(k, source, pfn);
+  spend(k, CAUSE_COPY, COST_COPY_PAGE);
+  addAnonRmap(k, pfn, vma, vpn);
+  folioAddLru(k, pfn);
+  addRss(k, mm, MM_ANONPAGES, 1);
+  const { [vma]: vmFlags } = k.vma.flags;
+  words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
+  words[pte] = pteLow(pfn, protLow(vmFlags)) | writeBits(k, vma);
+  return 0;
+}
+
+/** What an entry made for a store has besides: dirty, and writable where the VMA is. */
+function writeBits(k: VmState, vma: Vma): number {
+  const dirty = PTE_DIRTY | PTE_SOFT_DIRTY;
+  return (k.vma.flags[vma] & VM_WRITE) !== 0 ? dirty | PTE_RW : dirty;
+}
+
+/** Page of the file at this vpn of its VMA. */
+function indexOf(k: VmState, vma: Vma, vpn: number): number {
+  return k.vma.pgoff[vma] + (vpn - k.vma.start[vma]);
 }

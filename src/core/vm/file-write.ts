@@ -1,0 +1,98 @@
+/**
+ * Writing to a file through the page cache: page by page, and a page is read from the disk first only when part of it
+ * is kept. What a write leaves is dirty pages; the disk learns of them by write-back.
+ *
+ *   page on the disk, written in part   read, then copied into
+ *   page on the disk, written whole     not read
+ *   page of a hole or past the end      zeros around what is written
+ *
+ * Differs: nothing writes dirty pages back by itself, and no writer is slowed down for having too many.
+ * Linux: mm/filemap.c generic_perform_write, fs/ext4/inode.c (6.12)   Doc: Documentation/filesystems/vfs.rst
+ */
+import { __GFP_WRITE, GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+import { EFAULT, EFBIG, ENOMEM } from "../base/errno.ts";
+import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
+import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
+import { fillBytes } from "../hw/content.ts";
+import { MAX_FILE_BYTES } from "../space/file.ts";
+import { endRead, findPage, isOnDisk, isUptodate, markDirty, pageRequest, startReads } from "../space/pagecache.ts";
+import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
+import type { FileTransfer } from "./file-read.ts";
+import { addPage } from "./readahead.ts";
+import type { VmState } from "./state.ts";
+import { copyFromUser, faultInReadable } from "./user-copy.ts";
+
+/**
+ * Writes from the task's memory to a regular file, which grows as needed. Returns the bytes written, -EFAULT when not
+ * even the first could be loaded, -EFBIG at the largest size, -ENOMEM, or BLOCKED: how far it got is in
+ * `k.task.progress[task]`, and the same call goes on from there.
+ */
+export function filemapWrite(k: VmState, task: Task, file: OpenFile, what: FileTransfer): number {
+  const { [file]: inode } = k.file.inode;
+  const { progress } = k.task;
+  if (what.position >= MAX_FILE_BYTES) return -EFBIG;
+  const bytes = Math.min(what.bytes, MAX_FILE_BYTES - what.position);
+  let error = 0;
+  while (progress[task] < bytes && error === 0) {
+    const { [task]: done } = progress;
+    const position = what.position + done;
+    const at = position - Math.floor(position / PAGE_SIZE) * PAGE_SIZE;
+    const part = Math.min(bytes - done, PAGE_SIZE - at);
+    error = writePart(k, task, inode, { position, addr: what.addr + done, bytes: part });
+    if (error === BLOCKED) return BLOCKED;
+  }
+  const { [task]: done } = progress;
+  progress[task] = 0;
+  return done > 0 ? done : error;
+}
+
+/** Writes to one page and moves the task's progress on. Returns 0, BLOCKED, -EFAULT or -ENOMEM. */
+function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): number {
+  const f = k.file;
+  const index = Math.floor(what.position / PAGE_SIZE);
+  const at = what.position - index * PAGE_SIZE;
+  const readable = faultInReadable(k, task, what.addr, what.bytes);
+  if (readable < 0) return readable === BLOCKED ? BLOCKED : -EFAULT;
+  const pfn = beginWrite(k, task, inode, index, { at, bytes: what.bytes });
+  if (pfn < 0) return pfn;
+  const copied = copyFromUser(k, task, what.addr, { pfn, at, bytes: what.bytes });
+  // Its bytes could be read a moment ago, and nobody else ran since: only reclaim of the source page comes here.
+  if (copied < 0) return copied === BLOCKED ? BLOCKED : -EFAULT;
+  spend(k, CAUSE_COPY, Math.ceil((COST_COPY_PAGE * copied) / PAGE_SIZE));
+  markDirty(k, pfn);
+  f.sizeBytes[inode] = Math.max(f.sizeBytes[inode], what.position + copied);
+  k.task.progress[task] += copied;
+  return 0;
+}
+
+/** The page to write to, in the cache, with what is kept of it up to date. BLOCKED, -ENOMEM. */
+function beginWrite(k: VmState, task: Task, inode: Inode, index: number, part: { at: number; bytes: number }): Pfn {
+  let pfn = findPage(k, inode, index);
+  if (pfn === NONE) {
+    pfn = addPage(k, inode, index, GFP_HIGHUSER_MOVABLE | __GFP_WRITE);
+    if (pfn < 0) return -ENOMEM;
+    return prepareNew(k, task, inode, index, part);
+  }
+  if (isUptodate(k, pfn)) return pfn;
+  if (pageRequest(k, pfn) === NONE) return prepareNew(k, task, inode, index, part);
+  return waitFor(k, task, pfn);
+}
+
+/** A page in the cache that holds nothing yet: read when part of it is on the disk and kept, zeros otherwise. */
+function prepareNew(k: VmState, task: Task, inode: Inode, index: number, part: { at: number; bytes: number }): Pfn {
+  const pfn = findPage(k, inode, index);
+  if (part.bytes < PAGE_SIZE && isOnDisk(k, inode, index)) {
+    startReads(k, inode, index, 1);
+    return waitFor(k, task, pfn);
+  }
+  fillBytes(k, { pfn, at: 0, bytes: PAGE_SIZE }, 0);
+  endRead(k, pfn);
+  return pfn;
+}
+
+/** Puts the task to sleep until the page has arrived. Returns BLOCKED. */
+function waitFor(k: VmState, task: Task, pfn: Pfn): number {
+  const row = pageRequest(k, pfn);
+  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  return BLOCKED;
+}

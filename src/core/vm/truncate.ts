@@ -1,0 +1,172 @@
+/**
+ * Changing a file's size, writing it back, and dropping it from the cache.
+ *
+ *   before   [ 0 ][ 1 ][ 2 ][ 3 ]        ftruncate to the middle of page 1:
+ *   after    [ 0 ][ 1|0]                 pages 2 and 3 are unmapped everywhere, private copies too, and dropped;
+ *                                        page 1 stays, zeros from there on, dirty
+ *
+ * Linux: mm/truncate.c, mm/memory.c unmap_mapping_range, fs/ext4/inode.c (6.12)   Doc: man 2 ftruncate, man 2 posix_fadvise
+ */
+import { GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+import { EFBIG, ENOMEM } from "../base/errno.ts";
+import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Pfn, type Task, type Vma } from "../base/types.ts";
+import { xaErase, xaLoad, xaNext } from "../base/xarray.ts";
+import { FLAGS, MAPCOUNT, PAGE_WORDS, PG_dirty, PG_locked, PG_uptodate } from "../frame/page.ts";
+import { clearBlockTail, fillBytes, freeBlock } from "../hw/content.ts";
+import { PTE_DIRTY, PTE_RW } from "../hw/pte.ts";
+import { MAX_FILE_BYTES } from "../space/file.ts";
+import { putFolio } from "../space/folio.ts";
+import { lruAddDrainAll, markPageAccessed } from "../space/lruvec.ts";
+import {
+  cleanPage, filePages, findPage, isOnDisk, isUptodate, markDirty, nextCached, pageRequest, removePage, startReads,
+} from "../space/pagecache.ts";
+import { forEachMapping } from "../space/rmap.ts";
+import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
+import { flushTlbMmPage } from "../space/tlb-flush.ts";
+import { VM_SHARED } from "../space/vma.ts";
+import { zapRange } from "../space/zap.ts";
+import { addPage } from "./readahead.ts";
+import type { VmState } from "./state.ts";
+
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Sets a file's size. What lies beyond it is unmapped from every address space, dropped, and forgotten by the disk; the
+ * rest of the last page becomes zeros, for which it is brought into the cache if the disk has it.
+ * Returns 0, -EFBIG, -ENOMEM, or BLOCKED: the same call goes on when the page has been read.
+ */
+export function truncateFile(k: VmState, task: Task, inode: Inode, sizeBytes: number): number {
+  const f = k.file;
+  if (sizeBytes > MAX_FILE_BYTES) return -EFBIG;
+  const old = f.sizeBytes[inode];
+  // A page that is being read cannot leave the cache before it has arrived.
+  const waiting = waitForReads(k, task, inode, Math.floor(sizeBytes / PAGE_SIZE));
+  if (waiting < 0) return waiting;
+  const tail = zeroTail(k, task, inode, Math.min(old, sizeBytes));
+  if (tail < 0) return tail;
+  f.sizeBytes[inode] = sizeBytes;
+  if (sizeBytes > old) return 0;
+  const keptPages = Math.ceil(sizeBytes / PAGE_SIZE);
+  unmapFile(k, inode, keptPages);
+  for (let index = nextCached(k, inode, keptPages, NO_LIMIT); index >= 0; index = nextCached(k, inode, index + 1, NO_LIMIT)) {
+    dropPage(k, inode, index);
+  }
+  forgetBlocks(k, inode, sizeBytes);
+  return 0;
+}
+
+/** Unmaps the file's pages from `index` on in every address space, private copies included. */
+export function unmapFile(k: VmState, inode: Inode, index: number): void {
+  const v = k.vma;
+  for (let vma: Vma = k.file.firstVma[inode]; vma !== NONE; vma = v.nextShared[vma]) {
+    const from = Math.max(v.start[vma], v.start[vma] + index - v.pgoff[vma]);
+    if (from < v.end[vma]) zapRange(k, v.mm[vma], vma, from, v.end[vma]);
+  }
+}
+
+/**
+ * Writes the file's dirty pages back: they are clean, the disk has their contents, and shared mappings must fault
+ * before they store again. Returns the pages written.
+ */
+export function writeBackFile(k: VmState, inode: Inode): number {
+  let written = 0;
+  for (let index = nextCached(k, inode, 0, NO_LIMIT); index >= 0; index = nextCached(k, inode, index + 1, NO_LIMIT)) {
+    const pfn = findPage(k, inode, index);
+    if (!(k.page[pfn * PAGE_WORDS + FLAGS] & PG_dirty)) continue;
+    if (k.page[pfn * PAGE_WORDS + MAPCOUNT] > 0) protectMappings(k, pfn);
+    if (cleanPage(k, inode, index, pfn)) written++;
+  }
+  return written;
+}
+
+/**
+ * Drops the clean pages `first` to `last` that nobody maps and nobody reads (Linux: invalidate_mapping_pages; what
+ * POSIX_FADV_DONTNEED does after a write-back). Returns the pages dropped.
+ */
+export function invalidatePages(k: VmState, inode: Inode, first: number, last: number): number {
+  // A page in an LRU batch has one reference more and would be kept.
+  lruAddDrainAll(k);
+  let dropped = 0;
+  for (let index = nextCached(k, inode, first, last); index >= 0; index = nextCached(k, inode, index + 1, last)) {
+    const record = findPage(k, inode, index) * PAGE_WORDS;
+    if (k.page[record + MAPCOUNT] > 0 || k.page[record + FLAGS] & (PG_dirty | PG_locked)) continue;
+    dropPage(k, inode, index);
+    dropped++;
+  }
+  return dropped;
+}
+
+/** Takes one page out of the cache and lets the cache's reference go. */
+function dropPage(k: VmState, inode: Inode, index: number): void {
+  const pfn = findPage(k, inode, index);
+  removePage(k, inode, index, pfn);
+  putFolio(k, pfn);
+}
+
+/** Puts the task to sleep when a cached page from `index` on is being read. Returns 0 or BLOCKED. */
+function waitForReads(k: VmState, task: Task, inode: Inode, from: number): number {
+  for (let index = nextCached(k, inode, from, NO_LIMIT); index >= 0; index = nextCached(k, inode, index + 1, NO_LIMIT)) {
+    const pfn = findPage(k, inode, index);
+    if (isUptodate(k, pfn) || pageRequest(k, pfn) === NONE) continue;
+    return sleepOn(k, task, pfn);
+  }
+  return 0;
+}
+
+/**
+ * Zeroes the page around `sizeBytes` from there on and dirties it. A page that the disk does not have and the cache
+ * does not hold is zeros anyway. Returns 0, BLOCKED while it is read, or -ENOMEM.
+ */
+function zeroTail(k: VmState, task: Task, inode: Inode, sizeBytes: number): number {
+  const index = Math.floor(sizeBytes / PAGE_SIZE);
+  const at = sizeBytes - index * PAGE_SIZE;
+  if (at === 0) return 0;
+  let pfn = findPage(k, inode, index);
+  if (pfn === NONE) {
+    if (!isOnDisk(k, inode, index)) return 0;
+    pfn = addPage(k, inode, index, GFP_HIGHUSER_MOVABLE);
+    if (pfn < 0) return -ENOMEM;
+    startReads(k, inode, index, 1);
+  }
+  if (!isUptodate(k, pfn)) return sleepOn(k, task, pfn);
+  markPageAccessed(k, pfn);
+  // A page of a hole that was only read has no block, and stays clean.
+  if (isOnDisk(k, inode, index) || k.page[pfn * PAGE_WORDS + FLAGS] & PG_dirty) {
+    fillBytes(k, { pfn, at, bytes: PAGE_SIZE - at }, 0);
+    markDirty(k, pfn);
+  }
+  return 0;
+}
+
+/** The disk forgets what it has beyond the new end of the file. */
+function forgetBlocks(k: VmState, inode: Inode, sizeBytes: number): void {
+  const f = k.file;
+  f.diskBytes[inode] = Math.min(f.diskBytes[inode], sizeBytes);
+  const kept = filePages(k, inode);
+  for (let index = xaNext(k.xarray, f.blocks[inode], kept, NO_LIMIT); index >= 0; index = xaNext(k.xarray, f.blocks[inode], index + 1, NO_LIMIT)) {
+    freeBlock(k.disk, xaLoad(k.xarray, f.blocks[inode], index));
+    f.blocks[inode] = xaErase(k.xarray, f.blocks[inode], index);
+  }
+  const tail = sizeBytes - Math.floor(sizeBytes / PAGE_SIZE) * PAGE_SIZE;
+  const block = tail === 0 ? NONE : xaLoad(k.xarray, f.blocks[inode], kept - 1);
+  if (block !== NONE) clearBlockTail(k.disk, block, tail);
+}
+
+/** Write-protects a page in the shared mappings that could store to it (Linux: folio_mkclean). */
+function protectMappings(k: VmState, pfn: Pfn): void {
+  const { words } = k.ram;
+  forEachMapping(k, pfn, (vma, vpn, pte) => {
+    const low = words[pte];
+    if ((k.vma.flags[vma] & VM_SHARED) === 0 || (low & (PTE_RW | PTE_DIRTY)) === 0) return true;
+    words[pte] = low & ~(PTE_RW | PTE_DIRTY);
+    flushTlbMmPage(k, k.vma.mm[vma], vpn);
+    return true;
+  });
+}
+
+function sleepOn(k: VmState, task: Task, pfn: Pfn): number {
+  const row = pageRequest(k, pfn);
+  if (row === NONE || k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) return 0;
+  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  return BLOCKED;
+}
