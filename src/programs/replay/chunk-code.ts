@@ -145,7 +145,7 @@ function putProgram(w: ByteWriter, program: ProgramFile): void {
 }
 
 function getProgram(r: ByteReader): ProgramFile {
-  return { file: getVarint(r), headers: getBytes(r).slice(), base: getVarint(r) };
+  return { file: getVarint(r), headers: new Uint8Array(getBytes(r)), base: getVarint(r) };
 }
 
 function getEvent(r: ByteReader): ReplayEvent {

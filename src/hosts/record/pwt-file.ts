@@ -1,0 +1,101 @@
+/**
+ * .pwt recordings on disk: what src/programs/replay leaves to a host, reading bytes, unpacking, and writing under a
+ * temporary name that becomes the final one only when the recording is whole.
+ * Doc: docs/pwt.md
+ */
+import fs from "node:fs";
+import zlib from "node:zlib";
+import { formatError } from "../../programs/replay/format-error.ts";
+import { PACK_BROTLI, PACK_DEFLATE, PACK_NONE, BLOCK_MOST_BYTES, type PwtMeta, type PwtTotals } from "../../programs/replay/pwt-format.ts";
+import { openPwt, type PwtReader } from "../../programs/replay/pwt-read.ts";
+import { createPwtWriter, finishPwt, type PwtWriter } from "../../programs/replay/pwt-write.ts";
+
+/** A recording being written to disk. */
+export interface PwtFile {
+  readonly writer: PwtWriter;
+  /** Completes the file and gives it its name. */
+  readonly finish: () => PwtTotals;
+  /** Throws the file away; nothing is left. Does nothing after finish. */
+  readonly discard: () => void;
+}
+
+/** Level 9 of brotli keeps up with any recorder and is within 3 % of the best. */
+const BROTLI_LEVEL = 9;
+
+/** Begins a recording that will be called `path`. Throws what the file system throws. */
+export function createPwtFile(path: string, meta: PwtMeta): PwtFile {
+  const temporary = `${path}.${process.pid}.partial`;
+  const fd = fs.openSync(temporary, "wx");
+  let isOpen = true;
+  const discard = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    fs.closeSync(fd);
+    fs.rmSync(temporary, { force: true });
+  };
+  process.on("exit", discard);
+  const writer = createPwtWriter(
+    {
+      write: (bytes) => writeWhole(fd, bytes),
+      packing: PACK_BROTLI,
+      pack: (bytes) =>
+        zlib.brotliCompressSync(bytes, {
+          params: { [zlib.constants.BROTLI_PARAM_QUALITY]: BROTLI_LEVEL, [zlib.constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+        }),
+    },
+    meta,
+  );
+  const finish = (): PwtTotals => {
+    const totals = finishPwt(writer);
+    fs.fsyncSync(fd);
+    fs.closeSync(fd);
+    isOpen = false;
+    process.off("exit", discard);
+    fs.renameSync(temporary, path);
+    return totals;
+  };
+  return { writer, finish, discard };
+}
+
+/** Opens a recording on disk. Throws a FormatError, or what the file system throws. The file stays open. */
+export function openPwtFile(path: string): PwtReader {
+  const fd = fs.openSync(path, "r");
+  return openPwt({ name: path, readAt: (offset, length) => readAt(fd, offset, length), unpack });
+}
+
+function writeWhole(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
+}
+
+function readAt(fd: number, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const got = fs.readSync(fd, bytes, done, length - done, offset + done);
+    if (got === 0) break;
+    done += got;
+  }
+  return bytes.subarray(0, done);
+}
+
+function unpack(packing: number, bytes: Uint8Array): Uint8Array | undefined {
+  const limit = { maxOutputLength: BLOCK_MOST_BYTES };
+  try {
+    if (packing === PACK_NONE) return bytes;
+    if (packing === PACK_DEFLATE) return zlib.inflateSync(bytes, limit);
+    return packing === PACK_BROTLI ? zlib.brotliDecompressSync(bytes, limit) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a whole text trace, unpacking it first when its name ends in .gz. */
+export function readTraceBytes(path: string): Uint8Array {
+  const bytes = fs.readFileSync(path);
+  if (!path.endsWith(".gz")) return bytes;
+  try {
+    return zlib.gunzipSync(bytes);
+  } catch {
+    throw formatError(path, "byte 0", "expected a whole gzip file");
+  }
+}
