@@ -13,10 +13,9 @@
  * Linux: arch/x86/mm/fault.c (6.12)   Doc: Intel SDM vol. 3A, 4.10
  */
 import { bug } from "../base/bug.ts";
-import { type Cpu, type Mm, NONE, PAGE_SIZE, type Pfn, type Task, vpnHigh, vpnLow, vpnOf } from "../base/types.ts";
+import { type Cpu, type Mm, type Task, vpnHigh, vpnLow, vpnOf } from "../base/types.ts";
 import { CAUSE_TLB_WALK, CAUSE_USER, COST_ACCESS, COST_L2_TLB, COST_WALK, spend } from "../hw/clock.ts";
-import { ACCESS_FETCH, ACCESS_LOAD, ACCESS_STORE, NEED_FETCH, NEED_LOAD, NEED_STORE, WALK_SIZE, walkTables } from "../hw/mmu.ts";
-import { loadWord, storeWord, takeSlot } from "../hw/ram.ts";
+import { ACCESS_FETCH, NEED_FETCH, NEED_LOAD, NEED_STORE, WALK_SIZE, walkTables } from "../hw/mmu.ts";
 import {
   ENTRY_HIGH, ENTRY_L1D, ENTRY_L1I, ENTRY_L2, ENTRY_NEXT, ENTRY_PFN, ENTRY_RIGHTS, ENTRY_TAG, fillTlb, findTlbEntry,
   hitSecondLevel, promoteTlbEntry, RIGHT_DIRTY, RIGHT_WRITE, rewindTicks, SIZE_1G, SIZE_2M, SIZE_4K, TAG_ASID_SHIFT,
@@ -131,29 +130,6 @@ export function runAccesses(k: VmState, task: Task, runs: AccessRuns, from: numb
   return i;
 }
 
-/**
- * Reads bytes at `addr` as the task would. Returns how many were read; when not even one could be, what access
- * returned for the first page. Less than asked for: call again from there to learn why.
- */
-export function loadBytes(k: VmState, task: Task, addr: number, out: Uint8Array): number {
-  return moveBytes(k, task, addr, out, ACCESS_LOAD);
-}
-
-/** Writes bytes at `addr` as the task would. Returns as loadBytes. */
-export function storeBytes(k: VmState, task: Task, addr: number, bytes: Uint8Array): number {
-  return moveBytes(k, task, addr, bytes, ACCESS_STORE);
-}
-
-/** loadBytes by the kernel (Linux: copy_from_user): a wait for the disk in it always counts as a major fault. */
-export function copyFromUser(k: VmState, task: Task, addr: number, out: Uint8Array): number {
-  return moveBytes(k, task, addr, out, ACCESS_LOAD | ACCESS_KERNEL);
-}
-
-/** storeBytes by the kernel (Linux: copy_to_user). */
-export function copyToUser(k: VmState, task: Task, addr: number, bytes: Uint8Array): number {
-  return moveBytes(k, task, addr, bytes, ACCESS_STORE | ACCESS_KERNEL);
-}
-
 /** Sees to it that the CPU runs on the address space. */
 export function enterMm(k: VmState, cpu: Cpu, mm: Mm): void {
   if (k.tlb.loadedMm[cpu] !== mm || k.tlb.isLazy[cpu] === 1) switchMm(k, cpu, mm);
@@ -227,46 +203,4 @@ function findHuge(k: VmState, cpu: Cpu, high: number, low: number): number {
 
 function spendTranslation(k: VmState, l2Hits: number, walks: number): void {
   spend(k, CAUSE_TLB_WALK, l2Hits * COST_L2_TLB + walks * COST_WALK);
-}
-
-function moveBytes(k: VmState, task: Task, addr: number, bytes: Uint8Array, kind: number): number {
-  let done = 0;
-  while (done < bytes.length) {
-    const vpn = Math.floor((addr + done) / PAGE_SIZE);
-    const from = addr + done - vpn * PAGE_SIZE;
-    const length = Math.min(PAGE_SIZE - from, bytes.length - done);
-    const code = access(k, task, vpn, kind);
-    if (code !== 0) return done > 0 ? done : code;
-    const part = bytes.subarray(done, done + length);
-    if ((kind & 1) === 0) readFrame(k, k.tlb.walk[0]!, from, part);
-    else writeFrame(k, k.tlb.walk[0]!, from, part);
-    done += length;
-  }
-  return done;
-}
-
-/** Bytes of a frame from byte `from` on, low byte of each word first. */
-function readFrame(k: VmState, pfn: Pfn, from: number, out: Uint8Array): void {
-  for (let i = 0; i < out.length; i++) {
-    const at = from + i;
-    out[i] = loadWord(k, pfn, at >> 2) >>> ((at & 3) * 8);
-  }
-}
-
-function writeFrame(k: VmState, pfn: Pfn, from: number, bytes: Uint8Array): void {
-  // A frame that already holds the one word that is written again and again needs no bytes of its own.
-  if (k.ram.slot[pfn] === NONE && isFill(k.ram.fill[pfn]!, from, bytes)) return;
-  takeSlot(k, pfn);
-  for (let i = 0; i < bytes.length; i++) {
-    const at = from + i;
-    const shift = (at & 3) * 8;
-    storeWord(k, pfn, at >> 2, (loadWord(k, pfn, at >> 2) & ~(255 << shift)) | (bytes[i]! << shift));
-  }
-}
-
-function isFill(fill: number, from: number, bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i] !== ((fill >>> (((from + i) & 3) * 8)) & 255)) return false;
-  }
-  return true;
 }

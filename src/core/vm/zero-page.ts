@@ -21,7 +21,7 @@ import type { VmState } from "./state.ts";
 export const ZERO_PAGE = 0;
 export const VVAR_PAGE = 1;
 export const VDSO_FIRST = 2;
-const NR_IMAGE_PAGES = 8;
+export const NR_IMAGE_PAGES = 8;
 
 /** The column, empty. */
 export function createImagePages(): Int32Array {
