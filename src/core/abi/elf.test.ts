@@ -16,7 +16,7 @@ test("a static program gives its type, entry and segments", () => {
   const image = readElf(buildElf({ type: ET_EXEC, entry: 0x400100, parts: [TEXT, { ...TEXT, flags: PF_R | PF_W, vaddr: 0x7ffff7fcb000 }] }));
   expect(image).toMatchObject({ errno: 0, type: ET_EXEC, entry: 0x400100, interpreter: "", executableStack: undefined });
   if (image.errno !== 0) return;
-  expect((image as { segments: unknown[] }).segments).toMatchObject([{ vaddr: 0x400000, fileBytes: 0x10c, align: 0x1000 }, { vaddr: 0x7ffff7fcb000 }]);
+  expect(image.segments).toMatchObject([{ vaddr: 0x400000, fileBytes: 0x10c, align: 0x1000 }, { vaddr: 0x7ffff7fcb000 }]);
 });
 
 test("the interpreter is named by the first PT_INTERP, without its zero byte", () => {

@@ -66,7 +66,7 @@ export interface ElfImage {
 
 /** Why a file can not be executed. */
 export interface ElfRefusal {
-  readonly errno: number;
+  readonly errno: typeof EIO | typeof ELIBBAD | typeof ENOEXEC;
   readonly reason: string;
 }
 

@@ -13,11 +13,12 @@ import {
   EAGAIN, ECHILD, EINVAL, ENOMEM, ESRCH, FAULT_OOM, FAULT_SIGBUS, SIGBUS, SIGKILL, SIGSEGV,
 } from "../base/errno.ts";
 import { BLOCKED, type Mm, NONE, type Task } from "../base/types.ts";
+import { readHiwaterRss } from "../space/mm.ts";
 import {
   chargeRun, copyFds, createTask, freeTask, initTask, leaderOf, putFds, setParent, SIGCHLD, sleepUntil,
   TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_ZOMBIE, WAIT_CHILD, WAIT_VFORK, wakeTask,
 } from "../space/task.ts";
-import { storeBytes } from "../vm/access.ts";
+import { storeBytes } from "../vm/user-bytes.ts";
 import { dupMmap } from "../vm/fork.ts";
 import { createMm, getMm, putMm } from "../vm/mm-create.ts";
 import type { AbiState } from "./state.ts";
@@ -48,6 +49,8 @@ export const WNOTHREAD = 0x20000000;
 export const WALL = 0x40000000;
 export const WCLONE = 0x80000000;
 const INT_MIN = -2147483648;
+/** Words of `k.task.reaped` for one task. */
+const REAPED_WORDS = 8;
 
 /** Addresses that clone may be given; 0 when absent. */
 export interface CloneAddresses {
@@ -250,6 +253,7 @@ function endThread(k: AbiState, task: Task, status: number): void {
   t.exitCode[task] = status;
   releaseMm(k, task);
   const { [task]: mm } = t.mm;
+  if (isGroupDead && mm !== NONE) t.maxRss[leader] = Math.max(t.maxRss[leader], readHiwaterRss(k, mm));
   t.mm[task] = NONE;
   if (mm !== NONE) putMm(k, mm);
   putFds(k, task);
@@ -306,10 +310,18 @@ function notifyParent(k: AbiState, leader: Task): void {
 function reap(k: AbiState, task: Task, parent: Task, child: Task): number {
   const t = k.task;
   const { [child]: pid } = t.pid;
-  t.cMinFlt[parent] += t.minFlt[child] + t.goneMinFlt[child] + t.cMinFlt[child];
-  t.cMajFlt[parent] += t.majFlt[child] + t.goneMajFlt[child] + t.cMajFlt[child];
-  t.cUtimeNs[parent] += t.utimeNs[child] + t.goneUtimeNs[child] + t.cUtimeNs[child];
-  t.cStimeNs[parent] += t.stimeNs[child] + t.goneStimeNs[child] + t.cStimeNs[child];
+  const minFlt = t.minFlt[child] + t.goneMinFlt[child] + t.cMinFlt[child];
+  const majFlt = t.majFlt[child] + t.goneMajFlt[child] + t.cMajFlt[child];
+  const utimeNs = t.utimeNs[child] + t.goneUtimeNs[child] + t.cUtimeNs[child];
+  const stimeNs = t.stimeNs[child] + t.goneStimeNs[child] + t.cStimeNs[child];
+  const maxRss = Math.max(t.maxRss[child], t.cMaxRss[child]);
+  t.cMinFlt[parent] += minFlt;
+  t.cMajFlt[parent] += majFlt;
+  t.cUtimeNs[parent] += utimeNs;
+  t.cStimeNs[parent] += stimeNs;
+  t.cMaxRss[parent] = Math.max(t.cMaxRss[parent], maxRss);
+  const switches = [t.voluntarySwitches[child], t.involuntarySwitches[child]];
+  t.reaped.set([utimeNs, stimeNs, maxRss * 4, minFlt, majFlt, ...switches], task * REAPED_WORDS);
   t.waitStatus[task] = t.groupExitCode[child];
   freeTask(k, child);
   return pid;

@@ -22,14 +22,9 @@ export interface ProgramFiles {
 /** Makes the file a program whose headers these bytes begin with. Returns undefined, or why it can not be one. */
 export function addProgram(k: AbiState, inode: Inode, bytes: Uint8Array): ElfRefusal | undefined {
   const image = readElf(bytes);
-  if (!isImage(image)) return image;
+  if (image.errno !== 0) return image;
   k.program.image[inode] = image;
   return undefined;
-}
-
-/** Whether readElf found a program. */
-export function isImage(result: ElfImage | ElfRefusal): result is ElfImage {
-  return result.errno === 0;
 }
 
 /**
