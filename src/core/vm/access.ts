@@ -27,8 +27,6 @@ import { pageFault } from "./fault.ts";
 import { FAULT_FLAG_USER } from "./fault-flags.ts";
 import type { VmState } from "./state.ts";
 
-export { ACCESS_FETCH, ACCESS_LOAD, ACCESS_MODIFY, ACCESS_STORE } from "../hw/mmu.ts";
-
 /** An access the kernel makes for the task (copying to or from its buffer), added to the kind. */
 export const ACCESS_KERNEL = 4;
 

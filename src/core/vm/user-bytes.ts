@@ -6,10 +6,10 @@
  *
  * Linux: arch/x86/lib/copy_user_64.S, mm/memory.c (6.12)   Doc: Documentation/core-api/mm-api.rst (user space memory access)
  */
-import { PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
-import { NONE } from "../base/types.ts";
+import { NONE, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
+import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import { loadWord, storeWord, takeSlot } from "../hw/ram.ts";
-import { ACCESS_KERNEL, ACCESS_LOAD, ACCESS_STORE, access } from "./access.ts";
+import { ACCESS_KERNEL, access } from "./access.ts";
 import type { VmState } from "./state.ts";
 
 /**

@@ -3,9 +3,12 @@
  * They belong to nobody, are mapped by everybody, and are never freed.
  * Linux: arch/x86/kernel/head_64.S (empty_zero_page), arch/x86/entry/vdso/vma.c (6.12)   Doc: Documentation/ABI/stable/vdso
  */
-import { bug } from "../base/bug.ts";
+import { __GFP_ZERO, GFP_KERNEL } from "../alloc/gfp.ts";
+import { allocPages } from "../alloc/pages.ts";
+import { badConfig, bug } from "../base/bug.ts";
 import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
-import type { Pfn, Vma } from "../base/types.ts";
+import { PAGE_SIZE, type Vma } from "../base/types.ts";
+import { usualReserved } from "../frame/boot.ts";
 import { FLAGS, PAGE_WORDS, PG_reserved, PG_ZONE_SHIFT, REFCOUNT } from "../frame/page.ts";
 import { zoneOf } from "../frame/zone.ts";
 import { PTE_SPECIAL, pteHigh, pteLow } from "../hw/pte.ts";
@@ -21,17 +24,23 @@ import type { VmState } from "./state.ts";
 export const ZERO_PAGE = 0;
 export const VVAR_PAGE = 1;
 export const VDSO_FIRST = 2;
-export const NR_IMAGE_PAGES = 8;
+const NR_IMAGE_PAGES = 8;
 
 /** The column, empty. */
 export function createImagePages(): Int32Array {
   return new Int32Array(NR_IMAGE_PAGES);
 }
 
-/** Names the frames at boot, one behind the other from `first` on: part of the kernel image, which boot has reserved. */
-export function setImagePages(k: VmState, first: Pfn): void {
+/**
+ * Names the frames at boot: the first ones of the kernel's bss, which boot has reserved; on a machine too small to hold
+ * an image, ordinary pages that are never given back.
+ */
+export function bootZeroPage(k: VmState): void {
+  const reserved = k.machine.reserved ?? usualReserved(k.machine);
+  const bss = reserved.find(({ what, startByte, endByte }) => what === "kernel bss" && endByte - startByte >= NR_IMAGE_PAGES * PAGE_SIZE);
   for (let i = 0; i < NR_IMAGE_PAGES; i++) {
-    const pfn = first + i;
+    const pfn = bss === undefined ? allocPages(k, GFP_KERNEL | __GFP_ZERO, 0) : bss.startByte / PAGE_SIZE + i;
+    if (pfn < 0) badConfig("nodes", "no page is left for the kernel's own");
     k.zeroPfn[i] = pfn;
     k.page[pfn * PAGE_WORDS + REFCOUNT] = 1;
     k.page[pfn * PAGE_WORDS + FLAGS] = (zoneOf(k, pfn) << PG_ZONE_SHIFT) | PG_reserved;
