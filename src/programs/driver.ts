@@ -8,7 +8,16 @@
  * the disk takes. Scripts run like that.
  * Doc: docs/map.md
  */
-import { accountRun, beginTurn, BLOCKED, type Kernel, NONE, pickNext, type Task, wake } from "../core/index.ts";
+import {
+  accountRun,
+  BLOCKED,
+  beginTurn,
+  type Kernel,
+  NONE,
+  pickNext,
+  type Task,
+  wake,
+} from "../core/index.ts";
 
 /** What became of a turn. */
 export const TURN_OVER = 0;

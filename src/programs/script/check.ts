@@ -3,7 +3,17 @@
  * are files, calls have their arguments. What is found here stops a script before anything runs.
  * Doc: docs/script.md, sections 3, 4 and 12
  */
-import type { Action, Arg, CallAction, Expr, Script, ScriptError, ShowAction, Statement, Word } from "./ast.ts";
+import type {
+  Action,
+  Arg,
+  CallAction,
+  Expr,
+  Script,
+  ScriptError,
+  ShowAction,
+  Statement,
+  Word,
+} from "./ast.ts";
 import { parseScript } from "./parser.ts";
 import { BASES, CALLS, CONSTANTS, mayBind } from "./words.ts";
 
@@ -18,7 +28,10 @@ interface Scope {
 }
 
 /** Reads and checks a script. `errors` is empty when it may run; otherwise sorted by line. */
-export function readScript(text: string, file: string): { readonly script: Script; readonly errors: readonly ScriptError[] } {
+export function readScript(
+  text: string,
+  file: string,
+): { readonly script: Script; readonly errors: readonly ScriptError[] } {
   const { script, errors } = parseScript(text, file);
   const all = [...errors, ...checkScript(script)];
   all.sort((left, right) => left.line - right.line || left.column - right.column);
@@ -87,12 +100,21 @@ function checkAction(scope: Scope, action: Action): void {
 function checkCall(scope: Scope, action: CallAction): void {
   const word = CALLS.get(action.name)!;
   if (action.args.length < word.required || action.args.length > word.args.length) {
-    const count = word.required === word.args.length ? `${word.required}` : `${word.required} to ${word.args.length}`;
-    report(scope, action.column, `expected ${count} arguments of ${action.name}, found ${action.args.length}`);
+    const count =
+      word.required === word.args.length ? `${word.required}` : `${word.required} to ${word.args.length}`;
+    report(
+      scope,
+      action.column,
+      `expected ${count} arguments of ${action.name}, found ${action.args.length}`,
+    );
   }
   for (const [index, arg] of action.args.entries()) checkArg(scope, arg, word.args[index]);
   if (word.result === "task" && action.bind === undefined) {
-    report(scope, action.column, `expected a name for the new task (p = ${action.name}(…)), found ${action.name}`);
+    report(
+      scope,
+      action.column,
+      `expected a name for the new task (p = ${action.name}(…)), found ${action.name}`,
+    );
   }
   if (action.bind !== undefined) bindName(scope, action.bind, word.result === "task");
 }
@@ -107,14 +129,17 @@ function checkArg(scope: Scope, arg: Arg, wanted: "number" | "string" | undefine
 }
 
 function bindName(scope: Scope, bind: Word, isTask: boolean): void {
-  if (!mayBind(bind.text)) report(scope, bind.column, `expected a free name, found ${bind.text}, which has a meaning of its own`);
-  else if (scope.tasks.has(bind.text)) report(scope, bind.column, `expected a free name, found ${bind.text}, which names a task`);
+  if (!mayBind(bind.text))
+    report(scope, bind.column, `expected a free name, found ${bind.text}, which has a meaning of its own`);
+  else if (scope.tasks.has(bind.text))
+    report(scope, bind.column, `expected a free name, found ${bind.text}, which names a task`);
   scope.names.add(bind.text);
   if (isTask) scope.tasks.add(bind.text);
 }
 
 function checkShow(scope: Scope, action: ShowAction): void {
-  if (action.view === "smaps" || action.view === "pagemap") checkExprs(scope, [action.address, action.length]);
+  if (action.view === "smaps" || action.view === "pagemap")
+    checkExprs(scope, [action.address, action.length]);
   else if (action.view === "cached") checkFile(scope, action.file);
 }
 

@@ -19,7 +19,11 @@ test("a difference is reported as a unified diff", () => {
 
 test("a rule accepts a pair of lines that both match it whole", () => {
   const rule = "/VmPeak: +\\d+ kB/ the peak counts pages in flight";
-  expect(compare("VmPeak: 10 kB\n", "VmPeak: 12 kB\n", rule)).toEqual({ equal: true, report: "", accepted: 1 });
+  expect(compare("VmPeak: 10 kB\n", "VmPeak: 12 kB\n", rule)).toEqual({
+    equal: true,
+    report: "",
+    accepted: 1,
+  });
   expect(compare("VmPeak: 10 kB\n", "VmPeak: none\n", rule).equal).toBe(false);
 });
 
@@ -28,5 +32,7 @@ test("a rule that is not needed is a difference", () => {
 });
 
 test("a line of differs.txt that is no rule is named", () => {
-  expect(readDiffers("# fine\nnonsense\n")).toBe("differs.txt:2:1: expected /PATTERN/ and a reason, found nonsense");
+  expect(readDiffers("# fine\nnonsense\n")).toBe(
+    "differs.txt:2:1: expected /PATTERN/ and a reason, found nonsense",
+  );
 });

@@ -51,7 +51,8 @@ export function compareTranscripts(
   const rightLines = textLines(right.text);
   const { lines, used, accepted } = acceptPairs(leftLines, rightLines, rules);
   let report = unifiedDiff(left.name, right.name, lines, rightLines);
-  for (const rule of rules) if (!used.has(rule)) report += `differs.txt has a rule that is not needed: ${rule.text}\n`;
+  for (const rule of rules)
+    if (!used.has(rule)) report += `differs.txt has a rule that is not needed: ${rule.text}\n`;
   return { equal: report === "", report, accepted };
 }
 
@@ -71,7 +72,10 @@ function acceptPairs(left: readonly string[], right: readonly string[], rules: r
   const flush = () => {
     for (const [index, line] of removed.entries()) {
       const partner = added[index];
-      const rule = partner === undefined ? undefined : rules.find((one) => one.pattern.test(line) && one.pattern.test(partner));
+      const rule =
+        partner === undefined
+          ? undefined
+          : rules.find((one) => one.pattern.test(line) && one.pattern.test(partner));
       if (rule !== undefined) {
         used.add(rule);
         accepted++;

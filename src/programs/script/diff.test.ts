@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { diffLines, unifiedDiff } from "./diff.ts";
 
 function drawn(left: string, right: string): string {
-  return diffLines([...left], [...right]).map((edit) => (edit.kind === " " ? edit.text : edit.kind + edit.text)).join(" ");
+  return diffLines([...left], [...right])
+    .map((edit) => (edit.kind === " " ? edit.text : edit.kind + edit.text))
+    .join(" ");
 }
 
 test("equal texts have an edit script without edits", () => {
@@ -13,8 +15,18 @@ test("equal texts have an edit script without edits", () => {
 test("the edit script of Myers' own example has five edits", () => {
   const edits = diffLines([..."abcabba"], [..."cbabac"]);
   expect(edits.filter((edit) => edit.kind !== " ").length).toBe(5);
-  expect(edits.filter((edit) => edit.kind !== "+").map((edit) => edit.text).join("")).toBe("abcabba");
-  expect(edits.filter((edit) => edit.kind !== "-").map((edit) => edit.text).join("")).toBe("cbabac");
+  expect(
+    edits
+      .filter((edit) => edit.kind !== "+")
+      .map((edit) => edit.text)
+      .join(""),
+  ).toBe("abcabba");
+  expect(
+    edits
+      .filter((edit) => edit.kind !== "-")
+      .map((edit) => edit.text)
+      .join(""),
+  ).toBe("cbabac");
 });
 
 test("lines at either end are found added or removed", () => {
@@ -27,6 +39,21 @@ test("a change far from another gets a hunk of its own, as diff -u prints it", (
   const left = [..."abcdefghijklmnop"];
   const right = [..."Abcdefghijklmnop", "q"];
   expect(unifiedDiff("old", "new", left, right)).toBe(
-    ["--- old", "+++ new", "@@ -1,4 +1,4 @@", "-a", "+A", " b", " c", " d", "@@ -14,3 +14,4 @@", " n", " o", " p", "+q", ""].join("\n"),
+    [
+      "--- old",
+      "+++ new",
+      "@@ -1,4 +1,4 @@",
+      "-a",
+      "+A",
+      " b",
+      " c",
+      " d",
+      "@@ -14,3 +14,4 @@",
+      " n",
+      " o",
+      " p",
+      "+q",
+      "",
+    ].join("\n"),
   );
 });

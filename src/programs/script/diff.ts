@@ -47,7 +47,8 @@ function searchFrontiers(left: readonly string[], right: readonly string[]): Int
     for (let diagonal = -d; diagonal <= d; diagonal += 2) {
       let x = 0;
       if (before !== undefined) {
-        const isDown = diagonal === -d || (diagonal !== d && at(before, diagonal - 1) < at(before, diagonal + 1));
+        const isDown =
+          diagonal === -d || (diagonal !== d && at(before, diagonal - 1) < at(before, diagonal + 1));
         x = isDown ? at(before, diagonal + 1) : at(before, diagonal - 1) + 1;
       }
       let y = x - diagonal;
@@ -68,7 +69,12 @@ function at(frontier: Int32Array, diagonal: number): number {
 const CONTEXT = 3;
 
 /** `diff -u` of two texts with these names; "" when they are equal. */
-export function unifiedDiff(leftName: string, rightName: string, left: readonly string[], right: readonly string[]): string {
+export function unifiedDiff(
+  leftName: string,
+  rightName: string,
+  left: readonly string[],
+  right: readonly string[],
+): string {
   const edits = diffLines(left, right);
   const lines: string[] = [];
   let leftLine = 1;
@@ -85,7 +91,10 @@ export function unifiedDiff(leftName: string, rightName: string, left: readonly 
     const hunk = edits.slice(i, hunkEnd);
     const leftCount = hunk.filter((edit) => edit.kind !== "+").length;
     const rightCount = hunk.filter((edit) => edit.kind !== "-").length;
-    lines.push(`@@ -${leftLine},${leftCount} +${rightLine},${rightCount} @@`, ...hunk.map((edit) => edit.kind + edit.text));
+    lines.push(
+      `@@ -${leftLine},${leftCount} +${rightLine},${rightCount} @@`,
+      ...hunk.map((edit) => edit.kind + edit.text),
+    );
     leftLine += leftCount;
     rightLine += rightCount;
     i = hunkEnd;

@@ -4,9 +4,36 @@
  * Doc: docs/script.md, sections 8 and 11
  */
 import {
-  ACCESS_FETCH, access, ADDR_NO_RANDOMIZE, BLOCKED, createInode, createTask, doExecve, evictPages, filePages, findInode,
-  findTask, forceReadAhead, type Inode, installFd, type Kernel, killTask, loadBytes, nextCached, NONE, openFile, putFile,
-  quiesceDisks, readElf, readFile, S_IFCHR, storeBytes, syscall, type Task, writeFile,
+  ACCESS_FETCH,
+  ADDR_NO_RANDOMIZE,
+  access,
+  BLOCKED,
+  createInode,
+  createTask,
+  doExecve,
+  filePages,
+  findInode,
+  findTask,
+  forceReadAhead,
+  type Inode,
+  installFd,
+  invalidatePages,
+  type Kernel,
+  killTask,
+  loadBytes,
+  NONE,
+  nextCached,
+  openFile,
+  putFile,
+  quiesceDisks,
+  readElf,
+  readFile,
+  S_IFCHR,
+  storeBytes,
+  syscall,
+  type Task,
+  writeBackFile,
+  writeFile,
 } from "../../core/index.ts";
 import { attempt } from "../driver.ts";
 import { fnvBytes, fnvText, nextAccess, type Pattern } from "./patterns.ts";
@@ -25,7 +52,12 @@ const TOP_FLOOR = 0x700000000000;
 export interface Guest {
   readonly k: Kernel;
   readonly main: Task;
-  readonly bases: { readonly text: number; readonly heap: number; readonly top: number; readonly stack: number };
+  readonly bases: {
+    readonly text: number;
+    readonly heap: number;
+    readonly top: number;
+    readonly stack: number;
+  };
 }
 
 /** What an access came to: 0, or a FAULT_* code and the address that caused it; and what was done before. */
@@ -41,7 +73,7 @@ export interface AccessOutcome {
 /** Executes the stub on a booted machine, with these strings after argv[0]. Returns a message when it cannot be. */
 export function createGuest(k: Kernel, strings: readonly string[]): Guest | string {
   const image = readElf(stubElf());
-  if (image.errno !== 0) return "the stub is no program";
+  if ("reason" in image) return `the stub is no program: ${image.reason}`;
   const inode = createInode(k, { path: STUB_PATH, sizeBytes: stubElf().length, mode: 0o100755 });
   if (inode < 0) return "no room for the stub's file";
   warmFile(k, inode);
@@ -76,7 +108,9 @@ function findBases(k: Kernel, main: Task): Guest["bases"] {
 
 /** Makes a system call. Paths are taken from the scripts' folder. Returns its result, or BLOCKED when it waits for ever. */
 export function callGuest(k: Kernel, task: Task, nr: number, args: readonly (number | string)[]): number {
-  const placed = args.map((arg) => (typeof arg === "string" && !arg.startsWith("/") ? `${FOLDER}/${arg}` : arg));
+  const placed = args.map((arg) =>
+    typeof arg === "string" && !arg.startsWith("/") ? `${FOLDER}/${arg}` : arg,
+  );
   return attempt(k, task, () => syscall(k, task, nr, placed));
 }
 
@@ -93,7 +127,13 @@ export function taskOf(k: Kernel, pid: number): Task {
 }
 
 /** Reads `length` bytes from `address`, into `head` as far as it reaches. */
-export function loadGuest(k: Kernel, task: Task, range: { address: number; length: number }, head: Uint8Array, hash: number): AccessOutcome {
+export function loadGuest(
+  k: Kernel,
+  task: Task,
+  range: { address: number; length: number },
+  head: Uint8Array,
+  hash: number,
+): AccessOutcome {
   const buffer = new Uint8Array(PAGE);
   return transfer(k, task, range, hash, (address, bytes, outcome) => {
     const piece = buffer.subarray(0, bytes);
@@ -106,7 +146,12 @@ export function loadGuest(k: Kernel, task: Task, range: { address: number; lengt
 }
 
 /** Writes `length` bytes from `address`: byte i is byte i mod 4 of `value`. */
-export function storeGuest(k: Kernel, task: Task, range: { address: number; length: number }, value: number): AccessOutcome {
+export function storeGuest(
+  k: Kernel,
+  task: Task,
+  range: { address: number; length: number },
+  value: number,
+): AccessOutcome {
   const buffer = new Uint8Array(PAGE);
   return transfer(k, task, range, 0, (address, bytes, outcome) => {
     for (let i = 0; i < bytes; i++) buffer[i] = value >>> (((outcome.done + i) & 3) * 8);
@@ -213,7 +258,8 @@ export function fileInode(k: Kernel, name: string): Inode {
 /** Writes dirty pages back and evicts what no task maps. */
 export function dropFile(k: Kernel, inode: Inode): void {
   settle(k);
-  evictPages(k, inode);
+  writeBackFile(k, inode);
+  invalidatePages(k, inode, 0, Number.MAX_SAFE_INTEGER);
 }
 
 /** Reads the whole file into the page cache. */

@@ -20,7 +20,13 @@ export interface LexedLine {
   readonly error?: { readonly column: number; readonly message: string };
 }
 
-const SUFFIX_BYTES: Readonly<Record<string, number>> = { "": 1, K: 1024, M: 1048576, G: 1073741824, T: 1099511627776 };
+const SUFFIX_BYTES: Readonly<Record<string, number>> = {
+  "": 1,
+  K: 1024,
+  M: 1048576,
+  G: 1073741824,
+  T: 1099511627776,
+};
 
 const WORD =
   /(?<blank>[ \t]+)|(?<comment>#.*)|(?<number>[0-9][0-9A-Za-z_]*)|(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<string>"[^"]*"?)|(?<punctuation>[=(),:+\-*|.])/y;
@@ -37,9 +43,13 @@ export function lexLine(line: string): LexedLine {
     const groups = WORD.exec(line)?.groups;
     const column = at + 1;
     if (groups === undefined) {
-      return failed(line, column, `expected a word, found ${JSON.stringify(String.fromCodePoint(line.codePointAt(at)!))}`);
+      return failed(
+        line,
+        column,
+        `expected a word, found ${JSON.stringify(String.fromCodePoint(line.codePointAt(at)!))}`,
+      );
     }
-    if (groups["comment"] !== undefined) {
+    if (groups.comment !== undefined) {
       end = at;
       break;
     }
@@ -49,7 +59,12 @@ export function lexLine(line: string): LexedLine {
     at = WORD.lastIndex;
   }
   const text = line.slice(0, end).trim();
-  tokens.push({ kind: "end", text: "end of line", value: 0, column: line.slice(0, end).trimEnd().length + 1 });
+  tokens.push({
+    kind: "end",
+    text: "end of line",
+    value: 0,
+    column: line.slice(0, end).trimEnd().length + 1,
+  });
   return { tokens, text };
 }
 
@@ -58,18 +73,23 @@ function failed(line: string, column: number, message: string): LexedLine {
 }
 
 /** The token of what matched; undefined for blanks; a message when the word is malformed. */
-function makeToken(groups: Readonly<Record<string, string | undefined>>, column: number): Token | undefined | string {
-  if (groups["number"] !== undefined) {
-    const value = numberValue(groups["number"]);
+function makeToken(
+  groups: Readonly<Record<string, string | undefined>>,
+  column: number,
+): Token | undefined | string {
+  if (groups.number !== undefined) {
+    const value = numberValue(groups.number);
     if (typeof value === "string") return value;
-    return { kind: "number", text: groups["number"], value, column };
+    return { kind: "number", text: groups.number, value, column };
   }
-  if (groups["string"] !== undefined) {
-    if (!STRING.test(groups["string"])) return 'expected a path of letters, digits, ".", "_", "-" and "/" in quotes';
-    return { kind: "string", text: groups["string"].slice(1, -1), value: 0, column };
+  if (groups.string !== undefined) {
+    if (!STRING.test(groups.string))
+      return 'expected a path of letters, digits, ".", "_", "-" and "/" in quotes';
+    return { kind: "string", text: groups.string.slice(1, -1), value: 0, column };
   }
-  if (groups["name"] !== undefined) return { kind: "name", text: groups["name"], value: 0, column };
-  if (groups["punctuation"] !== undefined) return { kind: "punctuation", text: groups["punctuation"], value: 0, column };
+  if (groups.name !== undefined) return { kind: "name", text: groups.name, value: 0, column };
+  if (groups.punctuation !== undefined)
+    return { kind: "punctuation", text: groups.punctuation, value: 0, column };
   return undefined;
 }
 

@@ -6,7 +6,17 @@
  * Doc: docs/script.md, section 2
  */
 import type {
-  AccessOp, Action, Arg, CallAction, Expr, PatternOptions, PatternShape, Script, ScriptError, Statement, Word,
+  AccessOp,
+  Action,
+  Arg,
+  CallAction,
+  Expr,
+  PatternOptions,
+  PatternShape,
+  Script,
+  ScriptError,
+  Statement,
+  Word,
 } from "./ast.ts";
 import { lexLine, type Token } from "./lexer.ts";
 import { CALLS } from "./words.ts";
@@ -19,7 +29,10 @@ interface Cursor {
 }
 
 /** Either the script, or everything that is wrong with it (grammar only; check.ts does the meaning). */
-export function parseScript(text: string, file: string): { readonly script: Script; readonly errors: readonly ScriptError[] } {
+export function parseScript(
+  text: string,
+  file: string,
+): { readonly script: Script; readonly errors: readonly ScriptError[] } {
   const statements: Statement[] = [];
   const errors: ScriptError[] = [];
   const lines = text.split("\n");
@@ -34,7 +47,8 @@ export function parseScript(text: string, file: string): { readonly script: Scri
     const cursor: Cursor = { tokens: lexed.tokens, at: 0, error: undefined };
     const statement = parseStatement(cursor, line, lexed.text);
     if (cursor.error === undefined && peek(cursor).kind !== "end") expected(cursor, "the end of the line");
-    if (cursor.error !== undefined) errors.push({ file, line, ...(cursor.error as { column: number; message: string }) });
+    if (cursor.error !== undefined)
+      errors.push({ file, line, ...(cursor.error as { column: number; message: string }) });
     else statements.push(statement);
   }
   return { script: { file, statements }, errors };
@@ -58,7 +72,9 @@ function parseAction(cursor: Cursor): Action {
   const first = peek(cursor);
   if (first.kind !== "name") return nothing(cursor, "a statement");
   if (DIRECTIVES.has(first.text)) {
-    return cursor.at > 0 ? nothing(cursor, "a call, an access or show after the task") : parseDirective(cursor);
+    return cursor.at > 0
+      ? nothing(cursor, "a call, an access or show after the task")
+      : parseDirective(cursor);
   }
   if (first.text === "show") return parseShow(cursor);
   let isFatal = false;
@@ -67,7 +83,8 @@ function parseAction(cursor: Cursor): Action {
     cursor.at++;
   }
   const head = peek(cursor);
-  if (head.text === "load" || head.text === "store" || head.text === "fetch") return parseAccess(cursor, isFatal, head.text);
+  if (head.text === "load" || head.text === "store" || head.text === "fetch")
+    return parseAccess(cursor, isFatal, head.text);
   if (SHAPES.has(head.text)) return parsePattern(cursor, isFatal, head.text as PatternShape);
   if (isFatal) return nothing(cursor, "an access after fatal");
   return parseCall(cursor);
@@ -119,7 +136,10 @@ function parseShow(cursor: Cursor): Action {
     }
     default:
       cursor.at--;
-      return nothing(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat or meminfo");
+      return nothing(
+        cursor,
+        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat or meminfo",
+      );
   }
 }
 
@@ -142,7 +162,16 @@ function parsePattern(cursor: Cursor, isFatal: boolean, shape: PatternShape): Ac
     return { kind: "pattern", isFatal, shape, op, address, length, options: parseOptions(cursor, shape, op) };
   }
   const third = parseExpr(cursor, shape === "stride" ? "a step" : "a number of accesses");
-  return { kind: "pattern", isFatal, shape, op, address, length, third, options: parseOptions(cursor, shape, op) };
+  return {
+    kind: "pattern",
+    isFatal,
+    shape,
+    op,
+    address,
+    length,
+    third,
+    options: parseOptions(cursor, shape, op),
+  };
 }
 
 function parseOptions(cursor: Cursor, shape: PatternShape, op: AccessOp): PatternOptions {
@@ -158,10 +187,11 @@ function parseOptions(cursor: Cursor, shape: PatternShape, op: AccessOp): Patter
     need(cursor, "=");
     const column = peek(cursor).column;
     const value = numberWord(cursor, "a number");
-    if (isKnown && value > most[name.text]!) fail(cursor, column, `expected ${name.text} from 0 to ${most[name.text]}, found ${value}`);
+    if (isKnown && value > most[name.text]!)
+      fail(cursor, column, `expected ${name.text} from 0 to ${most[name.text]}, found ${value}`);
     values[name.text] = value;
   }
-  return { seed: values["seed"]!, theta: values["theta"]!, writes: values["writes"]! };
+  return { seed: values.seed!, theta: values.theta!, writes: values.writes! };
 }
 
 function parseCall(cursor: Cursor): Action {
@@ -200,17 +230,28 @@ function parseExpr(cursor: Cursor, what: string, level = 0): Expr {
   const operators = LEVELS[level];
   if (operators === undefined) return parseUnary(cursor, what);
   let left = parseExpr(cursor, what, level + 1);
-  while (peek(cursor).kind === "punctuation" && operators.includes(peek(cursor).text) && cursor.error === undefined) {
+  while (
+    peek(cursor).kind === "punctuation" &&
+    operators.includes(peek(cursor).text) &&
+    cursor.error === undefined
+  ) {
     const operator = peek(cursor).text as "+" | "-" | "*" | "|";
     cursor.at++;
-    left = { kind: "binary", operator, left, right: parseExpr(cursor, "a number or a name", level + 1), column: left.column };
+    left = {
+      kind: "binary",
+      operator,
+      left,
+      right: parseExpr(cursor, "a number or a name", level + 1),
+      column: left.column,
+    };
   }
   return left;
 }
 
 function parseUnary(cursor: Cursor, what: string): Expr {
   const token = peek(cursor);
-  if (accept(cursor, "-")) return { kind: "negate", operand: parsePrimary(cursor, "a number or a name"), column: token.column };
+  if (accept(cursor, "-"))
+    return { kind: "negate", operand: parsePrimary(cursor, "a number or a name"), column: token.column };
   return parsePrimary(cursor, what);
 }
 
@@ -270,7 +311,8 @@ function nothing(cursor: Cursor, what: string): Action {
 
 function expected(cursor: Cursor, what: string): void {
   const token = peek(cursor);
-  const found = token.kind === "end" ? "end of line" : token.kind === "string" ? `"${token.text}"` : token.text;
+  const found =
+    token.kind === "end" ? "end of line" : token.kind === "string" ? `"${token.text}"` : token.text;
   fail(cursor, token.column, `expected ${what}, found ${found}`);
 }
 

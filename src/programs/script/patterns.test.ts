@@ -1,10 +1,31 @@
 import { expect, test } from "vitest";
 import { createRng, randomU32 } from "../../core/index.ts";
 import type { PatternShape } from "./ast.ts";
-import { createPattern, EMPTY_FNV, fnvBytes, fnvText, nextAccess, type PatternRequest, zipfWeight } from "./patterns.ts";
+import {
+  createPattern,
+  EMPTY_FNV,
+  fnvBytes,
+  fnvText,
+  nextAccess,
+  type PatternRequest,
+  zipfWeight,
+} from "./patterns.ts";
 
-function request(shape: PatternShape, length: number, third: number, more: Partial<PatternRequest> = {}): PatternRequest {
-  return { shape, op: "load", address: 65536, length, third, options: { seed: 1, theta: 900, writes: 30 }, ...more };
+function request(
+  shape: PatternShape,
+  length: number,
+  third: number,
+  more: Partial<PatternRequest> = {},
+): PatternRequest {
+  return {
+    shape,
+    op: "load",
+    address: 65536,
+    length,
+    third,
+    options: { seed: 1, theta: 900, writes: 30 },
+    ...more,
+  };
 }
 
 /** Addresses less 64 KiB, in order, with S before stores. */
@@ -46,7 +67,9 @@ test("a mix draws the page first, then whether to store", () => {
   const [first, second] = referenceNumbers(1n, 2);
   const page = Number((BigInt(first!) * 100n) >> 32n) * 4096;
   const options = { seed: 1, theta: 900, writes: 30 };
-  expect(drawn(request("uniform", 409600, 1, { op: "mix", options }))).toBe((second! % 100 < 30 ? "S" : "") + page);
+  expect(drawn(request("uniform", 409600, 1, { op: "mix", options }))).toBe(
+    (second! % 100 < 30 ? "S" : "") + page,
+  );
 });
 
 test("zipf's weights are powers of the rank to twenty bits", () => {
@@ -57,7 +80,9 @@ test("zipf's weights are powers of the rank to twenty bits", () => {
       expect(error, `${rank}^-${theta}`).toBeLessThan(exact * 1e-4 + 1);
     }
   }
-  expect([1, 2, 3, 7].map((rank) => zipfWeight(rank, 1000))).toEqual([1, 2, 3, 7].map((rank) => referenceWeight(BigInt(rank), 1000n)));
+  expect([1, 2, 3, 7].map((rank) => zipfWeight(rank, 1000))).toEqual(
+    [1, 2, 3, 7].map((rank) => referenceWeight(BigInt(rank), 1000n)),
+  );
 });
 
 test("zipf reaches every page and the first rank most often", () => {
@@ -71,7 +96,9 @@ test("zipf reaches every page and the first rank most often", () => {
 });
 
 test("the first pages of zipf for seed 1 are those docs/script.md gives to check a runner with", () => {
-  const pages = drawn(request("zipf", 256 * 4096, 8)).split(" ").map((offset) => Number(offset) / 4096);
+  const pages = drawn(request("zipf", 256 * 4096, 8))
+    .split(" ")
+    .map((offset) => Number(offset) / 4096);
   expect(pages).toEqual([251, 140, 9, 244, 111, 161, 0, 177]);
 });
 

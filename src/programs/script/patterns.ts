@@ -6,7 +6,7 @@
  * multiplying constants, one a bit. A draw is a random number below the table's last entry and a binary search.
  * Doc: docs/script.md, sections 5 and 6
  */
-import { createRng, randomU32, type RngColumns } from "../../core/index.ts";
+import { createRng, type RngColumns, randomU32 } from "../../core/index.ts";
 import type { AccessOp, PatternOptions, PatternShape } from "./ast.ts";
 
 /** A pattern with its numbers. `third` is the step of a stride and the count of loop, uniform and zipf. */
@@ -48,8 +48,10 @@ export function createPattern(request: PatternRequest): Pattern | string {
   if (length < 1) return `expected a length of at least 1, found ${length}`;
   if (pages > MOST_PAGES) return `expected a length of at most 8G, found ${length}`;
   if (address % 4 !== 0) return "expected an address that is a multiple of 4";
-  if (shape === "stride" && (third === 0 || third % 4 !== 0)) return `expected a step that is a multiple of 4 and not 0, found ${third}`;
-  if (shape !== "stride" && shape !== "scan" && third < 0) return `expected a number of accesses, found ${third}`;
+  if (shape === "stride" && (third === 0 || third % 4 !== 0))
+    return `expected a step that is a multiple of 4 and not 0, found ${third}`;
+  if (shape !== "stride" && shape !== "scan" && third < 0)
+    return `expected a number of accesses, found ${third}`;
   return {
     request,
     count: shape === "scan" ? pages : shape === "stride" ? Math.ceil(length / Math.abs(third)) : third,

@@ -41,7 +41,14 @@ test("far from everything an address is hexadecimal; zero is NULL", () => {
 });
 
 test("sizes take the largest suffix that divides them", () => {
-  expect([0, 1, 4096, 65536, 1048576, 1049600, 4097, 1099511627776].map(formatSize)).toEqual(
-    ["0", "1", "4K", "64K", "1M", "1025K", "4097", "1T"],
-  );
+  expect([0, 1, 4096, 65536, 1048576, 1049600, 4097, 1099511627776].map(formatSize)).toEqual([
+    "0",
+    "1",
+    "4K",
+    "64K",
+    "1M",
+    "1025K",
+    "4097",
+    "1T",
+  ]);
 });

@@ -57,7 +57,12 @@ export function formatHex(address: number): string {
   return `0x${BigInt.asUintN(64, BigInt(address)).toString(16)}`;
 }
 
-const SUFFIXES = [["T", 1099511627776], ["G", 1073741824], ["M", 1048576], ["K", 1024]] as const;
+const SUFFIXES = [
+  ["T", 1099511627776],
+  ["G", 1073741824],
+  ["M", 1048576],
+  ["K", 1024],
+] as const;
 
 /** A number of bytes with the largest suffix that divides it. */
 export function formatSize(bytes: number): string {

@@ -3,7 +3,14 @@
  * Doc: docs/script.md, section 9
  */
 import {
-  errnoName, FAULT_OOM, FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR, FAULT_SIGBUS, SIGBUS, SIGKILL, SIGSEGV,
+  errnoName,
+  FAULT_OOM,
+  FAULT_SEGV_ACCERR,
+  FAULT_SEGV_MAPERR,
+  FAULT_SIGBUS,
+  SIGBUS,
+  SIGKILL,
+  SIGSEGV,
 } from "../../core/index.ts";
 import { formatAddress, type Regions } from "./regions.ts";
 
@@ -14,7 +21,12 @@ export interface FaultCount {
 }
 
 /** The first line of a transcript. */
-export function basesLine(bases: { readonly text: number; readonly heap: number; readonly top: number; readonly stack: number }): string {
+export function basesLine(bases: {
+  readonly text: number;
+  readonly heap: number;
+  readonly top: number;
+  readonly stack: number;
+}): string {
   const hex = (address: number) => `0x${address.toString(16)}`;
   return `bases text=${hex(bases.text)} heap=${hex(bases.heap)} top=${hex(bases.top)} stack=${hex(bases.stack)}`;
 }
@@ -57,7 +69,11 @@ export function isCanonical(address: number): boolean {
   return address >= -140737488355328 && address < 140737488355328;
 }
 
-const SIGNAL_NAMES: Readonly<Record<number, string>> = { [SIGBUS]: "SIGBUS", [SIGKILL]: "SIGKILL", [SIGSEGV]: "SIGSEGV" };
+const SIGNAL_NAMES: Readonly<Record<number, string>> = {
+  [SIGBUS]: "SIGBUS",
+  [SIGKILL]: "SIGKILL",
+  [SIGSEGV]: "SIGSEGV",
+};
 
 /** What a wait status says: `exited 3`, `killed SIGSEGV`. */
 export function formatWaitStatus(status: number): string {

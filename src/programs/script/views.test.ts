@@ -1,9 +1,21 @@
 import { expect, test } from "vitest";
 import { bindRegion, type Regions } from "./regions.ts";
-import { cachedLines, changeLine, fieldValues, kernelField, linesOf, maskMappings, memoryLines, pagemapLines, smapsBetween } from "./views.ts";
+import {
+  cachedLines,
+  changeLine,
+  fieldValues,
+  kernelField,
+  linesOf,
+  maskMappings,
+  memoryLines,
+  pagemapLines,
+  smapsBetween,
+} from "./views.ts";
 
 test("a mapping's line loses its device and inode and keeps its path in column 73", () => {
-  const [masked] = maskMappings(["7ffff7fe9000-7ffff7ff9000 r--s 00001000 08:01 12345                      /pw/f (deleted)"]);
+  const [masked] = maskMappings([
+    "7ffff7fe9000-7ffff7ff9000 r--s 00001000 08:01 12345                      /pw/f (deleted)",
+  ]);
   expect(masked).toBe(`${"7ffff7fe9000-7ffff7ff9000 r--s 00001000 00:00 0".padEnd(73)}/pw/f (deleted)`);
   expect(masked!.indexOf("/pw/f")).toBe(73);
 });
@@ -16,14 +28,22 @@ test("a mapping without a path keeps the blank the kernel ends it with; other li
 });
 
 test("smaps of a range has the entries that touch it, whole", () => {
-  const lines = ["1000-3000 rw-p 00000000 00:00 0 ", "Size: 8 kB", "3000-4000 r--p 00000000 00:00 0 ", "Size: 4 kB"];
+  const lines = [
+    "1000-3000 rw-p 00000000 00:00 0 ",
+    "Size: 8 kB",
+    "3000-4000 r--p 00000000 00:00 0 ",
+    "Size: 4 kB",
+  ];
   expect(smapsBetween(lines, 0x2fff, 0x3000)).toEqual(lines.slice(0, 2));
   expect(smapsBetween(lines, 0x2fff, 0x3001)).toEqual(lines);
   expect(smapsBetween(lines, 0x4000, 0x5000)).toEqual([]);
 });
 
 test("status is cut to its memory lines", () => {
-  expect(memoryLines(["Name:\tstub", "VmPeak:\t 4 kB", "RssAnon:\t 0 kB", "Threads:\t1"])).toEqual(["VmPeak:\t 4 kB", "RssAnon:\t 0 kB"]);
+  expect(memoryLines(["Name:\tstub", "VmPeak:\t 4 kB", "RssAnon:\t 0 kB", "Threads:\t1"])).toEqual([
+    "VmPeak:\t 4 kB",
+    "RssAnon:\t 0 kB",
+  ]);
 });
 
 test("pagemap is drawn in runs of equal flags, relative to the region the run begins in", () => {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { stubElf } from "./stub-elf.ts";
+import { stubElf } from "../../src/programs/script/stub-elf.ts";
 
 test("the stub here is the one that real kernels ran for the golden cases", () => {
-  const recorded = readFileSync(new URL("../../../golden/stub/stub.elf", import.meta.url));
+  const recorded = readFileSync(new URL("../../golden/stub/stub.elf", import.meta.url));
   expect([...stubElf()]).toEqual([...recorded]);
 });

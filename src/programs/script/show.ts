@@ -1,0 +1,120 @@
+/**
+ * What `show` prints: the kernel's own files, read from outside the task, cut to what was asked for.
+ * Doc: docs/script.md, section 10
+ */
+import type { Task } from "../../core/index.ts";
+import type { Expr, ShowAction, Word } from "./ast.ts";
+import { cachedPages, fileInode, readPagemap, showSystem, showText } from "./guest.ts";
+import { evaluate, markFaults, type Session, stop } from "./session.ts";
+import {
+  cachedLines,
+  changeLine,
+  fieldValues,
+  kernelField,
+  linesOf,
+  maskMappings,
+  memoryLines,
+  pagemapLines,
+  smapsBetween,
+} from "./views.ts";
+
+const PAGE = 4096;
+
+/** The lines of a view, about the task where it is about one. */
+export function showLines(session: Session, task: Task, action: ShowAction): string[] {
+  const { k } = session;
+  switch (action.view) {
+    case "maps":
+    case "smaps_rollup":
+      return maskMappings(linesOf(showText(k, task, action.view)));
+    case "smaps":
+      return smapsLines(session, task, action);
+    case "status":
+      return memoryLines(linesOf(showText(k, task, "status")));
+    case "statm":
+      return linesOf(showText(k, task, "statm"));
+    case "faults":
+      return faultLines(session, task);
+    case "pagemap":
+      return pagemapRange(session, task, action);
+    case "cached": {
+      const { pages, isCached } = cachedPages(k, fileInode(k, action.file.text));
+      return cachedLines(pages, isCached);
+    }
+    case "vmstat":
+    case "meminfo":
+      return fieldLines(session, action.view, action.fields);
+  }
+}
+
+/** Notes the fields that a script will show, as they are when it starts: the first `show` gives the change since then. */
+export function noteFields(session: Session): void {
+  for (const { action } of session.script.statements) {
+    if (action.kind === "show" && (action.view === "vmstat" || action.view === "meminfo")) {
+      const values = fieldValues(showSystem(session.k, `/proc/${action.view}`));
+      for (const field of action.fields) {
+        const now = fieldOf(values, action.view, field);
+        if (now !== undefined) session.seenFields.set(`${action.view} ${field.text}`, now);
+      }
+    }
+  }
+}
+
+function smapsLines(
+  session: Session,
+  task: Task,
+  action: { readonly address?: Expr; readonly length?: Expr },
+): string[] {
+  const lines = linesOf(showText(session.k, task, "smaps"));
+  if (action.address === undefined) return maskMappings(lines);
+  const start = evaluate(session, action.address);
+  const length = action.length === undefined ? 1 : evaluate(session, action.length);
+  return maskMappings(smapsBetween(lines, start, start + length));
+}
+
+function pagemapRange(
+  session: Session,
+  task: Task,
+  action: { readonly address: Expr; readonly length: Expr },
+): string[] {
+  const address = evaluate(session, action.address);
+  const length = evaluate(session, action.length);
+  if (address < 0) stop(session, action.address.column, "expected an address of a program");
+  if (length < 1) stop(session, action.length.column, `expected a length of at least 1, found ${length}`);
+  if (session.error !== undefined) return [];
+  const start = Math.floor(address / PAGE) * PAGE;
+  const end = Math.ceil((address + length) / PAGE) * PAGE;
+  return pagemapLines(session.regions, start, readPagemap(session.k, task, start, end));
+}
+
+function faultLines(session: Session, task: Task): string[] {
+  const [minor, major] = session.seenFaults.get(task)!;
+  const { minFlt, majFlt } = session.k.task;
+  const lines = [`minor ${minFlt[task] - minor}`, `major ${majFlt[task] - major}`];
+  markFaults(session, task);
+  return lines;
+}
+
+function fieldLines(session: Session, view: "vmstat" | "meminfo", fields: readonly Word[]): string[] {
+  const values = fieldValues(showSystem(session.k, `/proc/${view}`));
+  const lines: string[] = [];
+  for (const field of fields) {
+    const now = fieldOf(values, view, field);
+    if (now === undefined) {
+      stop(session, field.column, `${view} has no field ${field.text}`);
+      continue;
+    }
+    const key = `${view} ${field.text}`;
+    lines.push(changeLine(field.text, now - (session.seenFields.get(key) ?? now)));
+    session.seenFields.set(key, now);
+  }
+  return lines;
+}
+
+function fieldOf(
+  values: ReadonlyMap<string, number>,
+  view: "vmstat" | "meminfo",
+  field: Word,
+): number | undefined {
+  return values.get(view === "meminfo" ? kernelField(field.text) : field.text);
+}
