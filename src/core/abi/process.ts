@@ -18,7 +18,7 @@ import {
   chargeRun, copyFds, createTask, freeTask, initTask, leaderOf, putFds, setParent, SIGCHLD, sleepUntil,
   TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_ZOMBIE, WAIT_CHILD, WAIT_VFORK, wakeTask,
 } from "../space/task.ts";
-import { storeBytes } from "../vm/user-bytes.ts";
+import { copyToUser } from "../vm/user-bytes.ts";
 import { dupMmap } from "../vm/fork.ts";
 import { createMm, getMm, putMm } from "../vm/mm-create.ts";
 import type { AbiState } from "./state.ts";
@@ -329,5 +329,5 @@ function reap(k: AbiState, task: Task, parent: Task, child: Task): number {
 
 /** Stores a 32-bit number at a user address, as put_user does; what happens to it is not looked at. */
 function storeWordAt(k: AbiState, task: Task, addr: number, value: number): void {
-  storeBytes(k, task, addr, Uint8Array.of(value, value >> 8, value >> 16, value >> 24));
+  copyToUser(k, task, addr, Uint8Array.of(value, value >> 8, value >> 16, value >> 24));
 }

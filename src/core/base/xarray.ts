@@ -34,7 +34,9 @@ const FIRST_NEVER_USED = 0;
 const FREE_HEAD = 1;
 const IN_USE = 2;
 
-/** Enough leaves and inner nodes for 2^28 pages side by side. */
+/** Nodes for a page in eight: files are mostly cached in runs, and a leaf holds 64. */
+const FRAMES_PER_NODE = 8;
+const LEAST_NODES = 4096;
 const MOST_NODES = 4500000;
 
 /** The largest index a tree can hold plus one: 16 TiB of 4 KiB pages, which is ext4's largest file. */
@@ -42,7 +44,7 @@ export const XA_INDEX_LIMIT = 4294967296;
 
 /** An empty table for a machine of this many frames. */
 export function createXarray(nrFrames: number): XarrayColumns {
-  const nodes = Math.min(MOST_NODES, nrFrames + 4096);
+  const nodes = Math.min(MOST_NODES, Math.ceil(nrFrames / FRAMES_PER_NODE) + LEAST_NODES);
   const state = new Int32Array(4);
   state[FIRST_NEVER_USED] = 1;
   return {

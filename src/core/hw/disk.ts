@@ -67,8 +67,8 @@ export interface DiskRead {
 
 const REQUESTS = 65536;
 /** Blocks that can hold what was written, and how many of those can hold more than one repeated word. */
-const BLOCKS = 16777216;
-const BLOCK_SLOTS = 262144;
+const BLOCKS = 1048576;
+const BLOCK_SLOTS = 16384;
 const FIRST_NEVER_USED = 0;
 const FREE_HEAD = 1;
 const UNDER_WAY = 2;

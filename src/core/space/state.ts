@@ -229,6 +229,11 @@ export interface TaskColumns {
   readonly pgrp: Int32Array;
   /** Wait status of the child that the task's last wait4 returned. */
   readonly waitStatus: Int32Array;
+  /** By leader, in pages: largest resident size of its own, and of the children it waited for (Linux: maxrss, cmaxrss). */
+  readonly maxRss: Float64Array;
+  readonly cMaxRss: Float64Array;
+  /** By task * 8, what that child used: user ns, system ns, maxrss kB, minor and major faults, voluntary and other switches. */
+  readonly reaped: Float64Array;
   /** Times it left its CPU because it had to wait, and because its turn was over (Linux: nvcsw, nivcsw). */
   readonly voluntarySwitches: Float64Array;
   readonly involuntarySwitches: Float64Array;

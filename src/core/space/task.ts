@@ -114,6 +114,9 @@ export function createTaskColumns(tasks: number): TaskColumns {
     vforkParent: new Int32Array(tasks),
     pgrp: new Int32Array(tasks),
     waitStatus: new Int32Array(tasks),
+    maxRss: new Float64Array(tasks),
+    cMaxRss: new Float64Array(tasks),
+    reaped: new Float64Array(tasks * 8),
     voluntarySwitches: new Float64Array(tasks),
     involuntarySwitches: new Float64Array(tasks),
     runUserNs: new Float64Array(tasks),
@@ -411,7 +414,7 @@ function clearRow(t: TaskColumns, task: Task): void {
     t.waitRow, t.minFlt, t.majFlt, t.cMinFlt, t.cMajFlt, t.goneMinFlt, t.goneMajFlt, t.utimeNs, t.stimeNs,
     t.goneUtimeNs, t.goneStimeNs, t.cUtimeNs, t.cStimeNs, t.vruntime, t.runStartNs, t.runEndNs, t.faultTried,
     t.progress, t.clearChildTid, t.vforkParent, t.waitStatus, t.voluntarySwitches, t.involuntarySwitches,
-    t.runUserNs,
+    t.runUserNs, t.maxRss, t.cMaxRss,
   ];
   for (const column of columns) column[task] = 0;
 }

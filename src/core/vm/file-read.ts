@@ -18,7 +18,7 @@ import { filePages, findPage, isUptodate, pageRequest, quiesceDisks, startReads 
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { addPage, readAheadAsync, readAheadSync } from "./readahead.ts";
 import type { VmState } from "./state.ts";
-import { copyToUser } from "./user-copy.ts";
+import { copyFrameToUser } from "./user-copy.ts";
 
 /** Pages looked up at once (Linux: PAGEVEC_SIZE). */
 const BATCH_PAGES = 31;
@@ -161,7 +161,7 @@ function copyOut(k: VmState, task: Task, inode: Inode, what: FileTransfer, lastP
     const pfn = findPage(k, inode, index);
     // A page that the last read ended in was marked then.
     if (done > 0 || Math.floor((lastPosition - 1) / PAGE_SIZE) !== index) markPageAccessed(k, pfn);
-    const copied = what.addr === NOWHERE ? bytes : copyToUser(k, task, what.addr + done, { pfn, at, bytes });
+    const copied = what.addr === NOWHERE ? bytes : copyFrameToUser(k, task, what.addr + done, { pfn, at, bytes });
     if (copied === BLOCKED) return BLOCKED;
     if (copied < 0) return -EFAULT;
     spend(k, CAUSE_COPY, Math.ceil((COST_COPY_PAGE * copied) / PAGE_SIZE));

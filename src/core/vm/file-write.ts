@@ -20,7 +20,7 @@ import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import type { FileTransfer } from "./file-read.ts";
 import { addPage } from "./readahead.ts";
 import type { VmState } from "./state.ts";
-import { copyFromUser, faultInReadable } from "./user-copy.ts";
+import { copyUserToFrame, faultInReadable } from "./user-copy.ts";
 
 /**
  * Writes from the task's memory to a regular file, which grows as needed. Returns the bytes written, -EFAULT when not
@@ -55,7 +55,7 @@ function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): nu
   if (readable < 0) return readable === BLOCKED ? BLOCKED : -EFAULT;
   const pfn = beginWrite(k, task, inode, index, { at, bytes: what.bytes });
   if (pfn < 0) return pfn;
-  const copied = copyFromUser(k, task, what.addr, { pfn, at, bytes: what.bytes });
+  const copied = copyUserToFrame(k, task, what.addr, { pfn, at, bytes: what.bytes });
   // Its bytes could be read a moment ago, and nobody else ran since: only reclaim of the source page comes here.
   if (copied < 0) return copied === BLOCKED ? BLOCKED : -EFAULT;
   spend(k, CAUSE_COPY, Math.ceil((COST_COPY_PAGE * copied) / PAGE_SIZE));

@@ -4,7 +4,7 @@
  */
 import { EFAULT } from "../../base/errno.ts";
 import { BLOCKED, type Task } from "../../base/types.ts";
-import { storeBytes } from "../../vm/user-bytes.ts";
+import { copyToUser } from "../../vm/user-bytes.ts";
 import { doWait4 } from "../process.ts";
 import type { AbiState } from "../state.ts";
 import { numberArg, type SyscallArgs } from "./row.ts";
@@ -29,7 +29,7 @@ export function sysWait4(k: AbiState, task: Task, args: SyscallArgs): number {
 
 /** Stores bytes at a user address. A page that must first be read counts as stored: the child cannot be reaped twice. */
 function put(k: AbiState, task: Task, addr: number, bytes: Uint8Array): boolean {
-  const done = storeBytes(k, task, addr, bytes);
+  const done = copyToUser(k, task, addr, bytes);
   return done === bytes.length || done === BLOCKED;
 }
 
