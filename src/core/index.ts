@@ -1,0 +1,26 @@
+/**
+ * The public face of the core: what programs and hosts may use. The only barrel.
+ */
+export { ADDR_NO_RANDOMIZE } from "./abi/exec-layout.ts";
+export { doExecve } from "./abi/exec.ts";
+export { readElf } from "./abi/elf.ts";
+export { killTask } from "./abi/process.ts";
+export { syscall, SYSCALLS } from "./abi/syscall/table.ts";
+export { readFile, writeFile } from "./abi/vfs.ts";
+export {
+  errnoName, FAULT_OOM, FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR, FAULT_SIGBUS, SIGBUS, SIGKILL, SIGSEGV,
+} from "./base/errno.ts";
+export { createRng, randomU32, type RngColumns } from "./base/rng.ts";
+export { BLOCKED, type Inode, NONE, PAGE_SIZE, type Task } from "./base/types.ts";
+export { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
+export { ACCESS_FETCH, ACCESS_LOAD, ACCESS_MODIFY, ACCESS_STORE } from "./hw/mmu.ts";
+export { PRESETS } from "./hw/presets.ts";
+export { boot, checkKernel, hashKernel, type Kernel } from "./kernel.ts";
+export { accountRun, beginTurn, pickNext, wake } from "./sched.ts";
+export { createInode, findInode, installFd, openFile, putFile, S_IFCHR } from "./space/file.ts";
+export { filePages, nextCached, quiesceDisks } from "./space/pagecache.ts";
+export { createTask, findTask, TASK_ZOMBIE } from "./space/task.ts";
+export { access } from "./vm/access.ts";
+export { forceReadAhead } from "./vm/readahead.ts";
+export { invalidatePages, writeBackFile } from "./vm/truncate.ts";
+export { loadBytes, storeBytes } from "./vm/user-bytes.ts";

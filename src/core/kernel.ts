@@ -1,0 +1,179 @@
+/**
+ * The kernel put together: every column of every floor in one object, boot, a hash of the whole state, and all checks.
+ *
+ *   machine file -> completeMachine -> columns at full length -> frames, zones, free lists -> zero page, init -> ready
+ *
+ * Linux: init/main.c, mm/mm_init.c (6.12)   Doc: docs/map.md
+ */
+import { type AbiState, createProgramColumns } from "./abi/state.ts";
+import { badConfig } from "./base/bug.ts";
+import { createHash, hashDigits, type HashState, hashText, hashWords } from "./base/hash.ts";
+import { createKnobs } from "./base/knobs.ts";
+import { createRng } from "./base/rng.ts";
+import { createTrace } from "./base/trace.ts";
+import { createXarray } from "./base/xarray.ts";
+import { bootFrames, createFrameColumns } from "./frame/boot.ts";
+import { checkBuddy } from "./frame/buddy.ts";
+import { checkPcp } from "./frame/pcp.ts";
+import { checkZones } from "./frame/zone.ts";
+import { PAGE_WORDS } from "./frame/page.ts";
+import { createClock } from "./hw/clock.ts";
+import { checkDisks, createDisk } from "./hw/disk.ts";
+import { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
+import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
+import { checkTlb, createTlb } from "./hw/tlb.ts";
+import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
+import { checkFiles, createFileColumns } from "./space/file.ts";
+import { checkLruvecs } from "./space/lru-list.ts";
+import { createLruvec } from "./space/lruvec.ts";
+import { checkMms, createMmColumns } from "./space/mm.ts";
+import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
+import { checkVmas, createVmaColumns } from "./space/vma.ts";
+import { checkCommitted, createCommitted } from "./vm/accounting.ts";
+import { checkPageCache } from "./space/pagecache.ts";
+import { checkPageTables } from "./space/pagetable.ts";
+import { checkCpuMasks } from "./space/tlb-flush.ts";
+import { bootZeroPage, createImagePages } from "./vm/zero-page.ts";
+
+/** A whole kernel: what every floor sees together. */
+export type Kernel = AbiState;
+
+/** Rows of the tables of software objects: what a machine of any size may have at one time. */
+const MOST_MMS = 4096;
+const MOST_TASKS = 32768;
+const MOST_VMAS = 1048576;
+const MOST_ANON_VMAS = 1048576;
+const MOST_INODES = 65536;
+const MOST_OPEN_FILES = 262144;
+
+/** Boots the machine. RangeError naming the field when it cannot exist. */
+export function boot(input: MachineInput): Kernel {
+  const machine = completeMachine(input);
+  const k = createKernel(machine);
+  bootFrames(k);
+  if (k.boot[0]! <= 0) badConfig("e820", "no page is left for the page allocator");
+  bootZeroPage(k);
+  createInit(k);
+  return k;
+}
+
+/** Every column, at full length and untouched. One literal, so that every kernel has the same shape. */
+function createKernel(machine: Machine): Kernel {
+  const ram = createRam(machine);
+  const frames = createFrameColumns(machine, { ram });
+  return {
+    machine,
+    knob: createKnobs(machine.knobs),
+    rng: createRng(machine.seed),
+    trace: createTrace(),
+    clock: createClock(machine),
+    ram,
+    tlb: createTlb(machine),
+    page: frames.page,
+    zone: frames.zone,
+    pcp: frames.pcp,
+    vmstat: frames.vmstat,
+    zonelist: frames.zonelist,
+    preferred: frames.preferred,
+    cpuNode: frames.cpuNode,
+    pageblock: frames.pageblock,
+    boot: frames.boot,
+    mm: createMmColumns(MOST_MMS, machine.cpus),
+    vma: createVmaColumns(MOST_VMAS),
+    anonVma: createAnonVmaColumns(MOST_ANON_VMAS),
+    lruvec: createLruvec(machine.nodes.length, machine.cpus),
+    file: createFileColumns(MOST_INODES, MOST_OPEN_FILES),
+    xarray: createXarray(ram.nrFrames),
+    disk: createDisk(machine.disks),
+    task: createTaskColumns(MOST_TASKS),
+    committed: createCommitted(machine.cpus),
+    zeroPfn: createImagePages(),
+    program: createProgramColumns(MOST_TASKS),
+  };
+}
+
+/**
+ * A hash of every column: equal for two runs of the same machine, program and seed, in Node and in a browser.
+ * Sixteen hexadecimal digits. Frames that boot left untouched are passed over, so it costs what the machine uses.
+ */
+export function hashKernel(k: Kernel): string {
+  const hash = createHash();
+  hashText(hash, JSON.stringify(k.machine));
+  const usedWords = k.ram.slotCount[1]! * WORDS_PER_PAGE;
+  for (const [name, part] of columnsOf(k)) {
+    hashText(hash, name);
+    if (name === "ram.words") hashWords(hash, k.ram.words, 0, Math.min(usedWords, k.ram.words.length));
+    else if (name === "page") hashFrames(k, hash, part, PAGE_WORDS);
+    else if (name === "ram.fill" || name === "ram.slot") hashFrames(k, hash, part, 1);
+    else hashWords(hash, part, 0, part.length);
+  }
+  return hashDigits(hash);
+}
+
+/** Hashes a column by frame, all but the ranges that nobody has touched since boot. */
+function hashFrames(k: Kernel, hash: HashState, words: Int32Array, wordsPerFrame: number): void {
+  let at = 0;
+  const { firstRange, endRange, rangeStart, rangeEnd } = k.zone;
+  const untouched: { start: number; end: number }[] = [];
+  for (let zone = 1; zone < k.zone.count; zone++) {
+    for (let range = firstRange[zone]!; range < endRange[zone]!; range++) {
+      untouched.push({ start: rangeStart[range]!, end: rangeEnd[range]! });
+    }
+  }
+  untouched.sort((a, b) => a.start - b.start);
+  for (const { start, end } of untouched) {
+    hashWords(hash, words, at * wordsPerFrame, start * wordsPerFrame);
+    at = Math.max(at, end);
+  }
+  hashWords(hash, words, at * wordsPerFrame, words.length);
+}
+
+/** Every column with a path of names, as words, in a fixed order. */
+function columnsOf(k: Kernel): [string, Int32Array][] {
+  const found: [string, Int32Array][] = [];
+  const visit = (name: string, value: unknown): void => {
+    if (ArrayBuffer.isView(value)) found.push([name, asWords(value)]);
+    else if (typeof value === "string") found.push([name, codes(value)]);
+    else if (typeof value === "number") found.push([name, asWords(Float64Array.of(value))]);
+    else if (typeof value === "object" && value !== null) {
+      for (const key of Object.keys(value).sort()) visit(`${name}.${key}`, (value as Record<string, unknown>)[key]);
+    }
+  };
+  for (const key of Object.keys(k).sort()) {
+    if (key !== "machine") visit(key, (k as unknown as Record<string, unknown>)[key]);
+  }
+  return found;
+}
+
+function codes(text: string): Int32Array {
+  return Int32Array.from(text, (character) => character.codePointAt(0)!);
+}
+
+/** The column's memory as words; a tail shorter than a word is widened. */
+function asWords(view: ArrayBufferView): Int32Array {
+  const whole = Math.floor(view.byteLength / 4);
+  if (whole * 4 === view.byteLength) return new Int32Array(view.buffer, view.byteOffset, whole);
+  const bytes = new Uint8Array((whole + 1) * 4);
+  bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  return new Int32Array(bytes.buffer);
+}
+
+/** Walks every table; bug() when an invariant does not hold anywhere. Slow: for tests. */
+export function checkKernel(k: Kernel): void {
+  checkRam(k);
+  checkTlb(k);
+  checkDisks(k);
+  checkZones(k);
+  checkBuddy(k);
+  checkPcp(k);
+  checkMms(k);
+  checkVmas(k);
+  checkPageTables(k);
+  checkRmap(k);
+  checkCpuMasks(k);
+  checkLruvecs(k);
+  checkFiles(k);
+  checkPageCache(k);
+  checkTasks(k);
+  checkCommitted(k);
+}
