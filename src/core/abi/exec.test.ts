@@ -172,7 +172,7 @@ test("the stack holds argc, the pointers, the auxiliary vector and the strings",
   const pairs = Array.from({ length: 23 }, (_, index) => `${Number.parseInt(words[4 + index * 2], 16)} ${words[5 + index * 2]}`);
   // The processor's own (51, 16) differ from machine to machine.
   expect(pairs.filter((pair) => !/^(51|16) /.test(pair))).toEqual([
-    "33 7ffff7fc8000", "6 1000", "17 64", "3 555555554040", "4 38", "5 7", "7 7ffff7fca000", "8 0", "9 555555555040", "11 0", "12 0",
+    "33 7ffff7fc8000", "6 1000", "17 64", "3 555555554040", "4 38", "5 6", "7 7ffff7fca000", "8 0", "9 555555555040", "11 0", "12 0",
     "13 0", "14 0", "23 0", "25 7fffffffefd9", "26 2", "31 7fffffffeff4", "15 7fffffffefe9", "27 1c", "28 20", "0 0"]);
   const text = String.fromCharCode(...bytes.subarray(0x7fffffffefe9 - 0x7fffffffee40));
   expect(text).toBe("x86_64\0/t3\0/t3\0\0\0\0\0\0\0\0");
