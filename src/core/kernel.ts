@@ -75,6 +75,7 @@ function createKernel(machine: Machine): Kernel {
     vmstat: frames.vmstat,
     zonelist: frames.zonelist,
     preferred: frames.preferred,
+    localZone: frames.localZone,
     cpuNode: frames.cpuNode,
     pageblock: frames.pageblock,
     boot: frames.boot,

@@ -10,12 +10,12 @@ import { NONE, type Node, type Pfn } from "../base/types.ts";
 import { unreserveHighatomic } from "../frame/fallback.ts";
 import { nofragmentFlag, type PageRequest, preferredIndex, takePages } from "../frame/freelist.ts";
 import { FLAGS, NEXT, PAGE_WORDS, PG_head, PG_tail, PG_ZONE_SHIFT, PREV, REFCOUNT } from "../frame/page.ts";
-import { drainAllPcp, NR_PCP_LISTS, refillPcp } from "../frame/pcp.ts";
-import { NR_FREE_PAGES, NR_ZONE_ITEMS, NUMA_HIT, NUMA_LOCAL, PGALLOC_DMA } from "../frame/vmstat.ts";
+import { drainAllPcp, PCP_COUNT, PCP_FREE_COUNT, PCP_HEAD, PCP_TAIL, PCP_WORDS, refillPcp } from "../frame/pcp.ts";
+import { NR_FREE_PAGES, NR_ZONE_ITEMS } from "../frame/vmstat.ts";
 import {
   ALLOC_HIGHATOMIC, ALLOC_KSWAPD, ALLOC_MIN_RESERVE, ALLOC_NO_WATERMARKS, ALLOC_NON_BLOCK, ALLOC_WMARK_LOW, ALLOC_WMARK_MIN,
 } from "../frame/watermark.ts";
-import { BOOT_RUNNING_CPU, MAX_PAGE_ORDER, ZONE_WAKE_KSWAPD, ZONES_PER_NODE, zoneNode, zoneType } from "../frame/zone.ts";
+import { BOOT_RUNNING_CPU, MAX_PAGE_ORDER, ZONE_WAKE_KSWAPD, ZONES_PER_NODE, zoneType } from "../frame/zone.ts";
 import { setFill } from "../hw/ram.ts";
 import {
   __GFP_COMP, __GFP_DIRECT_RECLAIM, __GFP_HIGH, __GFP_KSWAPD_RECLAIM, __GFP_MEMALLOC, __GFP_NOMEMALLOC, __GFP_THISNODE,
@@ -29,35 +29,32 @@ import type { AllocState } from "./state.ts";
  */
 export function allocPage(k: AllocState, gfp: number): Pfn {
   const cpu = k.boot[BOOT_RUNNING_CPU] | 0;
-  const node = k.cpuNode[cpu];
   const highest = gfpZone(gfp);
-  const zone = k.zonelist[k.preferred[node * ZONES_PER_NODE + highest]];
-  const items = k.vmstat.zone;
-  const free = items[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
-  if (free <= k.zone.fastLimit[zone * ZONES_PER_NODE + highest] || zoneNode(zone) !== node) return allocPages(k, gfp, 0);
+  const zone = k.localZone[cpu * ZONES_PER_NODE + highest];
+  const free = k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
+  if (free <= k.zone.fastLimit[zone * ZONES_PER_NODE + highest]) return allocPages(k, gfp, 0);
   const { page, pcp } = k;
+  const rows = pcp.rows;
   const row = zone * pcp.cpus + cpu;
-  const list = row * NR_PCP_LISTS + gfpMigratetype(gfp);
-  const head = pcp.head;
-  let pfn = head[list];
+  const at = row * PCP_WORDS;
+  const list = at + PCP_HEAD + gfpMigratetype(gfp);
+  let pfn = rows[list];
   if (pfn === NONE) {
     refillPcp(k, zone, 0, gfpMigratetype(gfp), (gfp & __GFP_KSWAPD_RECLAIM) | nofragmentFlag(k, zone));
-    pfn = head[list];
+    pfn = rows[list];
     if (pfn === NONE) return allocPages(k, gfp, 0);
   }
   const record = pfn * PAGE_WORDS;
   const next = page[record + NEXT];
-  head[list] = next;
-  if (next === NONE) pcp.tail[list] = NONE;
-  pcp.count[row]--;
-  pcp.freeCount[row] >>= 1;
+  rows[list] = next;
+  if (next === NONE) rows[list + PCP_TAIL - PCP_HEAD] = NONE;
+  rows[at + PCP_COUNT]--;
+  rows[at + PCP_FREE_COUNT] >>= 1;
   page[record] = zone << PG_ZONE_SHIFT;
   page[record + REFCOUNT] = 1;
   page[record + PREV] = 0;
   page[record + NEXT] = 0;
-  items[zone * NR_ZONE_ITEMS + NUMA_HIT]++;
-  items[zone * NR_ZONE_ITEMS + NUMA_LOCAL]++;
-  k.vmstat.event[PGALLOC_DMA + zoneType(zone)]++;
+  pcp.taken[row]++;
   if ((gfp & __GFP_ZERO) !== 0) k.ram.fill[pfn] = 0;
   if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0) emit(k.trace, TRACE_MM_PAGE_ALLOC, k.clock.ns[0], pfn, 0, gfpMigratetype(gfp));
   return pfn;

@@ -25,16 +25,30 @@ import {
   PG_table, PG_unevictable, PG_writeback, PG_ZONE_SHIFT, PREV, PRIVATE, REFCOUNT,
 } from "./page.ts";
 import type { FrameState, PcpColumns, ZoneColumns } from "./state.ts";
-import { NR_FREE_PAGES, NR_ZONE_ITEMS, PGFREE } from "./vmstat.ts";
+import { NR_FREE_PAGES, NR_ZONE_ITEMS, NUMA_HIT, NUMA_LOCAL, PGALLOC_DMA, PGFREE } from "./vmstat.ts";
 import { ALLOC_NOFRAGMENT, ALLOC_WMARK_HIGH, ALLOC_WMARK_LOW, watermark, zoneWatermarkOk } from "./watermark.ts";
 import {
   BOOT_RUNNING_CPU, MIGRATE_HIGHATOMIC, MIGRATE_ISOLATE, MIGRATE_MOVABLE, MIGRATE_PCPTYPES, MIGRATE_TYPES, NR_PAGE_ORDERS,
-  PAGEBLOCK_ORDER, refreshFastLimit, ZONE_BELOW_HIGH, ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE, zoneNode, zoneOf,
+  PAGEBLOCK_ORDER, refreshFastLimit, ZONE_BELOW_HIGH, ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE, zoneNode, zoneOf, zoneType,
 } from "./zone.ts";
 
 /** Orders up to this have a list (Linux: PAGE_ALLOC_COSTLY_ORDER), and 2 MiB pages. */
 export const COSTLY_ORDER = 3;
 export const NR_PCP_LISTS = 14;
+
+/** Words of a row: see state.ts. HEAD and TAIL have a word for each list. */
+export const PCP_WORDS = 48;
+export const PCP_COUNT = 0;
+export const PCP_HIGH = 1;
+export const PCP_HIGH_MIN = 2;
+export const PCP_HIGH_MAX = 3;
+export const PCP_BATCH = 4;
+export const PCP_ALLOC_FACTOR = 5;
+export const PCP_FREE_COUNT = 6;
+export const PCP_FLAGS = 7;
+export const PCP_HEAD = 16;
+export const PCP_TAIL = 32;
+const HEAD_TO_TAIL = 16;
 const LOW_LISTS = 12;
 /** A refill or a drain is at most batch << 5 pages. */
 export const BATCH_SCALE_MAX = 5;
@@ -52,20 +66,10 @@ const IN_USE = PG_locked | PG_lru | PG_active | PG_writeback | PG_reserved | PG_
 
 /** Empty lists; high and batch are set by setupPageset. */
 export function createPcp(machine: Machine, zones: ZoneColumns): PcpColumns {
-  const rows = zones.count * machine.cpus;
-  return {
-    cpus: machine.cpus,
-    count: new Int32Array(rows),
-    high: new Int32Array(rows),
-    highMin: new Int32Array(rows),
-    highMax: new Int32Array(rows),
-    batch: new Int32Array(rows).fill(1),
-    allocFactor: new Int32Array(rows),
-    freeCount: new Int32Array(rows),
-    flags: new Int32Array(rows),
-    head: new Int32Array(rows * NR_PCP_LISTS),
-    tail: new Int32Array(rows * NR_PCP_LISTS),
-  };
+  const nrRows = zones.count * machine.cpus;
+  const rows = new Int32Array(nrRows * PCP_WORDS);
+  for (let row = 0; row < nrRows; row++) rows[row * PCP_WORDS + PCP_BATCH] = 1;
+  return { cpus: machine.cpus, rows, taken: new Float64Array(nrRows) };
 }
 
 /** True when blocks of this order have per-CPU lists. */
@@ -89,8 +93,7 @@ export function pcpOrder(list: number): number {
  * its record is cleared. bug() when it is in use or free already.
  */
 export function freePage(k: FrameState, pfn: Pfn): void {
-  const { page, ram } = k;
-  const { head, count, freeCount, allocFactor, batch } = k.pcp;
+  const { page, pcp } = k;
   const record = pfn * PAGE_WORDS;
   const flags = page[record];
   if ((flags & IN_USE) !== 0 || page[record + MAPCOUNT] !== 0) freedInUse(k, pfn);
@@ -103,26 +106,29 @@ export function freePage(k: FrameState, pfn: Pfn): void {
     }
     migratetype = MIGRATE_MOVABLE;
   }
-  if (ram.slot[pfn] !== NONE) dropSlot(k, pfn);
-  const row = zone * k.pcp.cpus + k.boot[BOOT_RUNNING_CPU];
-  const list = row * NR_PCP_LISTS + migratetype;
-  const first = head[list];
+  if (k.ram.slot[pfn] !== NONE) dropSlot(k, pfn);
+  const rows = pcp.rows;
+  const row = (zone * pcp.cpus + (k.boot[BOOT_RUNNING_CPU] | 0)) * PCP_WORDS;
+  const list = row + PCP_HEAD + migratetype;
+  const first = rows[list];
   page[record] = (zone << PG_ZONE_SHIFT) | PG_pcp;
   page[record + REFCOUNT] = 0;
   page[record + NEXT] = first;
   page[record + MAPPING] = 0;
   page[record + INDEX] = 0;
   page[record + PRIVATE] = 0;
-  if (first === NONE) k.pcp.tail[list] = pfn;
+  if (first === NONE) rows[list + HEAD_TO_TAIL] = pfn;
   else page[first * PAGE_WORDS + PREV] = pfn;
-  head[list] = pfn;
-  allocFactor[row] >>= 1;
+  rows[list] = pfn;
+  rows[row + PCP_ALLOC_FACTOR] >>= 1;
   k.vmstat.event[PGFREE]++;
-  const nrPages = ++count[row];
-  if (freeCount[row] < batch[row] << BATCH_SCALE_MAX) freeCount[row]++;
+  const nrPages = rows[row + PCP_COUNT] + 1;
+  rows[row + PCP_COUNT] = nrPages;
+  if (rows[row + PCP_FREE_COUNT] < rows[row + PCP_BATCH] << BATCH_SCALE_MAX) rows[row + PCP_FREE_COUNT]++;
   if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_FREE)) !== 0) emit(k.trace, TRACE_MM_PAGE_FREE, k.clock.ns[0], pfn, 0, 0);
-  if (nrPages >= k.pcp.high[row] || (k.zone.flags[zone] | k.pcp.flags[row] & PCPF_PREV_FREE_HIGH_ORDER) !== 0) {
-    k.pcp.flags[row] &= ~PCPF_PREV_FREE_HIGH_ORDER;
+  const special = k.zone.flags[zone] | (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER);
+  if (nrPages >= rows[row + PCP_HIGH] || special !== 0) {
+    rows[row + PCP_FLAGS] &= ~PCPF_PREV_FREE_HIGH_ORDER;
     settleFree(k, zone, row, migratetype, false);
   }
 }
@@ -148,25 +154,25 @@ export function freeUnref(k: FrameState, pfn: Pfn, order: number): void {
   if (migratetype >= MIGRATE_PCPTYPES) migratetype = MIGRATE_MOVABLE;
   const zone = zoneOf(k, pfn);
   clearPages(k, pfn, order, zone);
-  const p = k.pcp;
-  const row = zone * p.cpus + k.boot[BOOT_RUNNING_CPU];
+  const rows = k.pcp.rows;
+  const row = pcpRow(k, zone, k.boot[BOOT_RUNNING_CPU]);
   const list = pcpList(migratetype, order);
-  pushHead(k, row * NR_PCP_LISTS + list, zone, pfn);
-  p.allocFactor[row] >>= 1;
+  pushHead(k, row + PCP_HEAD + list, zone, pfn);
+  rows[row + PCP_ALLOC_FACTOR] >>= 1;
   k.vmstat.event[PGFREE] += 1 << order;
-  p.count[row] += 1 << order;
+  rows[row + PCP_COUNT] += 1 << order;
   let freeHigh = false;
   if (order <= COSTLY_ORDER) {
     // Blocks of a few pages fragment memory when they pile up: a CPU that only frees them gives them back.
     freeHigh =
-      p.freeCount[row] >= p.batch[row] &&
-      (p.flags[row] & PCPF_PREV_FREE_HIGH_ORDER) !== 0 &&
-      ((p.flags[row] & PCPF_FREE_HIGH_BATCH) === 0 || p.count[row] >= p.batch[row]);
-    p.flags[row] |= PCPF_PREV_FREE_HIGH_ORDER;
+      rows[row + PCP_FREE_COUNT] >= rows[row + PCP_BATCH] &&
+      (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER) !== 0 &&
+      ((rows[row + PCP_FLAGS] & PCPF_FREE_HIGH_BATCH) === 0 || rows[row + PCP_COUNT] >= rows[row + PCP_BATCH]);
+    rows[row + PCP_FLAGS] |= PCPF_PREV_FREE_HIGH_ORDER;
   } else {
-    p.flags[row] &= ~PCPF_PREV_FREE_HIGH_ORDER;
+    rows[row + PCP_FLAGS] &= ~PCPF_PREV_FREE_HIGH_ORDER;
   }
-  if (p.freeCount[row] < p.batch[row] << BATCH_SCALE_MAX) p.freeCount[row] += 1 << order;
+  if (rows[row + PCP_FREE_COUNT] < rows[row + PCP_BATCH] << BATCH_SCALE_MAX) rows[row + PCP_FREE_COUNT] += 1 << order;
   settleFree(k, zone, row, list, freeHigh);
 }
 
@@ -176,19 +182,19 @@ export function freeUnref(k: FrameState, pfn: Pfn, order: number): void {
  * Linux: rmqueue_pcplist
  */
 export function takePcp(k: FrameState, zone: Zone, order: number, migratetype: number, allocFlags: number): Pfn {
-  const p = k.pcp;
-  const row = zone * p.cpus + k.boot[BOOT_RUNNING_CPU];
-  const list = row * NR_PCP_LISTS + pcpList(migratetype, order);
-  p.freeCount[row] >>= 1;
-  if (p.head[list] === NONE) {
+  const rows = k.pcp.rows;
+  const row = pcpRow(k, zone, k.boot[BOOT_RUNNING_CPU]);
+  const list = row + PCP_HEAD + pcpList(migratetype, order);
+  rows[row + PCP_FREE_COUNT] >>= 1;
+  if (rows[list] === NONE) {
     refillPcp(k, zone, order, migratetype, allocFlags);
-    if (p.head[list] === NONE) return NONE;
+    if (rows[list] === NONE) return NONE;
   }
-  const pfn = p.head[list];
+  const pfn = rows[list];
   const record = pfn * PAGE_WORDS;
-  p.head[list] = k.page[record + NEXT];
-  if (p.head[list] === NONE) p.tail[list] = NONE;
-  p.count[row] -= 1 << order;
+  rows[list] = k.page[record + NEXT];
+  if (rows[list] === NONE) rows[list + HEAD_TO_TAIL] = NONE;
+  rows[row + PCP_COUNT] -= 1 << order;
   k.page[record + FLAGS] = zone << PG_ZONE_SHIFT;
   k.page[record + PREV] = 0;
   k.page[record + NEXT] = 0;
@@ -197,9 +203,9 @@ export function takePcp(k: FrameState, zone: Zone, order: number, migratetype: n
 
 /** Fills the running CPU's empty list with as many blocks as nr_pcp_alloc asks for, or as the zone has. */
 export function refillPcp(k: FrameState, zone: Zone, order: number, migratetype: number, allocFlags: number): void {
-  const p = k.pcp;
-  const row = zone * p.cpus + k.boot[BOOT_RUNNING_CPU];
-  const list = row * NR_PCP_LISTS + pcpList(migratetype, order);
+  const rows = k.pcp.rows;
+  const row = pcpRow(k, zone, k.boot[BOOT_RUNNING_CPU]);
+  const list = row + PCP_HEAD + pcpList(migratetype, order);
   const wanted = nrToTake(k, zone, row, order);
   let taken = 0;
   let isStealing = false;
@@ -221,14 +227,15 @@ export function refillPcp(k: FrameState, zone: Zone, order: number, migratetype:
     pushTail(k, list, zone, pfn);
     taken++;
   }
-  p.count[row] += taken << order;
+  rows[row + PCP_COUNT] += taken << order;
 }
 
 /** Gives every page on the CPU's lists of the zone back to the buddy lists. */
 export function drainPcp(k: FrameState, zone: Zone, cpu: number): void {
-  const row = zone * k.pcp.cpus + cpu;
-  while (k.pcp.count[row] > 0) {
-    freeBulk(k, zone, row, Math.min(k.pcp.count[row], k.pcp.batch[row] << BATCH_SCALE_MAX), 0);
+  const rows = k.pcp.rows;
+  const row = pcpRow(k, zone, cpu);
+  while (rows[row + PCP_COUNT] > 0) {
+    freeBulk(k, zone, row, Math.min(rows[row + PCP_COUNT], rows[row + PCP_BATCH] << BATCH_SCALE_MAX), 0);
   }
 }
 
@@ -239,16 +246,16 @@ export function drainAllPcp(k: FrameState): void {
 
 /** Lowers `high` of a CPU that no longer needs it and drains what is above; true when there is more to do next time. */
 export function decayPcpHigh(k: FrameState, zone: Zone, cpu: number): boolean {
-  const p = k.pcp;
-  const row = zone * p.cpus + cpu;
-  const highMin = p.highMin[row];
+  const rows = k.pcp.rows;
+  const row = pcpRow(k, zone, cpu);
+  const highMin = rows[row + PCP_HIGH_MIN];
   let more = false;
-  if (p.high[row] > highMin) {
-    p.high[row] = Math.max(p.count[row] - (p.batch[row] << BATCH_SCALE_MAX), p.high[row] - (p.high[row] >> 3), highMin);
-    more = p.high[row] > highMin;
+  if (rows[row + PCP_HIGH] > highMin) {
+    rows[row + PCP_HIGH] = Math.max(rows[row + PCP_COUNT] - (rows[row + PCP_BATCH] << BATCH_SCALE_MAX), rows[row + PCP_HIGH] - (rows[row + PCP_HIGH] >> 3), highMin);
+    more = rows[row + PCP_HIGH] > highMin;
   }
-  for (let left = p.count[row] - p.high[row]; left > 0; left -= p.batch[row]) {
-    freeBulk(k, zone, row, Math.min(left, p.batch[row]), 0);
+  for (let left = rows[row + PCP_COUNT] - rows[row + PCP_HIGH]; left > 0; left -= rows[row + PCP_BATCH]) {
+    freeBulk(k, zone, row, Math.min(left, rows[row + PCP_BATCH]), 0);
     more = true;
   }
   return more;
@@ -257,23 +264,24 @@ export function decayPcpHigh(k: FrameState, zone: Zone, cpu: number): boolean {
 /** Sets batch, high_min and high_max of every CPU for the zone, from its size and its low watermark. */
 export function setupPageset(k: FrameState, zone: Zone): void {
   if (k.zone.presentPages[zone] === 0) return;
-  const p = k.pcp;
+  const rows = k.pcp.rows;
   const managed = k.zone.managedPages[zone];
   const quarter = Math.max(1, Math.floor(Math.min(Math.floor(managed / 1024), MOST_BATCH_PAGES) / 4));
   const batch = Math.max(1, 2 ** Math.floor(Math.log2(quarter + Math.floor(quarter / 2))) - 1);
-  const cpus = k.machine.nodes[zoneNode(zone)].cpus.length || p.cpus;
+  const cpus = k.machine.nodes[zoneNode(zone)].cpus.length || k.pcp.cpus;
   const share = (pages: number): number => Math.max(Math.floor(pages / cpus), batch * 4);
   const fraction = k.knob.percpuPagelistHighFraction;
   const highMin = share(fraction === 0 ? watermark(k, zone, ALLOC_WMARK_LOW) : Math.floor(managed / fraction));
   const highMax = fraction === 0 ? share(Math.floor(managed / HIGH_MAX_FRACTION)) : highMin;
-  for (let row = zone * p.cpus; row < (zone + 1) * p.cpus; row++) {
-    p.batch[row] = batch;
-    p.highMin[row] = highMin;
-    p.highMax[row] = highMax;
+  for (let cpu = 0; cpu < k.pcp.cpus; cpu++) {
+    const row = pcpRow(k, zone, cpu);
+    rows[row + PCP_BATCH] = batch;
+    rows[row + PCP_HIGH_MIN] = highMin;
+    rows[row + PCP_HIGH_MAX] = highMax;
     // Differs: Linux brings `high` into the new bounds when the list is used next.
-    if (p.high[row] !== 0) p.high[row] = clamp(p.high[row], highMin, highMax);
-    if (k.machine.cacheSliceBytes / 4096 > 3 * batch) p.flags[row] |= PCPF_FREE_HIGH_BATCH;
-    else p.flags[row] &= ~PCPF_FREE_HIGH_BATCH;
+    if (rows[row + PCP_HIGH] !== 0) rows[row + PCP_HIGH] = clamp(rows[row + PCP_HIGH], highMin, highMax);
+    if (k.machine.cacheSliceBytes / 4096 > 3 * batch) rows[row + PCP_FLAGS] |= PCPF_FREE_HIGH_BATCH;
+    else rows[row + PCP_FLAGS] &= ~PCPF_FREE_HIGH_BATCH;
   }
 }
 
@@ -282,14 +290,14 @@ export function setupPageset(k: FrameState, zone: Zone): void {
  * ways; count is the number of pages on the lists.
  */
 export function checkPcp(k: FrameState): void {
-  const { page, pcp } = k;
-  for (let row = 0; row < pcp.count.length; row++) {
-    const zone = Math.floor(row / pcp.cpus);
+  const { page } = k;
+  const { rows, cpus } = k.pcp;
+  for (let row = 0; row < rows.length; row += PCP_WORDS) {
+    const zone = Math.floor(row / (PCP_WORDS * cpus));
     let pages = 0;
     for (let list = 0; list < NR_PCP_LISTS; list++) {
-      const at = row * NR_PCP_LISTS + list;
       let previous = NONE;
-      for (let pfn = pcp.head[at]; pfn !== NONE; pfn = page[pfn * PAGE_WORDS + NEXT]) {
+      for (let pfn = rows[row + PCP_HEAD + list]; pfn !== NONE; pfn = page[pfn * PAGE_WORDS + NEXT]) {
         const record = pfn * PAGE_WORDS;
         if (page[record] !== ((zone << PG_ZONE_SHIFT) | PG_pcp)) bug(`frame ${pfn} is on a per-CPU list with flags ${page[record]}`);
         if (previous !== NONE && page[record + PREV] !== previous) bug(`frame ${pfn} is linked wrongly on a per-CPU list`);
@@ -298,10 +306,28 @@ export function checkPcp(k: FrameState): void {
         previous = pfn;
         pages += 1 << pcpOrder(list);
       }
-      if (pcp.tail[at] !== previous) bug(`per-CPU list ${at} ends elsewhere`);
+      if (rows[row + PCP_TAIL + list] !== previous) bug(`per-CPU list ${list} of zone ${zone} ends elsewhere`);
     }
-    if (pages !== pcp.count[row]) bug(`per-CPU row ${row} counts ${pcp.count[row]} pages and has ${pages}`);
+    if (pages !== rows[row + PCP_COUNT]) bug(`zone ${zone} counts ${rows[row + PCP_COUNT]} per-CPU pages and has ${pages}`);
   }
+}
+
+/** Adds what CPUs took since the last time to pgalloc_*, numa_hit and numa_local. Readers of those counters call it first. */
+export function foldPcp(k: FrameState): void {
+  const { taken, cpus } = k.pcp;
+  const items = k.vmstat.zone;
+  for (let row = cpus; row < taken.length; row++) {
+    const zone = Math.floor(row / cpus);
+    k.vmstat.event[PGALLOC_DMA + zoneType(zone)] += taken[row];
+    items[zone * NR_ZONE_ITEMS + NUMA_HIT] += taken[row];
+    items[zone * NR_ZONE_ITEMS + NUMA_LOCAL] += taken[row];
+    taken[row] = 0;
+  }
+}
+
+/** First word of a CPU's row for a zone. */
+export function pcpRow(k: FrameState, zone: Zone, cpu: number): number {
+  return (zone * k.pcp.cpus + cpu) * PCP_WORDS;
 }
 
 function freedInUse(k: FrameState, pfn: Pfn): never {
@@ -311,16 +337,16 @@ function freedInUse(k: FrameState, pfn: Pfn): never {
 
 /** After a free: adjusts high, and gives pages back when the lists have reached it. */
 function settleFree(k: FrameState, zone: Zone, row: number, list: number, freeHigh: boolean): void {
-  const p = k.pcp;
+  const rows = k.pcp.rows;
   const high = highAfterFree(k, zone, row, freeHigh);
-  if (p.count[row] < high) return;
-  const batch = p.batch[row];
+  if (rows[row + PCP_COUNT] < high) return;
+  const batch = rows[row + PCP_BATCH];
   let nr: number;
-  if (freeHigh) nr = Math.min(p.count[row], batch << BATCH_SCALE_MAX);
+  if (freeHigh) nr = Math.min(rows[row + PCP_COUNT], batch << BATCH_SCALE_MAX);
   else if (high < batch) nr = 1;
   else {
     const most = high - batch;
-    nr = p.freeCount[row] < batch ? batch : p.freeCount[row] > most ? most : p.freeCount[row];
+    nr = rows[row + PCP_FREE_COUNT] < batch ? batch : rows[row + PCP_FREE_COUNT] > most ? most : rows[row + PCP_FREE_COUNT];
   }
   freeBulk(k, zone, row, nr, list);
   if ((k.zone.flags[zone] & ZONE_BELOW_HIGH) !== 0) {
@@ -334,51 +360,51 @@ function settleFree(k: FrameState, zone: Zone, row: number, list: number, freeHi
 
 /** The length at which lists are too long, after tuning it (Linux: nr_pcp_high). */
 function highAfterFree(k: FrameState, zone: Zone, row: number, freeHigh: boolean): number {
-  const p = k.pcp;
-  const min = p.highMin[row];
-  const max = p.highMax[row];
-  const batch = p.batch[row];
-  const high = clamp(p.high[row], min, max);
-  p.high[row] = high;
+  const rows = k.pcp.rows;
+  const min = rows[row + PCP_HIGH_MIN];
+  const max = rows[row + PCP_HIGH_MAX];
+  const batch = rows[row + PCP_BATCH];
+  const high = clamp(rows[row + PCP_HIGH], min, max);
+  rows[row + PCP_HIGH] = high;
   if (high === 0) return 0;
   if (freeHigh) {
-    p.high[row] = Math.max(high - (batch << BATCH_SCALE_MAX), min);
+    rows[row + PCP_HIGH] = Math.max(high - (batch << BATCH_SCALE_MAX), min);
     return 0;
   }
   const flags = k.zone.flags[zone];
   if ((flags & ZONE_RECLAIM_ACTIVE) !== 0) {
-    p.high[row] = Math.max(high - Math.max(p.freeCount[row], batch), min);
-    return Math.min(batch << 2, p.high[row]);
+    rows[row + PCP_HIGH] = Math.max(high - Math.max(rows[row + PCP_FREE_COUNT], batch), min);
+    return Math.min(batch << 2, rows[row + PCP_HIGH]);
   }
   if (min === max) return high;
   if ((flags & ZONE_BELOW_HIGH) !== 0) {
-    p.high[row] = Math.max(high - Math.max(p.freeCount[row], batch), min);
-    return Math.max(p.count[row], min);
+    rows[row + PCP_HIGH] = Math.max(high - Math.max(rows[row + PCP_FREE_COUNT], batch), min);
+    return Math.max(rows[row + PCP_COUNT], min);
   }
-  if (p.count[row] >= high) {
-    const needed = p.freeCount[row] + batch;
-    if (high < needed) p.high[row] = clamp(needed, min, max);
+  if (rows[row + PCP_COUNT] >= high) {
+    const needed = rows[row + PCP_FREE_COUNT] + batch;
+    if (high < needed) rows[row + PCP_HIGH] = clamp(needed, min, max);
   }
   return high;
 }
 
 /** Blocks to take from the buddy lists at once; raises high and the factor (Linux: nr_pcp_alloc). */
 function nrToTake(k: FrameState, zone: Zone, row: number, order: number): number {
-  const p = k.pcp;
-  const base = p.batch[row];
-  const min = p.highMin[row];
-  const max = p.highMax[row];
-  let high = clamp(p.high[row], min, max);
-  p.high[row] = high;
+  const rows = k.pcp.rows;
+  const base = rows[row + PCP_BATCH];
+  const min = rows[row + PCP_HIGH_MIN];
+  const max = rows[row + PCP_HIGH_MAX];
+  let high = clamp(rows[row + PCP_HIGH], min, max);
+  rows[row + PCP_HIGH] = high;
   if (high < base) return 1;
-  let batch = order === 0 ? base << p.allocFactor[row] : base;
+  let batch = order === 0 ? base << rows[row + PCP_ALLOC_FACTOR] : base;
   if (min !== max && (k.zone.flags[zone] & ZONE_BELOW_HIGH) === 0) {
     high = Math.min(high + batch, max);
-    p.high[row] = high;
+    rows[row + PCP_HIGH] = high;
   }
   if (order === 0) {
-    const most = Math.max(high - p.count[row] - base, base);
-    if (batch <= most && p.allocFactor[row] < BATCH_SCALE_MAX) p.allocFactor[row]++;
+    const most = Math.max(high - rows[row + PCP_COUNT] - base, base);
+    if (batch <= most && rows[row + PCP_ALLOC_FACTOR] < BATCH_SCALE_MAX) rows[row + PCP_ALLOC_FACTOR]++;
     batch = Math.min(batch, most);
   }
   return batch > 1 ? Math.max(batch >> order, 2) : batch;
@@ -407,79 +433,80 @@ function takeRun(k: FrameState, zone: Zone, list: number, order: number, want: {
   if (migratetype === MIGRATE_HIGHATOMIC) accountFree(k, zone, -(pieces << order), migratetype);
   else k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES] -= pieces << order;
   const { page } = k;
-  const { head, tail } = k.pcp;
+  const rows = k.pcp.rows;
   const mark = (zone << PG_ZONE_SHIFT) | PG_pcp;
-  let last = tail[list];
+  let last = rows[list + HEAD_TO_TAIL];
   for (let pfn = block; pfn < end; pfn += 1 << order) {
     const record = pfn * PAGE_WORDS;
     page[record] = mark;
     page[record + PREV] = last;
-    if (last === NONE) head[list] = pfn;
+    if (last === NONE) rows[list] = pfn;
     else page[last * PAGE_WORDS + NEXT] = pfn;
     last = pfn;
   }
   page[last * PAGE_WORDS + NEXT] = NONE;
-  tail[list] = last;
+  rows[list + HEAD_TO_TAIL] = last;
   return pieces;
 }
 
 /** Gives `count` pages back from the tails of the lists in turn, `first` before the others (Linux: free_pcppages_bulk). */
 function freeBulk(k: FrameState, zone: Zone, row: number, count: number, first: number): void {
-  const p = k.pcp;
+  const rows = k.pcp.rows;
   const { page, pageblock } = k;
-  let left = Math.min(p.count[row], count);
+  let left = Math.min(rows[row + PCP_COUNT], count);
   let list = first - 1;
   let ordinary = 0;
   while (left > 0) {
     do {
       if (++list === NR_PCP_LISTS) list = 0;
-    } while (p.head[row * NR_PCP_LISTS + list] === NONE);
-    const at = row * NR_PCP_LISTS + list;
+    } while (rows[row + PCP_HEAD + list] === NONE);
+    const head = row + PCP_HEAD + list;
+    const tail = head + HEAD_TO_TAIL;
     const order = pcpOrder(list);
     do {
-      const pfn = p.tail[at];
+      const pfn = rows[tail];
       const record = pfn * PAGE_WORDS;
-      if (pfn === p.head[at]) {
-        p.head[at] = NONE;
-        p.tail[at] = NONE;
+      if (pfn === rows[head]) {
+        rows[head] = NONE;
+        rows[tail] = NONE;
       } else {
         const previous = page[record + PREV];
-        p.tail[at] = previous;
+        rows[tail] = previous;
         page[previous * PAGE_WORDS + NEXT] = NONE;
       }
       left -= 1 << order;
-      p.count[row] -= 1 << order;
+      rows[row + PCP_COUNT] -= 1 << order;
       page[record + PREV] = 0;
       const migratetype = pageblock[pfn >> PAGEBLOCK_ORDER];
       if (migratetype < MIGRATE_PCPTYPES) ordinary += 1 << order;
       else accountFree(k, zone, 1 << order, migratetype);
       mergeBlock(k, zone, pfn, order, migratetype);
-    } while (left > 0 && p.head[at] !== NONE);
+    } while (left > 0 && rows[head] !== NONE);
   }
   k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES] += ordinary;
 }
 
 /** Puts a block at the head of a per-CPU list. */
 function pushHead(k: FrameState, list: number, zone: Zone, pfn: Pfn): void {
-  const { head, tail } = k.pcp;
-  const first = head[list];
+  const rows = k.pcp.rows;
+  const first = rows[list];
   k.page[pfn * PAGE_WORDS] = (zone << PG_ZONE_SHIFT) | PG_pcp;
   k.page[pfn * PAGE_WORDS + NEXT] = first;
-  if (first === NONE) tail[list] = pfn;
+  if (first === NONE) rows[list + HEAD_TO_TAIL] = pfn;
   else k.page[first * PAGE_WORDS + PREV] = pfn;
-  head[list] = pfn;
+  rows[list] = pfn;
 }
 
 /** Puts a block at the tail of a per-CPU list. */
 function pushTail(k: FrameState, list: number, zone: Zone, pfn: Pfn): void {
-  const { head, tail } = k.pcp;
-  const last = tail[list];
+  const rows = k.pcp.rows;
+  const last = rows[list + HEAD_TO_TAIL];
   k.page[pfn * PAGE_WORDS] = (zone << PG_ZONE_SHIFT) | PG_pcp;
   k.page[pfn * PAGE_WORDS + PREV] = last;
   k.page[pfn * PAGE_WORDS + NEXT] = NONE;
-  if (last === NONE) head[list] = pfn;
+  if (last === NONE) rows[list] = pfn;
   else k.page[last * PAGE_WORDS + NEXT] = pfn;
-  tail[list] = pfn;
+  rows[list + HEAD_TO_TAIL] = pfn;
 }
 
 function clamp(value: number, least: number, most: number): number {

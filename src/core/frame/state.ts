@@ -47,21 +47,20 @@ export interface ZoneColumns {
   readonly rangeEnd: Float64Array;
 }
 
-/** Per-CPU page lists; row = zone * cpus + cpu. pcp.ts says how they are laid out. */
+/**
+ * Per-CPU page lists; row = zone * cpus + cpu. A row is one record of 48 words, because a take or a free touches many of
+ * them:
+ *
+ *   +0 count  +1 high  +2 high_min  +3 high_max  +4 batch  +5 alloc_factor  +6 free_count  +7 flags
+ *   +16 … first page of each list       +32 … last page of each list
+ *
+ * pcp.ts names the offsets.
+ */
 export interface PcpColumns {
   readonly cpus: number;
-  readonly count: Int32Array;
-  readonly high: Int32Array;
-  readonly highMin: Int32Array;
-  readonly highMax: Int32Array;
-  readonly batch: Int32Array;
-  readonly allocFactor: Int32Array;
-  readonly freeCount: Int32Array;
-  /** PCPF_* bits of pcp.ts. */
-  readonly flags: Int32Array;
-  /** By row * NR_PCP_LISTS + list: first and last page. */
-  readonly head: Int32Array;
-  readonly tail: Int32Array;
+  readonly rows: Int32Array;
+  /** By row: pages taken by the CPU from its own node that pgalloc_* and numa_* do not have yet (pcp.ts: foldPcp). */
+  readonly taken: Float64Array;
 }
 
 /** Counters of /proc/vmstat: by zone, by node, and machine-wide events. vmstat.ts names the rows. */
@@ -81,6 +80,8 @@ export interface FrameState extends HwState {
   readonly zonelist: Int32Array;
   /** By node * 4 + highest zone type: index into zonelist of the first zone an allocation may use. */
   readonly preferred: Int32Array;
+  /** By cpu * 4 + highest zone type: that first zone when it is on the CPU's own node, else NONE. */
+  readonly localZone: Int32Array;
   /** By cpu: its node. */
   readonly cpuNode: Int32Array;
   /** By pageblock (pfn >> 9): migratetype. */

@@ -22,9 +22,6 @@ export const ZONE_NORMAL = 2;
 export const ZONE_MOVABLE = 3;
 export const ZONES_PER_NODE = 4;
 
-/** Names as /proc prints them; the fifth is the type without a row. */
-export const ZONE_NAMES: readonly string[] = ["DMA", "DMA32", "Normal", "Movable", "Device"];
-
 /** Block orders 0 to 10. */
 export const MAX_PAGE_ORDER = 10;
 export const NR_PAGE_ORDERS = 11;
@@ -56,6 +53,9 @@ export const BOOT_RUNNING_CPU = 2;
 export const BOOT_MIN_FREE_KBYTES = 3;
 export const BOOT_MEMMAP_PAGES = 4;
 export const NR_BOOT_FACTS = 8;
+
+/** Names as /proc prints them; the fifth is the type without a row. */
+export const ZONE_NAMES: readonly string[] = ["DMA", "DMA32", "Normal", "Movable", "Device"];
 
 /** Bounds of the zone types in pfns. Frame 0 is the firmware's and never counted. */
 const TYPE_START: readonly number[] = [1, 4096, 1048576];
@@ -131,7 +131,7 @@ export function zoneSpans(zones: ZoneColumns, zone: Zone, pfn: number): boolean 
  * The order in which each node's allocations try the zones: nearest node first, highest zone first. A node that is
  * nearest to several comes later for the next one, so that no node takes everybody's overflow.
  */
-export function createZonelists(machine: Machine, zones: ZoneColumns): { zonelist: Int32Array; preferred: Int32Array } {
+export function createZonelists(machine: Machine, zones: ZoneColumns): { zonelist: Int32Array; preferred: Int32Array; localZone: Int32Array } {
   const nodes = machine.nodes.length;
   const stride = zones.count;
   const zonelist = new Int32Array(nodes * stride);
@@ -151,7 +151,15 @@ export function createZonelists(machine: Machine, zones: ZoneColumns): { zonelis
       preferred[node * ZONES_PER_NODE + highest] = first;
     }
   }
-  return { zonelist, preferred };
+  const localZone = new Int32Array(machine.cpus * ZONES_PER_NODE);
+  machine.nodes.forEach((spec, node) => {
+    for (let highest = ZONE_DMA; highest <= ZONE_MOVABLE; highest++) {
+      const zone = zonelist[preferred[node * ZONES_PER_NODE + highest]];
+      if (zone === NONE || zoneNode(zone) !== node) continue;
+      for (const cpu of spec.cpus) localZone[cpu * ZONES_PER_NODE + highest] = zone;
+    }
+  });
+  return { zonelist, preferred, localZone };
 }
 
 /**
