@@ -1,0 +1,199 @@
+/*
+ * Accesses: loads, stores and fetches by the stub's routines, and patterns by its batch routine. docs/script.md, section 5.
+ *
+ * A fetch needs no routine: the task is sent to the address itself. The two bytes there are either 00 00, `add %al,(%rax)`, which takes
+ * a general protection fault because rax is no canonical address, or cc, a breakpoint. Either one says that the fetch was done.
+ */
+#include "../stub/layout.h"
+#include "base.h"
+#include "patterns.h"
+#include "run.h"
+
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#define NOT_CANONICAL UINT64_C(0x8000000000000000)
+#define ADDRESS_BITS 48
+
+/* Codes of siginfo_t that the C library names only in part. */
+enum { CODE_KERNEL = 0x80, CODE_SEGV_MAPERR = 1, CODE_SEGV_ACCERR = 2, CODE_BUS_ADRERR = 2 };
+
+static bool is_canonical(uint64_t address)
+{
+    int64_t moved = (int64_t)(address << (64 - ADDRESS_BITS)) >> (64 - ADDRESS_BITS);
+    return (uint64_t)moved == address;
+}
+
+static const char *code_name(const siginfo_t *info)
+{
+    if (info->si_signo == SIGSEGV && info->si_code == CODE_SEGV_MAPERR)
+        return "SEGV_MAPERR";
+    if (info->si_signo == SIGSEGV && info->si_code == CODE_SEGV_ACCERR)
+        return "SEGV_ACCERR";
+    if (info->si_signo == SIGBUS && info->si_code == CODE_BUS_ADRERR)
+        return "BUS_ADRERR";
+    return take_format("code %d", info->si_code);
+}
+
+/* The result of an access that did not finish. `after` is what a pattern adds. Lets a fatal one kill the task. */
+static const char *format_stop(Run *run, Task *task, const Stop *stop, const char *after)
+{
+    if (stop->kind == STOP_ENDED)
+        return take_format("%s%s", signal_name(WTERMSIG(task->status)), after);
+    const siginfo_t *info = &stop->info;
+    const char *killed = "";
+    const char *what;
+    if (info->si_code == CODE_KERNEL)
+        what = take_format("%s SI_KERNEL", signal_name(info->si_signo));
+    else
+        what = take_format("%s %s %s", signal_name(info->si_signo), code_name(info),
+                           format_address(&run->regions, (int64_t)(intptr_t)info->si_addr));
+    if (run->statement->is_fatal) {
+        kill_task(&run->tasks, task, info->si_signo);
+        killed = " killed";
+    }
+    return take_format("%s%s%s", what, after, killed);
+}
+
+/* Fetches at one address. A stop of kind STOP_BREAKPOINT says that it was done. */
+static Stop fetch_at(Run *run, Task *task, uint64_t address)
+{
+    struct user_regs_struct registers;
+    read_registers(task, &registers);
+    registers.orig_rax = UINT64_MAX;
+    registers.rip = address;
+    registers.rax = NOT_CANONICAL;
+    Stop stop = run_task(&run->tasks, task, &registers);
+    if (stop.kind == STOP_SIGNAL && stop.info.si_signo == SIGSEGV && stop.info.si_code == CODE_KERNEL && is_canonical(address))
+        stop.kind = STOP_BREAKPOINT;
+    return stop;
+}
+
+static const char *run_fetch(Run *run, Task *task, uint64_t address, uint64_t length)
+{
+    uint64_t end = address + length;
+    for (uint64_t at = address; at < end; at = at / PAGE_BYTES * PAGE_BYTES + PAGE_BYTES) {
+        Stop stop = fetch_at(run, task, at);
+        if (stop.kind != STOP_BREAKPOINT)
+            return format_stop(run, task, &stop, "");
+    }
+    return "ok";
+}
+
+/* What a load of these registers read. */
+static const char *format_loaded(const struct user_regs_struct *registers, int64_t length)
+{
+    if (length == 1 || length == 2 || length == 4 || length == 8)
+        return take_format("0x%llx", registers->rbx >> (64 - 8 * length));
+    return take_format("fnv 0x%08x", (uint32_t)registers->rax);
+}
+
+const char *run_access(Run *run, Task *task)
+{
+    const Statement *statement = run->statement;
+    int64_t address = evaluate(run, statement->args[0]);
+    int64_t length = evaluate(run, statement->args[1]);
+    int64_t value = statement->arg_count > 2 ? evaluate(run, statement->args[2]) : 1;
+    if (length < 1)
+        stop_run(run, statement->args[1]->column, "expected a length of at least 1, found %lld", (long long)length);
+    if (value < 0 || value > UINT32_MAX)
+        stop_run(run, statement->args[2]->column, "expected a value of 32 bits, found %lld", (long long)value);
+    if (statement->op == OP_FETCH)
+        return run_fetch(run, task, (uint64_t)address, (uint64_t)length);
+    struct user_regs_struct registers;
+    read_registers(task, &registers);
+    registers.orig_rax = UINT64_MAX;
+    registers.rip = statement->op == OP_LOAD ? STUB_LOAD : STUB_STORE;
+    registers.rax = statement->op == OP_LOAD ? FNV_START : (uint64_t)value;
+    registers.rdi = (uint64_t)address;
+    registers.rsi = (uint64_t)(address + length);
+    Stop stop = run_task(&run->tasks, task, &registers);
+    if (stop.kind != STOP_BREAKPOINT)
+        return format_stop(run, task, &stop, "");
+    return statement->op == OP_LOAD ? format_loaded(&stop.registers, length) : "ok";
+}
+
+/* Lets the stub do up to STUB_BATCH_MAX accesses whose entries are given. Advances `done` and `hash`. */
+static Stop run_batch(Run *run, Task *task, const uint32_t *entries, unsigned count, int64_t address, uint64_t *done,
+                      uint32_t *hash)
+{
+    struct user_regs_struct registers;
+    struct user_fpregs_struct vectors;
+    read_registers(task, &registers);
+    registers.orig_rax = UINT64_MAX;
+    registers.rip = STUB_BATCH;
+    registers.rdi = (uint64_t)address;
+    registers.rcx = count;
+    registers.r8 = (uint32_t)*done;
+    registers.rax = *hash;
+    if (ptrace(PTRACE_GETFPREGS, task->id, NULL, &vectors) < 0)
+        refuse("reading vector registers");
+    memcpy(vectors.xmm_space, entries, sizeof *entries * count);
+    if (ptrace(PTRACE_SETFPREGS, task->id, NULL, &vectors) < 0)
+        refuse("setting vector registers");
+    Stop stop = run_task(&run->tasks, task, &registers);
+    if (stop.kind != STOP_ENDED) {
+        *done += (uint32_t)stop.registers.r8 - (uint32_t)*done;
+        *hash = (uint32_t)stop.registers.rax;
+    }
+    return stop;
+}
+
+/* Does the rest of a pattern of loads and stores. */
+static Stop run_batches(Run *run, Task *task, Pattern *pattern, int64_t address, uint64_t *done, uint32_t *hash)
+{
+    Stop stop = {.kind = STOP_BREAKPOINT};
+    while (stop.kind == STOP_BREAKPOINT && *done < pattern->count) {
+        uint32_t entries[STUB_BATCH_MAX];
+        unsigned count = 0;
+        while (count < STUB_BATCH_MAX && pattern->index < pattern->count)
+            entries[count++] = next_entry(pattern);
+        stop = run_batch(run, task, entries, count, address, done, hash);
+    }
+    return stop;
+}
+
+static Stop run_fetches(Run *run, Task *task, Pattern *pattern, int64_t address, uint64_t *done)
+{
+    Stop stop = {.kind = STOP_BREAKPOINT};
+    while (*done < pattern->count) {
+        stop = fetch_at(run, task, (uint64_t)address + UINT64_C(4) * next_entry(pattern));
+        if (stop.kind != STOP_BREAKPOINT)
+            break;
+        ++*done;
+    }
+    return stop;
+}
+
+/* Ends the script when a pattern's numbers are out of range. */
+static void check_pattern(Run *run, int64_t address, int64_t length, int64_t third)
+{
+    const Statement *statement = run->statement;
+    if (address % 4 != 0)
+        stop_run(run, statement->args[0]->column, "expected an address that is a multiple of 4");
+    if (length < 1 || length > PATTERN_PAGES_MAX * PAGE_BYTES)
+        stop_run(run, statement->args[1]->column, "expected a length from 1 to 8G, found %lld", (long long)length);
+    if (statement->shape == SHAPE_STRIDE && (third == 0 || third % 4 != 0))
+        stop_run(run, statement->args[2]->column, "expected a step that is a multiple of 4 and not 0, found %lld", (long long)third);
+    if (statement->shape != SHAPE_STRIDE && third < 0)
+        stop_run(run, statement->args[2]->column, "expected a number of accesses, found %lld", (long long)third);
+}
+
+const char *run_pattern(Run *run, Task *task)
+{
+    const Statement *statement = run->statement;
+    int64_t address = evaluate(run, statement->args[0]);
+    int64_t length = evaluate(run, statement->args[1]);
+    int64_t third = statement->arg_count > 2 ? evaluate(run, statement->args[2]) : 0;
+    check_pattern(run, address, length, third);
+    Pattern pattern;
+    uint64_t done = 0;
+    uint32_t hash = FNV_START;
+    start_pattern(&pattern, statement, length, third);
+    Stop stop = statement->op == OP_FETCH ? run_fetches(run, task, &pattern, address, &done)
+                                          : run_batches(run, task, &pattern, address, &done, &hash);
+    if (stop.kind != STOP_BREAKPOINT)
+        return format_stop(run, task, &stop, take_format(" after %llu", (unsigned long long)done));
+    return take_format("%llu accesses fnv 0x%08x", (unsigned long long)done, hash);
+}

@@ -1,0 +1,429 @@
+/*
+ * Reads a script: text to statements, one a line. The grammar is that of docs/script.md, section 2; the first mistake ends the program.
+ */
+#include "base.h"
+#include "lexer.h"
+#include "script.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where reading stands in a line. */
+typedef struct Cursor {
+    const Line *line;
+    int at;
+} Cursor;
+
+void script_error(const char *file, int line, int column, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fflush(stdout);
+    fprintf(stderr, "%s:%d:%d: ", file, line, column);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    exit(EXIT_USAGE);
+}
+
+static const Token *peek(const Cursor *cursor)
+{
+    return &cursor->line->tokens[cursor->at];
+}
+
+_Noreturn static void expected(const Cursor *cursor, const char *what)
+{
+    const Token *token = peek(cursor);
+    const char *quote = token->kind == TOKEN_STRING ? "\"" : "";
+    script_error(cursor->line->file, cursor->line->number, token->column, "expected %s, found %s%s%s", what, quote, token->text,
+                 quote);
+}
+
+static bool is_punctuation(const Token *token, const char *text)
+{
+    return token->kind == TOKEN_PUNCTUATION && strcmp(token->text, text) == 0;
+}
+
+static bool accept(Cursor *cursor, const char *punctuation)
+{
+    if (!is_punctuation(peek(cursor), punctuation))
+        return false;
+    cursor->at++;
+    return true;
+}
+
+static void need(Cursor *cursor, const char *punctuation, const char *what)
+{
+    if (!accept(cursor, punctuation))
+        expected(cursor, what);
+}
+
+static Word need_name(Cursor *cursor, const char *what)
+{
+    const Token *token = peek(cursor);
+    if (token->kind != TOKEN_NAME)
+        expected(cursor, what);
+    cursor->at++;
+    return (Word){token->text, token->column};
+}
+
+static int64_t need_number(Cursor *cursor, const char *what)
+{
+    const Token *token = peek(cursor);
+    if (token->kind != TOKEN_NUMBER)
+        expected(cursor, what);
+    cursor->at++;
+    return token->value;
+}
+
+/* The position of a name in a list that ends with NULL, or -1. */
+static int find_word(const char *const *list, const Token *token)
+{
+    for (int i = 0; token->kind == TOKEN_NAME && list[i]; i++)
+        if (strcmp(list[i], token->text) == 0)
+            return i;
+    return -1;
+}
+
+static Expr *new_expr(ExprKind kind, int column)
+{
+    Expr *expr = take(sizeof *expr);
+    expr->kind = kind;
+    expr->column = column;
+    return expr;
+}
+
+static const Expr *parse_expr(Cursor *cursor, const char *what);
+
+static const Expr *parse_primary(Cursor *cursor, const char *what)
+{
+    const Token *token = peek(cursor);
+    if (accept(cursor, "(")) {
+        const Expr *inner = parse_expr(cursor, what);
+        need(cursor, ")", "\")\"");
+        return inner;
+    }
+    if (token->kind != TOKEN_NUMBER && token->kind != TOKEN_NAME)
+        expected(cursor, what);
+    cursor->at++;
+    Expr *expr = new_expr(token->kind == TOKEN_NUMBER ? EXPR_NUMBER : EXPR_NAME, token->column);
+    expr->number = token->value;
+    expr->name = token->text;
+    return expr;
+}
+
+static const Expr *parse_unary(Cursor *cursor, const char *what)
+{
+    int column = peek(cursor)->column;
+    if (!accept(cursor, "-"))
+        return parse_primary(cursor, what);
+    Expr *expr = new_expr(EXPR_NEGATE, column);
+    expr->left = parse_primary(cursor, "a number or a name");
+    return expr;
+}
+
+static const Expr *join(ExprKind kind, const Expr *left, const Expr *right)
+{
+    Expr *expr = new_expr(kind, left->column);
+    expr->left = left;
+    expr->right = right;
+    return expr;
+}
+
+static const Expr *parse_product(Cursor *cursor, const char *what)
+{
+    const Expr *left = parse_unary(cursor, what);
+    while (accept(cursor, "*"))
+        left = join(EXPR_MULTIPLY, left, parse_unary(cursor, "a number or a name"));
+    return left;
+}
+
+static const Expr *parse_sum(Cursor *cursor, const char *what)
+{
+    const Expr *left = parse_product(cursor, what);
+    for (;;) {
+        if (accept(cursor, "+"))
+            left = join(EXPR_ADD, left, parse_product(cursor, "a number or a name"));
+        else if (accept(cursor, "-"))
+            left = join(EXPR_SUBTRACT, left, parse_product(cursor, "a number or a name"));
+        else
+            return left;
+    }
+}
+
+static const Expr *parse_expr(Cursor *cursor, const char *what)
+{
+    const Expr *left = parse_sum(cursor, what);
+    while (accept(cursor, "|"))
+        left = join(EXPR_OR, left, parse_sum(cursor, "a number or a name"));
+    return left;
+}
+
+static void add_arg(Statement *statement, const Expr *arg)
+{
+    statement->args[statement->arg_count++] = arg;
+}
+
+static void parse_sysctl(Cursor *cursor, Statement *statement)
+{
+    const char *path = need_name(cursor, "the name of a sysctl").text;
+    while (accept(cursor, "."))
+        path = take_format("%s.%s", path, need_name(cursor, "the rest of the sysctl's name").text);
+    need(cursor, "=", "\"=\"");
+    int sign = accept(cursor, "-") ? -1 : 1;
+    statement->sysctl = path;
+    statement->number = sign * need_number(cursor, "a number");
+}
+
+/* Returns whether the line is a directive. */
+static bool parse_directive(Cursor *cursor, Statement *statement)
+{
+    static const char *const DIRECTIVES[] = {"file", "drop", "warm", "sysctl", NULL};
+    static const ActionKind KINDS[] = {ACTION_FILE, ACTION_DROP, ACTION_WARM, ACTION_SYSCTL};
+    int which = find_word(DIRECTIVES, peek(cursor));
+    if (which < 0)
+        return false;
+    if (statement->task.text)
+        expected(cursor, "a call, an access or show after the task");
+    cursor->at++;
+    statement->kind = KINDS[which];
+    if (statement->kind == ACTION_SYSCTL) {
+        parse_sysctl(cursor, statement);
+        return true;
+    }
+    statement->file = need_name(cursor, "the name of a file");
+    if (statement->kind == ACTION_FILE)
+        add_arg(statement, parse_expr(cursor, "a size"));
+    return true;
+}
+
+static void parse_fields(Cursor *cursor, Statement *statement)
+{
+    do {
+        if (statement->field_count == FIELDS_MAX)
+            expected(cursor, "fewer fields");
+        statement->fields[statement->field_count++] = need_name(cursor, "a field");
+    } while (peek(cursor)->kind == TOKEN_NAME);
+}
+
+static void parse_show(Cursor *cursor, Statement *statement)
+{
+    static const char *const VIEWS[] = {"maps",   "smaps",   "smaps_rollup", "status", "statm",  "faults",
+                                        "pagemap", "cached", "vmstat",       "meminfo", NULL};
+    int view = find_word(VIEWS, peek(cursor));
+    if (view < 0)
+        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat or meminfo");
+    cursor->at++;
+    statement->kind = ACTION_SHOW;
+    statement->view = (View)view;
+    switch (statement->view) {
+    case VIEW_SMAPS:
+        if (peek(cursor)->kind != TOKEN_END)
+            add_arg(statement, parse_expr(cursor, "an address"));
+        if (peek(cursor)->kind != TOKEN_END)
+            add_arg(statement, parse_expr(cursor, "a length"));
+        break;
+    case VIEW_PAGEMAP:
+        add_arg(statement, parse_expr(cursor, "an address"));
+        add_arg(statement, parse_expr(cursor, "a length"));
+        break;
+    case VIEW_CACHED:
+        statement->file = need_name(cursor, "the name of a file");
+        break;
+    case VIEW_VMSTAT:
+    case VIEW_MEMINFO:
+        parse_fields(cursor, statement);
+        break;
+    default:
+        break;
+    }
+}
+
+static void parse_access(Cursor *cursor, Statement *statement)
+{
+    statement->kind = ACTION_ACCESS;
+    add_arg(statement, parse_expr(cursor, "an address"));
+    add_arg(statement, parse_expr(cursor, "a length"));
+    if (statement->op == OP_STORE && peek(cursor)->kind != TOKEN_END)
+        add_arg(statement, parse_expr(cursor, "a value"));
+}
+
+/* Whether an option says anything about the pattern. */
+static bool takes_option(const Statement *statement, const char *name)
+{
+    bool is_mix = statement->op == OP_MIX;
+    if (strcmp(name, "seed") == 0)
+        return is_mix || statement->shape == SHAPE_UNIFORM || statement->shape == SHAPE_ZIPF;
+    if (strcmp(name, "theta") == 0)
+        return statement->shape == SHAPE_ZIPF;
+    return strcmp(name, "writes") == 0 && is_mix;
+}
+
+static void parse_option(Cursor *cursor, Statement *statement)
+{
+    Word name = need_name(cursor, "an option");
+    const Line *line = cursor->line;
+    if (!takes_option(statement, name.text))
+        script_error(line->file, line->number, name.column, "expected an option of this pattern, found %s", name.text);
+    need(cursor, "=", "\"=\"");
+    int column = peek(cursor)->column;
+    int64_t value = need_number(cursor, "a number");
+    int64_t most = name.text[0] == 's' ? UINT32_MAX : name.text[0] == 't' ? 5000 : 100;
+    if (value > most)
+        script_error(line->file, line->number, column, "expected %s from 0 to %lld, found %lld", name.text, (long long)most,
+                     (long long)value);
+    uint32_t *option = name.text[0] == 's' ? &statement->seed : name.text[0] == 't' ? &statement->theta : &statement->writes;
+    *option = (uint32_t)value;
+}
+
+static void parse_pattern(Cursor *cursor, Statement *statement)
+{
+    static const char *const OPS[] = {"load", "store", "fetch", "mix", NULL};
+    int op = find_word(OPS, peek(cursor));
+    if (op < 0)
+        expected(cursor, "load, store, fetch or mix");
+    cursor->at++;
+    statement->kind = ACTION_PATTERN;
+    statement->op = (Op)op;
+    statement->seed = 1;
+    statement->theta = 900;
+    statement->writes = 30;
+    add_arg(statement, parse_expr(cursor, "an address"));
+    add_arg(statement, parse_expr(cursor, "a length"));
+    if (statement->shape != SHAPE_SCAN)
+        add_arg(statement, parse_expr(cursor, statement->shape == SHAPE_STRIDE ? "a step" : "a number of accesses"));
+    while (peek(cursor)->kind != TOKEN_END)
+        parse_option(cursor, statement);
+}
+
+/* Returns whether the line is an access or a pattern. */
+static bool parse_touch(Cursor *cursor, Statement *statement)
+{
+    static const char *const ACCESSES[] = {"load", "store", "fetch", NULL};
+    static const char *const SHAPES[] = {"scan", "stride", "loop", "uniform", "zipf", NULL};
+    const Token *first = peek(cursor);
+    if (first->kind == TOKEN_NAME && strcmp(first->text, "fatal") == 0) {
+        statement->is_fatal = true;
+        cursor->at++;
+    }
+    int access = find_word(ACCESSES, peek(cursor));
+    int shape = find_word(SHAPES, peek(cursor));
+    if (access < 0 && shape < 0) {
+        if (statement->is_fatal)
+            expected(cursor, "an access after fatal");
+        return false;
+    }
+    cursor->at++;
+    if (access >= 0) {
+        statement->op = (Op)access;
+        parse_access(cursor, statement);
+    } else {
+        statement->shape = (Shape)shape;
+        parse_pattern(cursor, statement);
+    }
+    return true;
+}
+
+static const Expr *parse_arg(Cursor *cursor)
+{
+    const Token *token = peek(cursor);
+    if (token->kind != TOKEN_STRING)
+        return parse_expr(cursor, "an argument");
+    cursor->at++;
+    Expr *expr = new_expr(EXPR_STRING, token->column);
+    expr->name = token->text;
+    return expr;
+}
+
+static void parse_call(Cursor *cursor, Statement *statement)
+{
+    statement->kind = ACTION_CALL;
+    if (peek(cursor)->kind == TOKEN_NAME && is_punctuation(peek(cursor) + 1, "=")) {
+        statement->bind = need_name(cursor, "a name");
+        cursor->at++;
+    }
+    const Token *name = peek(cursor);
+    statement->call = name->kind == TOKEN_NAME ? find_call(name->text) : NULL;
+    if (statement->call == NULL)
+        expected(cursor, statement->bind.text ? "a system call" : "a statement");
+    statement->call_word = need_name(cursor, "a system call");
+    need(cursor, "(", "\"(\"");
+    if (accept(cursor, ")"))
+        return;
+    do {
+        if (statement->arg_count == CALL_ARGS_MAX)
+            expected(cursor, "fewer arguments");
+        add_arg(statement, parse_arg(cursor));
+    } while (accept(cursor, ","));
+    need(cursor, ")", "\",\" or \")\"");
+}
+
+static void parse_statement(Cursor *cursor, Statement *statement)
+{
+    if (peek(cursor)->kind == TOKEN_NAME && is_punctuation(peek(cursor) + 1, ":")) {
+        statement->task = need_name(cursor, "a task");
+        cursor->at++;
+    }
+    const Token *first = peek(cursor);
+    if (first->kind != TOKEN_NAME)
+        expected(cursor, "a statement");
+    if (strcmp(first->text, "show") == 0) {
+        cursor->at++;
+        parse_show(cursor, statement);
+    } else if (!parse_directive(cursor, statement) && !parse_touch(cursor, statement))
+        parse_call(cursor, statement);
+    if (peek(cursor)->kind != TOKEN_END)
+        expected(cursor, "the end of the line");
+}
+
+static int count_lines(const char *text)
+{
+    int count = 1;
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+static void note_strings(Script *script, const Statement *statement)
+{
+    for (int i = 0; i < statement->arg_count; i++) {
+        const Expr *arg = statement->args[i];
+        if (arg->kind != EXPR_STRING)
+            continue;
+        int known = 0;
+        while (known < script->string_count && strcmp(script->strings[known], arg->name) != 0)
+            known++;
+        if (known < script->string_count)
+            continue;
+        if (known == STRINGS_MAX)
+            script_error(script->file, statement->line, arg->column, "expected at most %d different paths", STRINGS_MAX);
+        script->strings[script->string_count++] = arg->name;
+    }
+}
+
+Script *read_script(const char *file, const char *text)
+{
+    Script *script = take(sizeof *script);
+    Line *line = take(sizeof *line);
+    script->file = file;
+    script->statements = take(sizeof(Statement) * (size_t)count_lines(text));
+    line->file = file;
+    for (const char *start = text; *start;) {
+        size_t length = strcspn(start, "\n");
+        size_t kept = length > 0 && start[length - 1] == '\r' ? length - 1 : length;
+        line->number++;
+        lex_line(line, start, kept);
+        if (line->count > 1) {
+            Statement *statement = &script->statements[script->count++];
+            statement->line = line->number;
+            statement->text = line->text;
+            parse_statement(&(Cursor){line, 0}, statement);
+            note_strings(script, statement);
+        }
+        start += length + (start[length] == '\n');
+    }
+    check_script(script);
+    return script;
+}

@@ -1,0 +1,83 @@
+/*
+ * A script under way: what its names stand for, its tasks, and what it has seen. Shared by the files that run one kind of statement each.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include "regions.h"
+#include "script.h"
+#include "tracee.h"
+#include "world.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VALUES_MAX 1024
+#define SEEN_MAX 1024
+#define TUNED_MAX 32
+
+/* What a name stands for in expressions. */
+typedef struct Value {
+    const char *name;
+    int64_t number;
+} Value;
+
+/* A field of /proc/vmstat or /proc/meminfo as it was when last shown. */
+typedef struct Seen {
+    View view;
+    const char *field;
+    int64_t value;
+} Seen;
+
+/* A sysctl that was changed: its path below /proc and its old text. */
+typedef struct Tuned {
+    const char *path;
+    const char *text;
+} Tuned;
+
+typedef struct Run {
+    const World *world;
+    const Script *script;
+    const Statement *statement;
+    Layout layout;
+    Tasks tasks;
+    Regions regions;
+    Value values[VALUES_MAX];
+    int value_count;
+    Seen seen[SEEN_MAX];
+    int seen_count;
+    Tuned tuned[TUNED_MAX];
+    int tuned_count;
+} Run;
+
+/* Runs a script in a world and writes its transcript to stdout. Does not return: ends with EXIT_RAN or EXIT_STOPPED. */
+_Noreturn void run_script(const World *world, const Script *script);
+
+/* Ends the script because the statement under way cannot run: a line on stderr that points at the column. */
+_Noreturn void stop_run(Run *run, int column, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The value of an expression. */
+int64_t evaluate(Run *run, const Expr *expr);
+
+/* Gives a name its value. */
+void set_value(Run *run, const char *name, int64_t number);
+
+/* calls.c: makes the statement's call. Returns its result as the transcript writes it. */
+const char *run_call(Run *run, Task *task);
+
+/* access.c: the statement's access or pattern. Returns its result as the transcript writes it. */
+const char *run_access(Run *run, Task *task);
+const char *run_pattern(Run *run, Task *task);
+
+/* show.c: prints what the statement wants to see, and notes the fields it may show later. */
+void run_show(Run *run, Task *task);
+void note_fields(Run *run);
+
+/* files.c: directives. Return 0 or an errno. */
+int run_directive(Run *run);
+void put_back_tuned(Run *run);
+
+/* files.c: which pages of a file are in the page cache, one byte a page, bit 0; the number of pages. Takes memory. */
+const unsigned char *read_cached(Run *run, const char *file, size_t *pages);
+
+#endif

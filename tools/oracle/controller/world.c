@@ -1,0 +1,183 @@
+/*
+ * The three worlds; see world.h.
+ */
+#include "world.h"
+
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/loop.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STUB_NAME "stub"
+#define READ_AHEAD_KB "128"
+
+/* No journal runs behind a script's back, no access times, no flush at close. */
+#define EXT4_OPTIONS "noauto_da_alloc"
+
+static int open_or_refuse(int directory, const char *path, int flags)
+{
+    int descriptor = openat(directory, path, flags | O_CLOEXEC);
+    if (descriptor < 0)
+        refuse("%s: %s", path, strerror(errno));
+    return descriptor;
+}
+
+static void mount_or_refuse(const char *source, const char *target, const char *type, unsigned long flags, const char *options)
+{
+    if (mount(source, target, type, flags, options) < 0)
+        refuse("mounting %s on %s: %s", source, target, strerror(errno));
+}
+
+int write_text(int directory, const char *path, const char *text)
+{
+    int descriptor = openat(directory, path, O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return errno;
+    ssize_t written = write(descriptor, text, strlen(text));
+    int error = written < 0 ? errno : 0;
+    close(descriptor);
+    return error;
+}
+
+/* Copies the stub into the world's directory; its page stays in the page cache, clean. Closes `from`. */
+static void install_stub(const World *world, int from)
+{
+    size_t length;
+    char *bytes = take_contents(from, &length);
+    close(from);
+    unlinkat(world->directory, STUB_NAME, 0);
+    int to = openat(world->directory, STUB_NAME, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    if (bytes == NULL || to < 0 || write(to, bytes, length) != (ssize_t)length || fsync(to) < 0)
+        refuse("copying the stub: %s", strerror(errno));
+    close(to);
+}
+
+static void open_kernel_files(World *world)
+{
+    world->proc = open_or_refuse(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
+    world->null = open_or_refuse(AT_FDCWD, "/dev/null", O_RDWR);
+    world->inflight = -1;
+}
+
+/* Opens the count of requests under way of a disk and gives it the read-ahead that scripts are defined with. */
+static void adopt_disk(World *world, const char *disk)
+{
+    write_text(AT_FDCWD, take_format("/sys/block/%s/queue/read_ahead_kb", disk), READ_AHEAD_KB);
+    world->inflight = open_or_refuse(AT_FDCWD, take_format("/sys/block/%s/inflight", disk), O_RDONLY);
+}
+
+void enter_guest(World *world)
+{
+    static const struct {
+        const char *path;
+        const char *text;
+    } KNOBS[] = {
+        {"/sys/kernel/mm/transparent_hugepage/enabled", "never"},
+        {"/sys/kernel/mm/lru_gen/enabled", "0"},
+        {"/proc/sys/vm/dirty_writeback_centisecs", "0"},
+        {"/proc/sys/vm/dirty_background_ratio", "90"},
+        {"/proc/sys/vm/dirty_ratio", "95"},
+    };
+    mkdir("/proc", 0755);
+    mkdir("/sys", 0755);
+    mkdir("/dev", 0755);
+    mkdir("/pw", 0755);
+    mount_or_refuse("proc", "/proc", "proc", 0, NULL);
+    mount_or_refuse("sysfs", "/sys", "sysfs", 0, NULL);
+    mount_or_refuse("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+    for (size_t i = 0; i < sizeof KNOBS / sizeof KNOBS[0]; i++) {
+        int error = write_text(AT_FDCWD, KNOBS[i].path, KNOBS[i].text);
+        if (error)
+            refuse("%s: %s", KNOBS[i].path, strerror(error));
+    }
+    open_kernel_files(world);
+    adopt_disk(world, "nvme0n1");
+    mount_or_refuse("/dev/nvme0n1", "/pw", "ext4", MS_NOATIME, EXT4_OPTIONS);
+    world->path = "/pw";
+    world->directory = open_or_refuse(AT_FDCWD, "/pw", O_RDONLY | O_DIRECTORY);
+    world->may_tune = true;
+    install_stub(world, open_or_refuse(AT_FDCWD, "/stub.elf", O_RDONLY));
+}
+
+/* Attaches an image to a free loop device that goes away with its last user. Returns the device's number. */
+static int attach_loop(const char *image)
+{
+    int control = open_or_refuse(AT_FDCWD, "/dev/loop-control", O_RDWR);
+    struct loop_config config = {.info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
+    config.fd = (unsigned)open_or_refuse(AT_FDCWD, image, O_RDWR);
+    for (int attempt = 0; attempt < 20; attempt++) {
+        int number = ioctl(control, LOOP_CTL_GET_FREE);
+        if (number < 0)
+            refuse("no loop device: %s", strerror(errno));
+        /* The descriptor stays open: with its close an unmounted device would be cleared. */
+        int device = open_or_refuse(AT_FDCWD, take_format("/dev/loop%d", number), O_RDWR);
+        if (ioctl(device, LOOP_CONFIGURE, &config) == 0) {
+            close(control);
+            close((int)config.fd);
+            return number;
+        }
+        if (errno != EBUSY)
+            refuse("attaching %s: %s", image, strerror(errno));
+        close(device);
+    }
+    refuse("every loop device was taken by somebody else");
+}
+
+void enter_image(World *world, const char *image, const char *stub)
+{
+    int stub_file = open_or_refuse(AT_FDCWD, stub, O_RDONLY);
+    /* Any directory will do: only we see what is mounted on it. */
+    const char *root = dirname(take_text(image, strlen(image)));
+    const char *directory = take_format("%s/pw", root);
+    int number = attach_loop(image);
+    open_kernel_files(world);
+    adopt_disk(world, take_format("loop%d", number));
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        refuse("a mount namespace: %s", strerror(errno));
+    mount_or_refuse("tmpfs", root, "tmpfs", 0, "size=64k");
+    mkdir(directory, 0755);
+    mount_or_refuse(take_format("/dev/loop%d", number), directory, "ext4", MS_NOATIME, EXT4_OPTIONS);
+    world->path = "/pw";
+    world->directory = open_or_refuse(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+    world->hides_huge_pages = true;
+    install_stub(world, stub_file);
+    if (chdir(root) < 0 || chroot(".") < 0)
+        refuse("chroot: %s", strerror(errno));
+}
+
+void enter_directory(World *world, const char *directory, const char *stub)
+{
+    static char path[4096];
+    open_kernel_files(world);
+    if (realpath(directory, path) == NULL)
+        refuse("%s: %s", directory, strerror(errno));
+    world->path = path;
+    world->directory = open_or_refuse(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+    world->hides_huge_pages = true;
+    install_stub(world, open_or_refuse(AT_FDCWD, stub, O_RDONLY));
+}
+
+void wait_for_quiet_disk(const World *world)
+{
+    char text[64];
+    while (world->inflight >= 0) {
+        int reads = 0;
+        int writes = 0;
+        ssize_t length = pread(world->inflight, text, sizeof text - 1, 0);
+        text[length > 0 ? length : 0] = 0;
+        if (sscanf(text, "%d %d", &reads, &writes) != 2 || reads + writes == 0)
+            return;
+        nanosleep(&(struct timespec){0, 100000}, NULL);
+    }
+}
