@@ -45,6 +45,8 @@ const RETRY_MAJOR = -2;
  */
 export function fileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
   const { faultTried } = k.task;
+  // A retry that comes before its page has arrived is not an attempt.
+  if (faultTried[task] !== 0 && sleepOnPage(k, task, vma, vpn)) return BLOCKED;
   for (;;) {
     const { [task]: state } = faultTried;
     const tried = (state & RETRY_TRIED) !== 0;
