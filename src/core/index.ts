@@ -11,7 +11,7 @@ export {
   errnoName, FAULT_OOM, FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR, FAULT_SIGBUS, SIGBUS, SIGKILL, SIGSEGV,
 } from "./base/errno.ts";
 export { createRng, randomU32, type RngColumns } from "./base/rng.ts";
-export { BLOCKED, type Inode, NONE, PAGE_SIZE, type Task } from "./base/types.ts";
+export { BLOCKED, type Inode, NONE, PAGE_SIZE, type Task, vpnHigh, vpnLow } from "./base/types.ts";
 export { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
 export { ACCESS_FETCH, ACCESS_LOAD, ACCESS_MODIFY, ACCESS_STORE } from "./hw/mmu.ts";
 export { PRESETS } from "./hw/presets.ts";
@@ -20,7 +20,7 @@ export { accountRun, beginTurn, pickNext, wake } from "./sched.ts";
 export { createInode, findInode, installFd, openFile, putFile, S_IFCHR } from "./space/file.ts";
 export { filePages, nextCached, quiesceDisks } from "./space/pagecache.ts";
 export { createTask, findTask, TASK_ZOMBIE } from "./space/task.ts";
-export { access } from "./vm/access.ts";
+export { ACCESS_KERNEL, access, type AccessRuns, runAccesses } from "./vm/access.ts";
 export { forceReadAhead } from "./vm/readahead.ts";
 export { invalidatePages, writeBackFile } from "./vm/truncate.ts";
 export { loadBytes, storeBytes } from "./vm/user-bytes.ts";
