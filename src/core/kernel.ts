@@ -95,20 +95,59 @@ function createKernel(machine: Machine): Kernel {
 
 /**
  * A hash of every column: equal for two runs of the same machine, program and seed, in Node and in a browser.
- * Sixteen hexadecimal digits. Frames that boot left untouched are passed over, so it costs what the machine uses.
+ * Sixteen hexadecimal digits. Rows that were never used and frames that boot left untouched are zero by construction
+ * and are passed over, so it costs what the machine uses.
  */
 export function hashKernel(k: Kernel): string {
   const hash = createHash();
   hashText(hash, JSON.stringify(k.machine));
-  const usedWords = k.ram.slotCount[1]! * WORDS_PER_PAGE;
-  for (const [name, part] of columnsOf(k)) {
+  const tables = usedRows(k);
+  for (const [name, words] of columnsOf(k)) {
     hashText(hash, name);
-    if (name === "ram.words") hashWords(hash, k.ram.words, 0, Math.min(usedWords, k.ram.words.length));
-    else if (name === "page") hashFrames(k, hash, part, PAGE_WORDS);
-    else if (name === "ram.fill" || name === "ram.slot") hashFrames(k, hash, part, 1);
-    else hashWords(hash, part, 0, part.length);
+    const perFrame = name === "page" ? PAGE_WORDS : name === "ram.fill" || name === "ram.slot" ? 1 : 0;
+    if (perFrame > 0) hashFrames(k, hash, words, perFrame);
+    else hashWords(hash, words, 0, usedLength(tables, name, words.length));
   }
   return hashDigits(hash);
+}
+
+/** A table of which only the first rows were ever used. */
+interface UsedRows {
+  /** Columns whose path begins like this belong to it; the first table that fits counts. */
+  readonly prefix: string;
+  readonly used: number;
+  readonly all: number;
+}
+
+/** How much of each table of software objects was ever used. */
+function usedRows(k: Kernel): readonly UsedRows[] {
+  const { mm, vma, anonVma, task, file, disk, xarray, ram } = k;
+  const openFiles = ["inode", "openFlags", "position", "refcount", "ra"].map((column) => ({
+    prefix: `file.${column}`, used: file.rows[1]!, all: file.refcount.length,
+  }));
+  return [
+    { prefix: "ram.words", used: ram.slotCount[1]!, all: ram.freeSlots.length },
+    { prefix: "ram.freeSlots", used: ram.slotCount[1]!, all: ram.freeSlots.length },
+    { prefix: "mm.", used: mm.rowCount[1]!, all: mm.users.length },
+    { prefix: "vma.", used: vma.rows[1]!, all: vma.mm.length },
+    { prefix: "anonVma.chain", used: anonVma.rowCount[3]!, all: anonVma.chainVma.length },
+    { prefix: "anonVma.freeChains", used: anonVma.rowCount[3]!, all: anonVma.chainVma.length },
+    { prefix: "anonVma.", used: anonVma.rowCount[1]!, all: anonVma.root.length },
+    { prefix: "task.", used: task.rows[0]!, all: task.pid.length },
+    ...openFiles,
+    { prefix: "file.", used: file.rows[0]!, all: file.dev.length },
+    { prefix: "xarray.", used: xarray.state[0]!, all: xarray.parent.length },
+    { prefix: "disk.blockWords", used: disk.blockState[2]!, all: disk.blockWords.length / WORDS_PER_PAGE },
+    { prefix: "disk.block", used: disk.blockState[0]!, all: disk.blockFill.length },
+    { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
+  ];
+}
+
+/** Words of a column up to its last used row; all of them where its length is no multiple of the table's. */
+function usedLength(tables: readonly UsedRows[], name: string, words: number): number {
+  const table = tables.find(({ prefix }) => name.startsWith(prefix));
+  if (table === undefined || words < table.all) return words;
+  return Math.min(words, Math.ceil(words / table.all) * (table.used + 1));
 }
 
 /** Hashes a column by frame, all but the ranges that nobody has touched since boot. */

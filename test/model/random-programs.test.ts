@@ -71,7 +71,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 function createWorld(): World {
-  const k = boot({ name: "model", cpus: 2, sizeBytes: 64 * 1048576, contentFrames: 16384, knobs: { "kernel.randomize_va_space": 0 } });
+  const k = boot({ name: "model", cpus: 2, sizeBytes: 24 * 1048576, contentFrames: 4096, knobs: { "kernel.randomize_va_space": 0 } });
   const guest = createGuest(k, ["f"]);
   if (typeof guest === "string") throw new Error(guest);
   expect(makeFile(k, "f", FILE_PAGES * PAGE)).toBe(0);

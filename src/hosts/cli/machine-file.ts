@@ -81,7 +81,8 @@ export function parseMachine(path: string, text: string): MachineInput {
     throw userError(`${path}: ${field}${issue.message}`);
   }
   const { $schema: _schema, ...machine } = result.data;
-  return machine;
+  // JSON has no undefined: an optional field that is absent is absent.
+  return machine as MachineInput;
 }
 
 /** The machine with `settings` and a seed over it, complete; UserError naming what cannot exist. */
