@@ -3,8 +3,6 @@
  * rest how hard the allocator tries and what it may touch on the way.
  * Linux: include/linux/gfp_types.h, gfp.h (6.12)   Doc: Documentation/core-api/memory-allocation.rst
  */
-import { ZONE_DMA, ZONE_DMA32, ZONE_MOVABLE, ZONE_NORMAL } from "../frame/zone.ts";
-
 /** Zones: below 16 MiB; highmem (none on x86-64); below 4 GiB; may live in ZONE_MOVABLE, and can be moved. */
 export const __GFP_DMA = 0x1;
 export const __GFP_HIGHMEM = 0x2;
@@ -56,16 +54,3 @@ export const GFP_HIGHUSER = 0x100cc2;
 export const GFP_HIGHUSER_MOVABLE = 0x100cca;
 /** Page tables of a process: zeroed and charged. */
 export const GFP_PGTABLE_USER = 0x400dc0;
-
-/** The highest zone type that an allocation with these flags may come from. */
-export function gfpZone(gfp: number): number {
-  if ((gfp & __GFP_DMA) !== 0) return ZONE_DMA;
-  // Movable alone is not enough: the caller must also be able to use highmem, which kernel users are not.
-  if ((gfp & (__GFP_MOVABLE | __GFP_HIGHMEM)) === (__GFP_MOVABLE | __GFP_HIGHMEM)) return ZONE_MOVABLE;
-  return (gfp & __GFP_DMA32) !== 0 ? ZONE_DMA32 : ZONE_NORMAL;
-}
-
-/** The migratetype an allocation with these flags belongs to: MIGRATE_UNMOVABLE, MIGRATE_MOVABLE or MIGRATE_RECLAIMABLE. */
-export function gfpMigratetype(gfp: number): number {
-  return (gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE)) >> 3;
-}

@@ -9,17 +9,21 @@ import { emit, TRACE_MM_PAGE_ALLOC } from "../base/trace.ts";
 import { NONE, type Node, type Pfn } from "../base/types.ts";
 import { unreserveHighatomic } from "../frame/fallback.ts";
 import { nofragmentFlag, type PageRequest, preferredIndex, takePages } from "../frame/freelist.ts";
-import { FLAGS, NEXT, PAGE_WORDS, PG_head, PG_tail, PG_ZONE_SHIFT, PREV, REFCOUNT } from "../frame/page.ts";
-import { drainAllPcp, PCP_COUNT, PCP_FREE_COUNT, PCP_HEAD, PCP_TAIL, PCP_WORDS, refillPcp } from "../frame/pcp.ts";
-import { NR_FREE_PAGES, NR_ZONE_ITEMS } from "../frame/vmstat.ts";
+import {
+  BOOT_RUNNING_CPU, MAX_PAGE_ORDER, PCP_COUNT,
+  PCP_FREE_COUNT, PCP_HEAD, PCP_TAIL, PCP_TAKEN, PCP_WORDS, ZONES_PER_NODE, ZONE_DMA, ZONE_DMA32,
+  ZONE_MOVABLE, ZONE_NORMAL, ZONE_WAKE_KSWAPD,
+} from "../frame/mmzone.ts";
+import { FLAGS, NEXT, PAGE_WORDS, PG_ZONE_SHIFT, PG_head, PG_tail, PREV, REFCOUNT } from "../frame/page.ts";
+import { drainAllPcp, refillPcp } from "../frame/pcp.ts";
 import {
   ALLOC_HIGHATOMIC, ALLOC_KSWAPD, ALLOC_MIN_RESERVE, ALLOC_NO_WATERMARKS, ALLOC_NON_BLOCK, ALLOC_WMARK_LOW, ALLOC_WMARK_MIN,
 } from "../frame/watermark.ts";
-import { BOOT_RUNNING_CPU, MAX_PAGE_ORDER, ZONE_WAKE_KSWAPD, ZONES_PER_NODE, zoneType } from "../frame/zone.ts";
+import { zoneType } from "../frame/zone.ts";
 import { setFill } from "../hw/ram.ts";
 import {
-  __GFP_COMP, __GFP_DIRECT_RECLAIM, __GFP_HIGH, __GFP_KSWAPD_RECLAIM, __GFP_MEMALLOC, __GFP_NOMEMALLOC, __GFP_THISNODE,
-  __GFP_ZERO, gfpMigratetype, gfpZone,
+  __GFP_COMP, __GFP_DIRECT_RECLAIM, __GFP_DMA, __GFP_DMA32, __GFP_HIGH, __GFP_HIGHMEM, __GFP_KSWAPD_RECLAIM, __GFP_MEMALLOC,
+  __GFP_MOVABLE, __GFP_NOMEMALLOC, __GFP_RECLAIMABLE, __GFP_THISNODE, __GFP_ZERO,
 } from "./gfp.ts";
 import type { AllocState } from "./state.ts";
 
@@ -31,12 +35,10 @@ export function allocPage(k: AllocState, gfp: number): Pfn {
   const cpu = k.boot[BOOT_RUNNING_CPU] | 0;
   const highest = gfpZone(gfp);
   const zone = k.localZone[cpu * ZONES_PER_NODE + highest];
-  const free = k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
-  if (free <= k.zone.fastLimit[zone * ZONES_PER_NODE + highest]) return allocPages(k, gfp, 0);
+  if (zone === NONE) return allocPages(k, gfp, 0);
   const { page, pcp } = k;
   const rows = pcp.rows;
-  const row = zone * pcp.cpus + cpu;
-  const at = row * PCP_WORDS;
+  const at = (zone * pcp.cpus + cpu) * PCP_WORDS;
   const list = at + PCP_HEAD + gfpMigratetype(gfp);
   let pfn = rows[list];
   if (pfn === NONE) {
@@ -49,12 +51,12 @@ export function allocPage(k: AllocState, gfp: number): Pfn {
   rows[list] = next;
   if (next === NONE) rows[list + PCP_TAIL - PCP_HEAD] = NONE;
   rows[at + PCP_COUNT]--;
+  rows[at + PCP_TAKEN]++;
   rows[at + PCP_FREE_COUNT] >>= 1;
   page[record] = zone << PG_ZONE_SHIFT;
   page[record + REFCOUNT] = 1;
   page[record + PREV] = 0;
   page[record + NEXT] = 0;
-  pcp.taken[row]++;
   if ((gfp & __GFP_ZERO) !== 0) k.ram.fill[pfn] = 0;
   if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0) emit(k.trace, TRACE_MM_PAGE_ALLOC, k.clock.ns[0], pfn, 0, gfpMigratetype(gfp));
   return pfn;
@@ -140,4 +142,17 @@ function preparePages(k: AllocState, pfn: Pfn, order: number, gfp: number): void
     if ((gfp & __GFP_ZERO) !== 0) setFill(k, at, 0);
   }
   page[pfn * PAGE_WORDS + REFCOUNT] = 1;
+}
+
+/** The highest zone type that an allocation with these flags may come from. */
+function gfpZone(gfp: number): number {
+  if ((gfp & __GFP_DMA) !== 0) return ZONE_DMA;
+  // Movable alone is not enough: the caller must also be able to use highmem, which kernel users are not.
+  if ((gfp & (__GFP_MOVABLE | __GFP_HIGHMEM)) === (__GFP_MOVABLE | __GFP_HIGHMEM)) return ZONE_MOVABLE;
+  return (gfp & __GFP_DMA32) !== 0 ? ZONE_DMA32 : ZONE_NORMAL;
+}
+
+/** The migratetype an allocation with these flags belongs to: MIGRATE_UNMOVABLE, MIGRATE_MOVABLE or MIGRATE_RECLAIMABLE. */
+function gfpMigratetype(gfp: number): number {
+  return (gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE)) >> 3;
 }

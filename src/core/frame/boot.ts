@@ -15,15 +15,16 @@ import { PAGE_SIZE } from "../base/types.ts";
 import type { Machine, ReservedRange } from "../hw/machine.ts";
 import type { HwState } from "../hw/state.ts";
 import { accountFree, freeList, linkBlock } from "./buddy.ts";
+import {
+  BOOT_MEMMAP_PAGES, BOOT_MIN_FREE_KBYTES, BOOT_TOTALRAM, MAX_ORDER_PAGES, MAX_PAGE_ORDER, MIGRATE_MOVABLE,
+  NR_BOOT_FACTS, PAGEBLOCK_ORDER, ZONES_PER_NODE,
+} from "./mmzone.ts";
 import { PAGE_WORDS } from "./page.ts";
 import { createPcp, freePage, setupPageset } from "./pcp.ts";
 import type { FrameState } from "./state.ts";
-import { createVmstat, PGFREE } from "./vmstat.ts";
+import { PGFREE, createVmstat } from "./vmstat.ts";
 import { hugepageMinFreeKbytes, setupLowmemReserve, setupWatermarks, usualMinFreeKbytes } from "./watermark.ts";
-import {
-  BOOT_MEMMAP_PAGES, BOOT_MIN_FREE_KBYTES, BOOT_TOTALRAM, createZonelists, createZones, MAX_ORDER_PAGES, MAX_PAGE_ORDER,
-  MIGRATE_MOVABLE, nodeRanges, NR_BOOT_FACTS, PAGEBLOCK_ORDER, ZONES_PER_NODE,
-} from "./zone.ts";
+import { createZonelists, createZones, nodeRanges } from "./zone.ts";
 
 const KIB = 1024;
 const MIB = 1048576;

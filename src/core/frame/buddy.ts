@@ -14,13 +14,16 @@
 import { bug } from "../base/bug.ts";
 import { NONE, type Pfn, type Zone } from "../base/types.ts";
 import { dropSlot } from "../hw/ram.ts";
-import { FLAGS, INDEX, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_buddy, PG_ZONE_SHIFT, PREV, PRIVATE, REFCOUNT } from "./page.ts";
+import {
+  MAX_ORDER_PAGES, MAX_PAGE_ORDER, MIGRATE_HIGHATOMIC, MIGRATE_ISOLATE, MIGRATE_MOVABLE, MIGRATE_PCPTYPES,
+  MIGRATE_TYPES, NR_PAGE_ORDERS, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES,
+} from "./mmzone.ts";
+import {
+  FLAGS, INDEX, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_ZONE_SHIFT, PG_buddy, PREV, PRIVATE, REFCOUNT,
+} from "./page.ts";
 import type { FrameState } from "./state.ts";
 import { NR_FREE_PAGES, NR_ZONE_ITEMS, PGFREE } from "./vmstat.ts";
-import {
-  MAX_ORDER_PAGES, MAX_PAGE_ORDER, MIGRATE_HIGHATOMIC, MIGRATE_ISOLATE, MIGRATE_MOVABLE, MIGRATE_PCPTYPES, MIGRATE_TYPES,
-  NR_PAGE_ORDERS, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, refreshFastLimit, zoneOf, zoneSpans, zoneType,
-} from "./zone.ts";
+import { noteFreePages, refreshOpen, zoneOf, zoneSpans, zoneType } from "./zone.ts";
 
 /** Index of a free list in freeHead, freeTail and freeCount. */
 export function freeList(zone: Zone, order: number, migratetype: number): number {
@@ -76,10 +79,13 @@ export function clearPages(k: FrameState, pfn: Pfn, order: number, zone: Zone): 
 /** Adds free pages of a type to the zone's counters, or takes them off (Linux: account_freepages). */
 export function accountFree(k: FrameState, zone: Zone, nrPages: number, migratetype: number): void {
   if (migratetype === MIGRATE_ISOLATE) return;
-  k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES] += nrPages;
+  const free = k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES] + nrPages;
+  k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES] = free;
   if (migratetype === MIGRATE_HIGHATOMIC) {
     k.zone.nrFreeHighatomic[zone] += nrPages;
-    refreshFastLimit(k.zone, zone);
+    refreshOpen(k, zone);
+  } else {
+    noteFreePages(k, zone, free);
   }
 }
 

@@ -12,14 +12,14 @@
 import { NONE, type Pfn, type Zone } from "../base/types.ts";
 import { emit, TRACE_MM_PAGE_ALLOC_EXTFRAG } from "../base/trace.ts";
 import { accountFree, firstBlock, linkBlock, movePageblock, setPageblocks, takeSmallest, unlinkBlock } from "./buddy.ts";
+import {
+  MAX_PAGE_ORDER, MIGRATE_HIGHATOMIC, MIGRATE_MOVABLE, MIGRATE_PCPTYPES, MIGRATE_RECLAIMABLE, MIGRATE_TYPES,
+  MIGRATE_UNMOVABLE, NR_PAGE_ORDERS, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, ZONE_BOOSTED_WATERMARK,
+} from "./mmzone.ts";
 import { FLAGS, PAGE_WORDS, PG_buddy, PG_lru, PRIVATE } from "./page.ts";
 import type { FrameState } from "./state.ts";
 import { ALLOC_KSWAPD, ALLOC_NOFRAGMENT } from "./watermark.ts";
-import {
-  MAX_PAGE_ORDER, MIGRATE_HIGHATOMIC, MIGRATE_MOVABLE, MIGRATE_PCPTYPES, MIGRATE_RECLAIMABLE, MIGRATE_TYPES,
-  MIGRATE_UNMOVABLE, NR_PAGE_ORDERS, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, refreshFastLimit, ZONE_BOOSTED_WATERMARK,
-  zoneSpans,
-} from "./zone.ts";
+import { refreshOpen, setZoneFlags, zoneSpans } from "./zone.ts";
 
 /** By migratetype: the types it falls back to, in order. */
 const FALLBACKS: readonly (readonly number[])[] = [
@@ -144,8 +144,7 @@ function claimPageblock(k: FrameState, zone: Zone, block: Pfn, order: number, ho
   const other = k.pageblock[block >> PAGEBLOCK_ORDER];
   if (other === MIGRATE_HIGHATOMIC) return NONE;
   if (boostWatermark(k, zone) && (how.allocFlags & ALLOC_KSWAPD) !== 0) {
-    k.zone.flags[zone] |= ZONE_BOOSTED_WATERMARK;
-    refreshFastLimit(k.zone, zone);
+    setZoneFlags(k, zone, k.zone.flags[zone] | ZONE_BOOSTED_WATERMARK);
   }
   const first = block & ~(PAGEBLOCK_PAGES - 1);
   if (!zoneSpans(k.zone, zone, first) || !zoneSpans(k.zone, zone, first + PAGEBLOCK_PAGES - 1)) return NONE;
@@ -177,7 +176,7 @@ function boostWatermark(k: FrameState, zone: Zone): boolean {
   const scaled = Math.floor((z.watermarkHigh[zone] * k.knob.watermarkBoostFactor) / 10000);
   if (scaled === 0) return false;
   z.watermarkBoost[zone] = Math.min(z.watermarkBoost[zone] + PAGEBLOCK_PAGES, Math.max(PAGEBLOCK_PAGES, scaled));
-  refreshFastLimit(z, zone);
+  refreshOpen(k, zone);
   return true;
 }
 

@@ -5,17 +5,20 @@
 import { NONE, type Node, type Pfn, type Zone } from "../base/types.ts";
 import { takeSmallest } from "./buddy.ts";
 import { reserveHighatomic, takeBlock } from "./fallback.ts";
+import {
+  BOOT_RUNNING_CPU, MIGRATE_HIGHATOMIC, ZONES_PER_NODE, ZONE_BELOW_HIGH, ZONE_BOOSTED_WATERMARK, ZONE_NORMAL,
+  ZONE_WAKE_KSWAPD,
+} from "./mmzone.ts";
 import { hasPcpList, takePcp } from "./pcp.ts";
 import type { FrameState } from "./state.ts";
-import { NR_ZONE_ITEMS, NUMA_FOREIGN, NUMA_HIT, NUMA_LOCAL, NUMA_MISS, NUMA_OTHER, PGALLOC_DMA } from "./vmstat.ts";
+import {
+  NR_ZONE_ITEMS, NUMA_FOREIGN, NUMA_HIT, NUMA_LOCAL, NUMA_MISS, NUMA_OTHER, PGALLOC_DMA,
+} from "./vmstat.ts";
 import {
   ALLOC_HIGHATOMIC, ALLOC_KSWAPD, ALLOC_NO_WATERMARKS, ALLOC_NOFRAGMENT, ALLOC_NON_BLOCK, ALLOC_OOM, ALLOC_WMARK_HIGH,
   ALLOC_WMARK_MASK, watermark, zoneWatermarkFast,
 } from "./watermark.ts";
-import {
-  BOOT_RUNNING_CPU, MIGRATE_HIGHATOMIC, refreshFastLimit, ZONE_BELOW_HIGH, ZONE_BOOSTED_WATERMARK, ZONE_NORMAL,
-  ZONE_WAKE_KSWAPD, ZONES_PER_NODE, zoneNode, zoneType,
-} from "./zone.ts";
+import { setZoneFlags, zoneNode, zoneType } from "./zone.ts";
 
 /** What is wanted: a migratetype, from zones up to a type, on the zonelist of a node; isLocal: from that node alone. */
 export interface PageRequest {
@@ -69,8 +72,7 @@ export function takePages(k: FrameState, order: number, request: PageRequest, fl
 function mayTake(k: FrameState, zone: Zone, order: number, highest: number, flags: number): boolean {
   if ((k.zone.flags[zone] & ZONE_BELOW_HIGH) === 0) {
     if (zoneWatermarkFast(k, zone, order, watermark(k, zone, ALLOC_WMARK_HIGH), { highest, flags })) return true;
-    k.zone.flags[zone] |= ZONE_BELOW_HIGH;
-    refreshFastLimit(k.zone, zone);
+    setZoneFlags(k, zone, k.zone.flags[zone] | ZONE_BELOW_HIGH);
   }
   if (zoneWatermarkFast(k, zone, order, watermark(k, zone, flags & ALLOC_WMARK_MASK), { highest, flags })) return true;
   return (flags & ALLOC_NO_WATERMARKS) !== 0;
@@ -84,8 +86,7 @@ function takeFrom(k: FrameState, preferred: Zone, zone: Zone, order: number, how
   if (pfn === NONE && (how.flags & (ALLOC_OOM | ALLOC_NON_BLOCK)) !== 0) pfn = takeSmallest(k, zone, order, MIGRATE_HIGHATOMIC);
   if (pfn !== NONE) countAllocation(k, preferred, zone, order);
   if ((how.flags & ALLOC_KSWAPD) !== 0 && (k.zone.flags[zone] & ZONE_BOOSTED_WATERMARK) !== 0) {
-    k.zone.flags[zone] = (k.zone.flags[zone] & ~ZONE_BOOSTED_WATERMARK) | ZONE_WAKE_KSWAPD;
-    refreshFastLimit(k.zone, zone);
+    setZoneFlags(k, zone, (k.zone.flags[zone] & ~ZONE_BOOSTED_WATERMARK) | ZONE_WAKE_KSWAPD);
   }
   return pfn;
 }

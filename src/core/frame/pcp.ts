@@ -21,55 +21,34 @@ import { dropSlot } from "../hw/ram.ts";
 import { accountFree, clearPages, firstBlock, freePages, linkBlock, mergeBlock, unlinkBlock } from "./buddy.ts";
 import { claimBlock, stealBlock } from "./fallback.ts";
 import {
-  FLAGS, INDEX, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_active, PG_buddy, PG_locked, PG_lru, PG_mlocked, PG_pcp, PG_reserved,
-  PG_table, PG_unevictable, PG_writeback, PG_ZONE_SHIFT, PREV, PRIVATE, REFCOUNT,
+  BATCH_SCALE_MAX, BOOT_RUNNING_CPU, COSTLY_ORDER, HEAD_TO_TAIL, LOW_LISTS, MIGRATE_ISOLATE, MIGRATE_MOVABLE,
+  MIGRATE_PCPTYPES, MIGRATE_TYPES, NR_PAGE_ORDERS, NR_PCP_LISTS, PAGEBLOCK_ORDER, PCPF_FREE_HIGH_BATCH,
+  PCPF_PREV_FREE_HIGH_ORDER, PCP_ALLOC_FACTOR, PCP_BATCH, PCP_COUNT, PCP_FLAGS, PCP_FREED, PCP_FREE_COUNT,
+  PCP_HEAD, PCP_HIGH, PCP_HIGH_MAX, PCP_HIGH_MIN, PCP_TAIL, PCP_TAKEN, PCP_WORDS, PCP_ZONE_FLAGS,
+  ZONE_BELOW_HIGH, ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE,
+} from "./mmzone.ts";
+import {
+  FLAGS, INDEX, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_IN_USE, PG_ZONE_SHIFT, PG_pcp, PREV, PRIVATE,
+  REFCOUNT,
 } from "./page.ts";
 import type { FrameState, PcpColumns, ZoneColumns } from "./state.ts";
-import { NR_FREE_PAGES, NR_ZONE_ITEMS, NUMA_HIT, NUMA_LOCAL, PGALLOC_DMA, PGFREE } from "./vmstat.ts";
+import { NR_ZONE_ITEMS, NUMA_HIT, NUMA_LOCAL, PGALLOC_DMA, PGFREE } from "./vmstat.ts";
 import { ALLOC_NOFRAGMENT, ALLOC_WMARK_HIGH, ALLOC_WMARK_LOW, watermark, zoneWatermarkOk } from "./watermark.ts";
-import {
-  BOOT_RUNNING_CPU, MIGRATE_HIGHATOMIC, MIGRATE_ISOLATE, MIGRATE_MOVABLE, MIGRATE_PCPTYPES, MIGRATE_TYPES, NR_PAGE_ORDERS,
-  PAGEBLOCK_ORDER, refreshFastLimit, ZONE_BELOW_HIGH, ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE, zoneNode, zoneOf, zoneType,
-} from "./zone.ts";
-
-/** Orders up to this have a list (Linux: PAGE_ALLOC_COSTLY_ORDER), and 2 MiB pages. */
-export const COSTLY_ORDER = 3;
-export const NR_PCP_LISTS = 14;
-
-/** Words of a row: see state.ts. HEAD and TAIL have a word for each list. */
-export const PCP_WORDS = 48;
-export const PCP_COUNT = 0;
-export const PCP_HIGH = 1;
-export const PCP_HIGH_MIN = 2;
-export const PCP_HIGH_MAX = 3;
-export const PCP_BATCH = 4;
-export const PCP_ALLOC_FACTOR = 5;
-export const PCP_FREE_COUNT = 6;
-export const PCP_FLAGS = 7;
-export const PCP_HEAD = 16;
-export const PCP_TAIL = 32;
-const HEAD_TO_TAIL = 16;
-const LOW_LISTS = 12;
-/** A refill or a drain is at most batch << 5 pages. */
-export const BATCH_SCALE_MAX = 5;
-
-/** Flags of a row: the last free was of several pages; the cache is large enough to keep a batch of those. */
-export const PCPF_PREV_FREE_HIGH_ORDER = 1;
-export const PCPF_FREE_HIGH_BATCH = 2;
+import { setZoneFlags, zoneNode, zoneOf, zoneType } from "./zone.ts";
 
 /** A megabyte: the largest batch before it is quartered. */
 const MOST_BATCH_PAGES = 256;
 const HIGH_MAX_FRACTION = 8;
 
-/** A page with one of these flags, or mapped, is in use: freeing it is our mistake. */
-const IN_USE = PG_locked | PG_lru | PG_active | PG_writeback | PG_reserved | PG_unevictable | PG_mlocked | PG_buddy | PG_pcp | PG_table;
+/** Counters of a row are folded at the latest when this bit of one is set. */
+const FOLD_AT = 0x40000000;
 
 /** Empty lists; high and batch are set by setupPageset. */
 export function createPcp(machine: Machine, zones: ZoneColumns): PcpColumns {
   const nrRows = zones.count * machine.cpus;
   const rows = new Int32Array(nrRows * PCP_WORDS);
   for (let row = 0; row < nrRows; row++) rows[row * PCP_WORDS + PCP_BATCH] = 1;
-  return { cpus: machine.cpus, rows, taken: new Float64Array(nrRows) };
+  return { cpus: machine.cpus, rows };
 }
 
 /** True when blocks of this order have per-CPU lists. */
@@ -96,7 +75,7 @@ export function freePage(k: FrameState, pfn: Pfn): void {
   const { page, pcp } = k;
   const record = pfn * PAGE_WORDS;
   const flags = page[record];
-  if ((flags & IN_USE) !== 0 || page[record + MAPCOUNT] !== 0) freedInUse(k, pfn);
+  if ((flags & PG_IN_USE) !== 0 || page[record + MAPCOUNT] !== 0) freedInUse(k, pfn);
   const zone = flags >>> PG_ZONE_SHIFT !== NONE ? flags >>> PG_ZONE_SHIFT : zoneOf(k, pfn);
   let migratetype: number = k.pageblock[pfn >> PAGEBLOCK_ORDER];
   if (migratetype >= MIGRATE_PCPTYPES) {
@@ -121,14 +100,16 @@ export function freePage(k: FrameState, pfn: Pfn): void {
   else page[first * PAGE_WORDS + PREV] = pfn;
   rows[list] = pfn;
   rows[row + PCP_ALLOC_FACTOR] >>= 1;
-  k.vmstat.event[PGFREE]++;
   const nrPages = rows[row + PCP_COUNT] + 1;
   rows[row + PCP_COUNT] = nrPages;
+  const nrFreed = rows[row + PCP_FREED] + 1;
+  rows[row + PCP_FREED] = nrFreed;
   if (rows[row + PCP_FREE_COUNT] < rows[row + PCP_BATCH] << BATCH_SCALE_MAX) rows[row + PCP_FREE_COUNT]++;
   if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_FREE)) !== 0) emit(k.trace, TRACE_MM_PAGE_FREE, k.clock.ns[0], pfn, 0, 0);
-  const special = k.zone.flags[zone] | (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER);
+  const special = rows[row + PCP_ZONE_FLAGS] | (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER) | (nrFreed & FOLD_AT);
   if (nrPages >= rows[row + PCP_HIGH] || special !== 0) {
     rows[row + PCP_FLAGS] &= ~PCPF_PREV_FREE_HIGH_ORDER;
+    if ((nrFreed & FOLD_AT) !== 0) foldPcp(k);
     settleFree(k, zone, row, migratetype, false);
   }
 }
@@ -145,7 +126,7 @@ export function freeUnref(k: FrameState, pfn: Pfn, order: number): void {
     return;
   }
   if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_FREE)) !== 0) emit(k.trace, TRACE_MM_PAGE_FREE, k.clock.ns[0], pfn, order, 0);
-  if ((k.page[pfn * PAGE_WORDS] & IN_USE) !== 0) freedInUse(k, pfn);
+  if ((k.page[pfn * PAGE_WORDS] & PG_IN_USE) !== 0) freedInUse(k, pfn);
   let migratetype: number = k.pageblock[pfn >> PAGEBLOCK_ORDER];
   if (!hasPcpList(order) || migratetype === MIGRATE_ISOLATE) {
     freePages(k, pfn, order);
@@ -312,16 +293,19 @@ export function checkPcp(k: FrameState): void {
   }
 }
 
-/** Adds what CPUs took since the last time to pgalloc_*, numa_hit and numa_local. Readers of those counters call it first. */
+/** Adds what CPUs took and freed since the last time to pgalloc_*, pgfree and numa_*. Readers of those call it first. */
 export function foldPcp(k: FrameState): void {
-  const { taken, cpus } = k.pcp;
+  const { rows, cpus } = k.pcp;
   const items = k.vmstat.zone;
-  for (let row = cpus; row < taken.length; row++) {
-    const zone = Math.floor(row / cpus);
-    k.vmstat.event[PGALLOC_DMA + zoneType(zone)] += taken[row];
-    items[zone * NR_ZONE_ITEMS + NUMA_HIT] += taken[row];
-    items[zone * NR_ZONE_ITEMS + NUMA_LOCAL] += taken[row];
-    taken[row] = 0;
+  for (let row = cpus * PCP_WORDS; row < rows.length; row += PCP_WORDS) {
+    const zone = Math.floor(row / (PCP_WORDS * cpus));
+    const taken = rows[row + PCP_TAKEN];
+    k.vmstat.event[PGALLOC_DMA + zoneType(zone)] += taken;
+    items[zone * NR_ZONE_ITEMS + NUMA_HIT] += taken;
+    items[zone * NR_ZONE_ITEMS + NUMA_LOCAL] += taken;
+    k.vmstat.event[PGFREE] += rows[row + PCP_FREED];
+    rows[row + PCP_TAKEN] = 0;
+    rows[row + PCP_FREED] = 0;
   }
 }
 
@@ -352,8 +336,7 @@ function settleFree(k: FrameState, zone: Zone, row: number, list: number, freeHi
   if ((k.zone.flags[zone] & ZONE_BELOW_HIGH) !== 0) {
     const mark = watermark(k, zone, ALLOC_WMARK_HIGH);
     if (zoneWatermarkOk(k, zone, 0, mark, { highest: ZONE_MOVABLE, flags: 0 })) {
-      k.zone.flags[zone] &= ~ZONE_BELOW_HIGH;
-      refreshFastLimit(k.zone, zone);
+      setZoneFlags(k, zone, k.zone.flags[zone] & ~ZONE_BELOW_HIGH);
     }
   }
 }
@@ -430,8 +413,7 @@ function takeRun(k: FrameState, zone: Zone, list: number, order: number, want: {
     linkBlock(k, zone, at, half, migratetype, false);
     at += 1 << half;
   }
-  if (migratetype === MIGRATE_HIGHATOMIC) accountFree(k, zone, -(pieces << order), migratetype);
-  else k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES] -= pieces << order;
+  accountFree(k, zone, -(pieces << order), migratetype);
   const { page } = k;
   const rows = k.pcp.rows;
   const mark = (zone << PG_ZONE_SHIFT) | PG_pcp;
@@ -483,7 +465,7 @@ function freeBulk(k: FrameState, zone: Zone, row: number, count: number, first: 
       mergeBlock(k, zone, pfn, order, migratetype);
     } while (left > 0 && rows[head] !== NONE);
   }
-  k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES] += ordinary;
+  if (ordinary > 0) accountFree(k, zone, ordinary, MIGRATE_MOVABLE);
 }
 
 /** Puts a block at the head of a per-CPU list. */

@@ -31,8 +31,13 @@ export interface ZoneColumns {
   readonly nrFreeHighatomic: Float64Array;
   /** ZONE_* bits of zone.ts: boosted, short of its high watermark, kswapd wanted. */
   readonly flags: Int32Array;
-  /** By zone * 4 + class zone type: an allocation of one page may go ahead at once while the zone has more free pages. */
-  readonly fastLimit: Float64Array;
+  /**
+   * With more free pages than openAbove an allocation of one page need not look at the zone again, with as few as
+   * openBelow or fewer it must (the two differ by what is kept for lower zones); isOpen: 1, 0, or 2 in between.
+   */
+  readonly openAbove: Float64Array;
+  readonly openBelow: Float64Array;
+  readonly isOpen: Uint8Array;
   /** By (zone * NR_PAGE_ORDERS + order) * MIGRATE_TYPES + type: head pfn of the free list, its tail, its length. */
   readonly freeHead: Int32Array;
   readonly freeTail: Int32Array;
@@ -52,6 +57,7 @@ export interface ZoneColumns {
  * them:
  *
  *   +0 count  +1 high  +2 high_min  +3 high_max  +4 batch  +5 alloc_factor  +6 free_count  +7 flags
+ *   +8 zone flags  +9 pages taken, +10 pages freed since they were last counted in vmstat
  *   +16 … first page of each list       +32 … last page of each list
  *
  * pcp.ts names the offsets.
@@ -59,8 +65,6 @@ export interface ZoneColumns {
 export interface PcpColumns {
   readonly cpus: number;
   readonly rows: Int32Array;
-  /** By row: pages taken by the CPU from its own node that pgalloc_* and numa_* do not have yet (pcp.ts: foldPcp). */
-  readonly taken: Float64Array;
 }
 
 /** Counters of /proc/vmstat: by zone, by node, and machine-wide events. vmstat.ts names the rows. */
@@ -80,7 +84,7 @@ export interface FrameState extends HwState {
   readonly zonelist: Int32Array;
   /** By node * 4 + highest zone type: index into zonelist of the first zone an allocation may use. */
   readonly preferred: Int32Array;
-  /** By cpu * 4 + highest zone type: that first zone when it is on the CPU's own node, else NONE. */
+  /** By cpu * 4 + highest zone type: that first zone if it is on the CPU's own node and open, else NONE. */
   readonly localZone: Int32Array;
   /** By cpu: its node. */
   readonly cpuNode: Int32Array;

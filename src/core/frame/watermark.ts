@@ -13,12 +13,13 @@
  */
 import { NONE, type Zone } from "../base/types.ts";
 import { freeList } from "./buddy.ts";
+import {
+  BOOT_MIN_FREE_KBYTES, BOOT_TOTALRESERVE, MIGRATE_HIGHATOMIC, MIGRATE_PCPTYPES, NR_PAGE_ORDERS,
+  PAGEBLOCK_PAGES, ZONES_PER_NODE, ZONE_MOVABLE, ZONE_NORMAL,
+} from "./mmzone.ts";
 import type { FrameState } from "./state.ts";
 import { NR_FREE_PAGES, NR_ZONE_ITEMS } from "./vmstat.ts";
-import {
-  BOOT_MIN_FREE_KBYTES, BOOT_TOTALRESERVE, MIGRATE_HIGHATOMIC, MIGRATE_PCPTYPES, NR_PAGE_ORDERS, PAGEBLOCK_PAGES,
-  refreshFastLimit, ZONE_MOVABLE, ZONE_NORMAL, ZONES_PER_NODE, zoneType,
-} from "./zone.ts";
+import { refreshOpen, zoneType } from "./zone.ts";
 
 /** How an allocation may proceed. The low two bits choose the watermark: min, low, high. */
 export const ALLOC_WMARK_MIN = 0;
@@ -92,7 +93,7 @@ export function setupWatermarks(k: FrameState, minFreeKbytes: number, scaleFacto
     z.watermarkLow[zone] = min + step;
     z.watermarkHigh[zone] = min + step * 2;
     z.watermarkBoost[zone] = 0;
-    refreshFastLimit(z, zone);
+    refreshOpen(k, zone);
   }
   setupTotalReserve(k);
 }
@@ -108,7 +109,7 @@ export function setupLowmemReserve(k: FrameState): void {
       above += z.managedPages[zone - type + upper];
       z.lowmemReserve[zone * ZONES_PER_NODE + upper] = ratio === 0 ? 0 : Math.floor(above / ratio);
     }
-    refreshFastLimit(z, zone);
+    refreshOpen(k, zone);
   }
   setupTotalReserve(k);
 }

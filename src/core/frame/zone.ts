@@ -12,47 +12,13 @@
 import { bug } from "../base/bug.ts";
 import { NONE, PAGE_SIZE, type Pfn, type Zone } from "../base/types.ts";
 import type { Machine } from "../hw/machine.ts";
+import {
+  MAX_ORDER_PAGES, MIGRATE_TYPES, NR_PAGE_ORDERS, PCP_WORDS, PCP_ZONE_FLAGS, ZONES_PER_NODE, ZONE_BELOW_HIGH,
+  ZONE_BOOSTED_WATERMARK, ZONE_DMA, ZONE_DMA32, ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE,
+} from "./mmzone.ts";
 import { FLAGS, PAGE_WORDS, PG_ZONE_SHIFT } from "./page.ts";
 import type { FrameState, ZoneColumns } from "./state.ts";
-
-/** Zone types, from the lowest addresses up. */
-export const ZONE_DMA = 0;
-export const ZONE_DMA32 = 1;
-export const ZONE_NORMAL = 2;
-export const ZONE_MOVABLE = 3;
-export const ZONES_PER_NODE = 4;
-
-/** Block orders 0 to 10. */
-export const MAX_PAGE_ORDER = 10;
-export const NR_PAGE_ORDERS = 11;
-export const MAX_ORDER_PAGES = 1024;
-
-/** A pageblock has one migratetype: what kind of pages it is meant for. */
-export const PAGEBLOCK_ORDER = 9;
-export const PAGEBLOCK_PAGES = 512;
-
-/** Migratetypes. The first three have per-CPU lists. */
-export const MIGRATE_UNMOVABLE = 0;
-export const MIGRATE_MOVABLE = 1;
-export const MIGRATE_RECLAIMABLE = 2;
-export const MIGRATE_PCPTYPES = 3;
-export const MIGRATE_HIGHATOMIC = 3;
-export const MIGRATE_ISOLATE = 4;
-export const MIGRATE_TYPES = 5;
-
-/** Zone flags: kswapd is to be told of a boost; free pages fell to the high watermark; the scheduler is to run kswapd. */
-export const ZONE_BOOSTED_WATERMARK = 1;
-export const ZONE_RECLAIM_ACTIVE = 2;
-export const ZONE_BELOW_HIGH = 4;
-export const ZONE_WAKE_KSWAPD = 8;
-
-/** Rows of k.boot: pages managed now, pages reclaim must leave alone, the running CPU, min_free_kbytes, pages of struct page. */
-export const BOOT_TOTALRAM = 0;
-export const BOOT_TOTALRESERVE = 1;
-export const BOOT_RUNNING_CPU = 2;
-export const BOOT_MIN_FREE_KBYTES = 3;
-export const BOOT_MEMMAP_PAGES = 4;
-export const NR_BOOT_FACTS = 8;
+import { NR_FREE_PAGES, NR_ZONE_ITEMS } from "./vmstat.ts";
 
 /** Names as /proc prints them; the fifth is the type without a row. */
 export const ZONE_NAMES: readonly string[] = ["DMA", "DMA32", "Normal", "Movable", "Device"];
@@ -79,7 +45,9 @@ export function createZones(machine: Machine, ranges: number): ZoneColumns {
     nrReservedHighatomic: new Float64Array(count),
     nrFreeHighatomic: new Float64Array(count),
     flags: new Int32Array(count),
-    fastLimit: new Float64Array(count * ZONES_PER_NODE),
+    openAbove: new Float64Array(count),
+    openBelow: new Float64Array(count),
+    isOpen: new Uint8Array(count),
     freeHead: new Int32Array(lists),
     freeTail: new Int32Array(lists),
     freeCount: new Int32Array(lists),
@@ -151,27 +119,48 @@ export function createZonelists(machine: Machine, zones: ZoneColumns): { zonelis
       preferred[node * ZONES_PER_NODE + highest] = first;
     }
   }
-  const localZone = new Int32Array(machine.cpus * ZONES_PER_NODE);
-  machine.nodes.forEach((spec, node) => {
-    for (let highest = ZONE_DMA; highest <= ZONE_MOVABLE; highest++) {
-      const zone = zonelist[preferred[node * ZONES_PER_NODE + highest]];
-      if (zone === NONE || zoneNode(zone) !== node) continue;
-      for (const cpu of spec.cpus) localZone[cpu * ZONES_PER_NODE + highest] = zone;
-    }
-  });
-  return { zonelist, preferred, localZone };
+  return { zonelist, preferred, localZone: new Int32Array(machine.cpus * ZONES_PER_NODE) };
+}
+
+/** Sets the zone's ZONE_* flags, and what follows from them. */
+export function setZoneFlags(k: FrameState, zone: Zone, flags: number): void {
+  const { rows, cpus } = k.pcp;
+  k.zone.flags[zone] = flags;
+  for (let cpu = 0; cpu < cpus; cpu++) {
+    rows[(zone * cpus + cpu) * PCP_WORDS + PCP_ZONE_FLAGS] = flags & (ZONE_BELOW_HIGH | ZONE_RECLAIM_ACTIVE);
+  }
+  refreshOpen(k, zone);
 }
 
 /**
- * Works out again when an allocation of one page may go ahead without a closer look: more free pages than the high
- * watermark, what is kept for lower zones, and the atomic reserve. Whoever changes one of these calls it.
+ * Works out again when the zone is open: when an allocation of one page may take from it without a closer look, because
+ * it has more free pages than the high watermark, what is kept for lower zones and the atomic reserve. Whoever changes
+ * one of these calls it.
  */
-export function refreshFastLimit(zones: ZoneColumns, zone: Zone): void {
-  const isSlow = (zones.flags[zone] & (ZONE_BELOW_HIGH | ZONE_BOOSTED_WATERMARK)) !== 0;
-  const mark = zones.watermarkHigh[zone] + zones.watermarkBoost[zone] + zones.nrFreeHighatomic[zone];
-  for (let highest = zone * ZONES_PER_NODE; highest < (zone + 1) * ZONES_PER_NODE; highest++) {
-    zones.fastLimit[highest] = isSlow ? Number.POSITIVE_INFINITY : mark + zones.lowmemReserve[highest];
+export function refreshOpen(k: FrameState, zone: Zone): void {
+  const z = k.zone;
+  const isClosed = (z.flags[zone] & (ZONE_BELOW_HIGH | ZONE_BOOSTED_WATERMARK)) !== 0;
+  const mark = isClosed ? Number.POSITIVE_INFINITY : z.watermarkHigh[zone] + z.watermarkBoost[zone] + z.nrFreeHighatomic[zone];
+  const free = k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
+  const node = zoneNode(zone);
+  let most = 0;
+  for (let highest = zoneType(zone); highest < ZONES_PER_NODE; highest++) {
+    const reserve = z.lowmemReserve[zone * ZONES_PER_NODE + highest];
+    most = Math.max(most, reserve);
+    if (k.zonelist[k.preferred[node * ZONES_PER_NODE + highest]] !== zone) continue;
+    const open = free > mark + reserve ? zone : NONE;
+    for (const cpu of k.machine.nodes[node].cpus) k.localZone[cpu * ZONES_PER_NODE + highest] = open;
   }
+  z.openBelow[zone] = mark;
+  z.openAbove[zone] = mark + most;
+  z.isOpen[zone] = free > mark + most ? 1 : free <= mark ? 0 : 2;
+}
+
+/** After the zone's free pages changed: opens or closes it when they crossed the limit. */
+export function noteFreePages(k: FrameState, zone: Zone, free: number): void {
+  const z = k.zone;
+  const open = free > z.openAbove[zone] ? 1 : free <= z.openBelow[zone] ? 0 : 2;
+  if (open !== z.isOpen[zone] || open === 2) refreshOpen(k, zone);
 }
 
 /** Walks the zones. Invariants: present within spanned, managed within present, watermarks ascend, zones do not overlap. */
