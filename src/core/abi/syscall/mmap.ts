@@ -29,7 +29,7 @@ export function sysMmap(k: VmState, task: Task, args: SyscallArgs): number {
   if (mapped < 0 || (flags & (MAP_POPULATE | MAP_NONBLOCK)) !== MAP_POPULATE) return mapped;
   // The mapping is there from the first attempt on; its address is all that a later attempt must know.
   k.task.progress[task] = mapped;
-  if (populate(k, task, mapped, pageAlign(len)) === BLOCKED) return BLOCKED;
+  if (populate(k, task, mapped / PAGE_SIZE, (mapped + pageAlign(len)) / PAGE_SIZE) === BLOCKED) return BLOCKED;
   k.task.progress[task] = 0;
   return mapped;
 }
