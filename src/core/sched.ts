@@ -117,6 +117,7 @@ export function wake(k: VmState): void {
   const rows = taskRows(k);
   for (let task = 1; task < rows; task++) {
     if (t.state[task] !== TASK_UNINTERRUPTIBLE || t.waitUntilNs[task] > now) continue;
+    catchUp(k, task);
     t.state[task] = TASK_RUNNING;
     t.waitRow[task] = NONE;
   }
@@ -142,8 +143,6 @@ function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
   k.boot[2] = cpu;
   clock.ns[0] = beginNs;
   wake(k);
-  // A task that slept is placed beside the others, not far behind them, or it would keep them all waiting.
-  t.vruntime[task] = Math.max(t.vruntime[task], leastVruntime(k, task) - quantumNs(k));
   const { [cpu]: before } = t.cpuTask;
   if (before !== task && before !== NONE) {
     clock.ns[0] += COST_CONTEXT_SWITCH;
@@ -163,13 +162,13 @@ function idleCause(k: VmState, task: Task): number {
   return k.task.faultTried[task] !== 0 ? CAUSE_MAJOR_FAULT : CAUSE_IO_WAIT;
 }
 
-/** The least weighed run time among the other runnable tasks; -Infinity when there are none. */
-function leastVruntime(k: VmState, but: Task): number {
+/** Puts a task that slept beside those that ran meanwhile: what it did not use it cannot claim afterwards. */
+function catchUp(k: VmState, task: Task): void {
   const t = k.task;
   const rows = taskRows(k);
   let least = Number.POSITIVE_INFINITY;
-  for (let task = 1; task < rows; task++) {
-    if (task !== but && t.state[task] === TASK_RUNNING) least = Math.min(least, t.vruntime[task]);
+  for (let other = 1; other < rows; other++) {
+    if (other !== task && t.state[other] === TASK_RUNNING) least = Math.min(least, t.vruntime[other]);
   }
-  return least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least;
+  if (least !== Number.POSITIVE_INFINITY) t.vruntime[task] = Math.max(t.vruntime[task], least);
 }
