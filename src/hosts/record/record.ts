@@ -11,7 +11,7 @@ import os from "node:os";
 import path from "node:path";
 import { DATA_PAGES, FETCH_PAGES } from "../../programs/replay/merge.ts";
 import type { PwtTotals } from "../../programs/replay/pwt-format.ts";
-import { flushStream, writeChunk } from "../../programs/replay/pwt-write.ts";
+import { flushStream, type PwtWriter, writeChunk } from "../../programs/replay/pwt-write.ts";
 import { imageFacts, openFacts } from "./facts.ts";
 import { createFifos, type Fifos } from "./fifos.ts";
 import { createPwtFile, type PwtFile } from "./pwt-file.ts";
@@ -20,7 +20,7 @@ import { createTracee, type Tracee, type TraceeHost } from "./tracee.ts";
 /** What a recording run may be told. */
 export interface RecordOptions {
   /** Called now and then with the sums so far. */
-  readonly progress?: (totals: PwtTotals, logBytes: number) => void;
+  readonly progress?: (totals: PwtWriter["totals"], logBytes: number) => void;
   /** Where the program's output goes; the recorder's own when absent. */
   readonly stdio?: "inherit" | "ignore";
   /** Its environment; the recorder's own when absent. */

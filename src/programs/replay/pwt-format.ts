@@ -63,6 +63,17 @@ export interface PwtTotals {
   readonly accesses: number;
   readonly runs: number;
   readonly calls: number;
+  /** Every file that the recording names, as it was when it was first named. */
+  readonly files: readonly PwtFileFacts[];
+}
+
+/** A file in an END block; the fields of a FILE event. */
+export interface PwtFileFacts {
+  readonly path: string;
+  readonly mode: number;
+  readonly dev: number;
+  readonly ino: number;
+  readonly sizeBytes: number;
 }
 
 /** Whether a file that begins with these bytes is a recording. */

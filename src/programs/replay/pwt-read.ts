@@ -118,7 +118,14 @@ function checkMeta(value: Record<string, unknown>): PwtMeta | undefined {
 }
 
 function checkTotals(value: Record<string, unknown>): PwtTotals | undefined {
-  const { blocks, streams, accesses, runs, calls } = value;
+  const { blocks, streams, accesses, runs, calls, files } = value;
   for (const number of [blocks, streams, accesses, runs, calls]) if (typeof number !== "number") return undefined;
-  return { blocks, streams, accesses, runs, calls } as PwtTotals;
+  if (!Array.isArray(files) || !files.every(isFile)) return undefined;
+  return { blocks, streams, accesses, runs, calls, files } as PwtTotals;
+}
+
+function isFile(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { path, mode, dev, ino, sizeBytes } = value as Record<string, unknown>;
+  return typeof path === "string" && [mode, dev, ino, sizeBytes].every((number) => typeof number === "number");
 }

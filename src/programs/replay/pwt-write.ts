@@ -5,8 +5,8 @@
  */
 import { type ByteWriter, createWriter, encodeUtf8, written } from "./bytes.ts";
 import { clearPageTable, createPageTable, type PageTable, putChunk } from "./chunk-code.ts";
-import { type Chunk, EVENT_CALL } from "./events.ts";
-import { BLOCK_CHUNKS, BLOCK_END, BLOCK_META, blockHeader, fileHeader, type PwtMeta, type PwtTotals } from "./pwt-format.ts";
+import { type Chunk, EVENT_CALL, EVENT_FILE } from "./events.ts";
+import { BLOCK_CHUNKS, BLOCK_END, BLOCK_META, blockHeader, fileHeader, type PwtFileFacts, type PwtMeta, type PwtTotals } from "./pwt-format.ts";
 
 /** Unpacked size at which a block is written: one more chunk, at most 1.3 MB, still fits in BLOCK_MOST_BYTES. */
 const BLOCK_BYTES = 524288;
@@ -23,12 +23,19 @@ export interface PwtOutput {
 export interface PwtWriter {
   readonly output: PwtOutput;
   readonly streams: Map<number, { readonly bytes: ByteWriter; readonly table: PageTable }>;
-  totals: PwtTotals;
+  /** By device and inode number. */
+  readonly files: Map<string, PwtFileFacts>;
+  totals: Omit<PwtTotals, "files">;
 }
 
 /** Begins a recording: writes the file header and the META block. */
 export function createPwtWriter(output: PwtOutput, meta: PwtMeta): PwtWriter {
-  const w: PwtWriter = { output, streams: new Map(), totals: { blocks: 0, streams: 0, accesses: 0, runs: 0, calls: 0 } };
+  const w: PwtWriter = {
+    output,
+    streams: new Map(),
+    files: new Map(),
+    totals: { blocks: 0, streams: 0, accesses: 0, runs: 0, calls: 0 },
+  };
   output.write(fileHeader());
   writeBlock(w, BLOCK_META, 0, encodeUtf8(JSON.stringify(meta)));
   return w;
@@ -47,6 +54,7 @@ export function writeChunk(w: PwtWriter, stream: number, chunk: Chunk): void {
   for (let i = 0; i < chunk.length; i++) accesses += chunk.count[i]!;
   const calls = w.totals.calls + (chunk.event.type === EVENT_CALL ? 1 : 0);
   w.totals = { ...w.totals, accesses, calls, runs: w.totals.runs + chunk.length };
+  if (chunk.event.type === EVENT_FILE) noteFile(w, chunk.event);
   if (open.bytes.length >= BLOCK_BYTES) flushStream(w, stream);
 }
 
@@ -62,8 +70,16 @@ export function flushStream(w: PwtWriter, stream: number): void {
 /** Writes what is left, and the closing block. */
 export function finishPwt(w: PwtWriter): PwtTotals {
   for (const stream of w.streams.keys()) flushStream(w, stream);
-  writeBlock(w, BLOCK_END, 0, encodeUtf8(JSON.stringify({ ...w.totals, blocks: w.totals.blocks + 1 })));
-  return w.totals;
+  const totals: PwtTotals = { ...w.totals, blocks: w.totals.blocks + 1, files: [...w.files.values()] };
+  writeBlock(w, BLOCK_END, 0, encodeUtf8(JSON.stringify(totals)));
+  return totals;
+}
+
+function noteFile(w: PwtWriter, file: PwtFileFacts): void {
+  const key = `${file.dev}:${file.ino}`;
+  if (w.files.has(key)) return;
+  const { path, mode, dev, ino, sizeBytes } = file;
+  w.files.set(key, { path, mode, dev, ino, sizeBytes });
 }
 
 function writeBlock(w: PwtWriter, type: number, stream: number, bytes: Uint8Array): void {

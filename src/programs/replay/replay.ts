@@ -1,0 +1,229 @@
+/**
+ * Replays a recording on a booted machine: a program for each recorded process, for src/programs/driver.ts to run.
+ *
+ *   stream 0 -> task, whose program plays: runs of accesses | exec | calls | fork -> a task for the child's stream | exit
+ *
+ * What the kernel chose is chosen again (addresses, descriptors, pids), what the program did is done again, in its order.
+ * Threads of one process are one stream and run on one task, one after the other, as valgrind ran them.
+ * Doc: docs/pwt.md
+ */
+import {
+  ACCESS_KERNEL, ACCESS_LOAD, ACCESS_STORE, access, BLOCKED, createTask, doExecve, FAULT_OOM, findTask, type Kernel, killTask, NONE, readElf,
+  readFile, runAccesses, SIGKILL, syscall, type Task, TASK_ZOMBIE,
+} from "../../core/index.ts";
+import { type Program, type Programs, TURN_BLOCKED, TURN_ENDED, TURN_OVER } from "../driver.ts";
+import { placeImage, placeStack, type SegmentList } from "./placement.ts";
+import { planCall } from "./calls.ts";
+import {
+  type ChunkSource, EVENT_CALL, EVENT_EXEC, EVENT_EXIT, EVENT_FILE, EVENT_NONE, EVENT_NOTE, type ExecEvent, type ExitEvent, type ProgramFile,
+} from "./events.ts";
+import { cacheFile, type FileSpec, inodeOf, isRegular } from "./files.ts";
+import { formatError } from "./format-error.ts";
+import {
+  type CallAction, createProcess, createSpace, nextRuns, note, type Replay, type ReplayProcess, type ReplaySummary, type TouchAction,
+} from "./process.ts";
+
+/** How a recording is to be replayed. */
+export interface ReplayOptions {
+  /** Files that are in the page cache before the program starts. */
+  readonly cached?: readonly FileSpec[];
+  /** Called for each task when its process is about to end, before its memory is given back. */
+  readonly beforeExit?: (task: Task) => void;
+}
+
+/** A replay that has been set up: programs to drive, and what becomes of them. */
+export interface StartedReplay {
+  readonly programs: Programs;
+  readonly summary: ReplaySummary;
+}
+
+/** Runs played in one go: long enough to be fast, short enough for turns to end in time. */
+const SLICE_RUNS = 4096;
+const NR_VFORK = 58;
+const NR_FORK = 57;
+const NR_CLONE = 56;
+const NR_EXIT_GROUP = 231;
+const PAGE = 4096;
+
+/** Sets up the replay of stream 0 of a source that begins with an exec. Throws a FormatError when it does not. */
+export function startReplay(k: Kernel, source: ChunkSource, options: ReplayOptions = {}): StartedReplay {
+  const summary: ReplaySummary = { accesses: 0, calls: new Map(), notes: new Map(), ended: [] };
+  const replay: Replay = { source, inodes: new Map(), pids: new Map(), summary, beforeExit: options.beforeExit };
+  for (const file of options.cached ?? []) {
+    const inode = isRegular(file) ? inodeOf(replay.inodes, k, file) : NONE;
+    if (inode > 0) cacheFile(k, inode);
+  }
+  const programs: Programs = new Map();
+  const task = createTask(k, { comm: "recorded" });
+  programs.set(task, programOf(replay, createProcess(0, task)));
+  return { programs, summary };
+}
+
+function programOf(replay: Replay, process: ReplayProcess): Program {
+  return { run: (k, _task, untilNs, programs) => runProcess(replay, k, process, untilNs, programs) };
+}
+
+/** Plays until the turn is over, the process waits, or it has ended. */
+function runProcess(replay: Replay, k: Kernel, process: ReplayProcess, untilNs: number, programs: Programs): number {
+  const { task, runs } = process;
+  const now = k.clock.ns;
+  if (process.length < 0 && !nextRuns(replay, process)) return endProcess(replay, k, process, 0);
+  do {
+    if (process.at < process.length) {
+      const to = Math.min(process.at + SLICE_RUNS, process.length);
+      process.at = runAccesses(k, task, runs, process.at, to);
+      if (process.at < to) {
+        if (runs.outcome[0] === BLOCKED) return TURN_BLOCKED;
+        if (runs.outcome[0] === FAULT_OOM) return endProcess(replay, k, process, SIGKILL);
+        note(replay, "accesses to pages that were mapped when they were recorded and are not mapped here were left out");
+        process.at++;
+      }
+    } else {
+      const outcome = playEvent(replay, k, process, programs);
+      if (outcome !== TURN_OVER) return outcome;
+      if (!nextRuns(replay, process)) return endProcess(replay, k, process, 0);
+    }
+  } while (now[0]! < untilNs);
+  return TURN_OVER;
+}
+
+/** Plays the chunk's event. TURN_OVER when that is done. */
+function playEvent(replay: Replay, k: Kernel, process: ReplayProcess, programs: Programs): number {
+  const { event } = process.chunk;
+  switch (event.type) {
+    case EVENT_NONE:
+      return TURN_OVER;
+    case EVENT_NOTE:
+      note(replay, event.text);
+      return TURN_OVER;
+    case EVENT_FILE:
+      process.files.set(event.id, event);
+      return TURN_OVER;
+    case EVENT_EXEC:
+      return playExec(replay, k, process, event);
+    case EVENT_EXIT:
+      return playExit(replay, k, process, event);
+    case EVENT_CALL:
+      if (!process.isEventPlanned) process.actions = planCall(replay, k, process, event);
+      process.isEventPlanned = true;
+      return playActions(replay, k, process, programs);
+  }
+}
+
+function playActions(replay: Replay, k: Kernel, process: ReplayProcess, programs: Programs): number {
+  const { task } = process;
+  while (process.actions.length > 0) {
+    const action = process.actions[0]!;
+    const result = action.kind === "touch" ? playTouch(k, task, action) : playCallAction(replay, k, process, action, programs);
+    if (result === BLOCKED) return TURN_BLOCKED;
+    if (k.task.state[task] === TASK_ZOMBIE) return TURN_ENDED;
+    // Its result may have put other actions at the front: they come next.
+    process.actions.splice(process.actions.indexOf(action), 1);
+  }
+  return TURN_OVER;
+}
+
+/** Touches pages in the kernel's name. A page that cannot be touched ends it, as it ends a copy with EFAULT. */
+function playTouch(k: Kernel, task: Task, action: TouchAction): number {
+  const kind = (action.isStore ? ACCESS_STORE : ACCESS_LOAD) | ACCESS_KERNEL;
+  for (; action.page < action.end; action.page++) {
+    const result = access(k, task, action.page, kind);
+    if (result < 0) return result;
+  }
+  return 0;
+}
+
+function playCallAction(replay: Replay, k: Kernel, process: ReplayProcess, action: CallAction, programs: Programs): number {
+  const { task } = process;
+  const result = syscall(k, task, action.nr, action.args);
+  const isFork = action.nr === NR_FORK || action.nr === NR_VFORK || action.nr === NR_CLONE;
+  if (isFork) adoptChild(replay, k, process, result === BLOCKED ? k.task.progress[task]! : result, programs);
+  if (result !== BLOCKED) action.done?.(result);
+  return result;
+}
+
+/** Gives the task that a fork made the program of its stream, once. */
+function adoptChild(replay: Replay, k: Kernel, process: ReplayProcess, pid: number, programs: Programs): void {
+  const { event } = process.chunk;
+  if (event.type !== EVENT_CALL || event.child < 0 || pid <= 0 || replay.pids.get(event.result) === pid) return;
+  const child = findTask(k, pid);
+  const sharesSpace = k.task.mm[child] === k.task.mm[process.task];
+  replay.pids.set(event.result, pid);
+  programs.set(child, programOf(replay, createProcess(event.child, child, process, sharesSpace)));
+}
+
+/** Executes the recorded program from its headers, and notes where its parts are now. */
+function playExec(replay: Replay, k: Kernel, process: ReplayProcess, event: ExecEvent): number {
+  const { task } = process;
+  const program = programFile(replay, k, process, event.program);
+  const interpreter = event.interpreter === null ? null : programFile(replay, k, process, event.interpreter);
+  process.request ??= {
+    path: program.path,
+    inode: program.inode,
+    image: program.image,
+    ...(interpreter === null ? {} : { interpreterInode: interpreter.inode, interpreter: interpreter.image }),
+    argv: event.argv,
+    // The environment's text was not recorded, only how much of the stack it takes.
+    envp: event.envLengths.map((length) => "e".repeat(length)),
+  };
+  const result = doExecve(k, task, process.request as Parameters<typeof doExecve>[2]);
+  if (result === BLOCKED) return TURN_BLOCKED;
+  process.request = undefined;
+  if (result < 0) {
+    note(replay, `execve of ${program.path} failed (${result})`);
+    if (k.task.state[task] !== TASK_ZOMBIE) return endProcess(replay, k, process, SIGKILL);
+    return TURN_ENDED;
+  }
+  process.space = createSpace();
+  placeImage(process, program.image, event.program.base, k.program.bias[task]!);
+  if (interpreter !== null) placeImage(process, interpreter.image, event.interpreter!.base, k.program.interpreterBias[task]!);
+  placeStack(k, process, event.stackPointer);
+  // Valgrind hides the vdso, whose headers the C library reads when it starts.
+  const vdso = k.mm.vdso[k.task.mm[task]!]! / PAGE;
+  process.actions = [{ kind: "touch", page: vdso, end: vdso + 1, isStore: false }];
+  return playTouch(k, task, process.actions[0] as TouchAction) === BLOCKED ? TURN_BLOCKED : TURN_OVER;
+}
+
+interface FoundProgram {
+  readonly path: string;
+  readonly inode: number;
+  readonly image: Extract<ReturnType<typeof readElf>, { errno: 0 }> & SegmentList;
+}
+
+function programFile(replay: Replay, k: Kernel, process: ReplayProcess, recorded: ProgramFile): FoundProgram {
+  const file = process.files.get(recorded.file);
+  const image = readElf(recorded.headers);
+  if (file === undefined) throw formatError("recording", `stream ${process.stream}`, `a program's file ${recorded.file} was not announced`);
+  if (image.errno !== 0) throw formatError("recording", `stream ${process.stream}`, `${file.path} is no program: ${image.reason}`);
+  return { path: file.path, inode: inodeOf(replay.inodes, k, file), image };
+}
+
+function playExit(replay: Replay, k: Kernel, process: ReplayProcess, event: ExitEvent): number {
+  return endProcess(replay, k, process, event.status);
+}
+
+/** Ends the process with a wait status, after looking at what it used. */
+function endProcess(replay: Replay, k: Kernel, process: ReplayProcess, status: number): number {
+  const { task } = process;
+  const t = k.task;
+  replay.beforeExit?.(task);
+  replay.summary.ended.push({
+    stream: process.stream,
+    pid: t.pid[task]!,
+    comm: t.comm[task]!,
+    status,
+    minorFaults: t.minFlt[task]! + t.goneMinFlt[task]! + t.cMinFlt[task]!,
+    majorFaults: t.majFlt[task]! + t.goneMajFlt[task]! + t.cMajFlt[task]!,
+    peakRssKb: Math.max(peakKb(k, task), t.maxRss[task]! * 4, t.cMaxRss[task]! * 4),
+  });
+  if ((status & 127) !== 0) killTask(k, task, status & 127);
+  else syscall(k, task, NR_EXIT_GROUP, [status >> 8]);
+  return TURN_ENDED;
+}
+
+/** VmHWM, as the process itself would read it. */
+function peakKb(k: Kernel, task: Task): number {
+  const text = readFile(k, `/proc/${k.task.pid[task]!}/status`);
+  const line = typeof text === "string" ? /^VmHWM:\s*(\d+) kB/m.exec(text) : null;
+  return line === null ? 0 : Number(line[1]);
+}
