@@ -2,6 +2,9 @@
  * The public face of the core: what programs and hosts may use. The only barrel.
  */
 export { ADDR_NO_RANDOMIZE } from "./abi/exec-layout.ts";
+export {
+  listMappings, listProcesses, type MappingView, type ProcessView, viewProcess, viewTime, viewTlb,
+} from "./abi/observe.ts";
 export { doExecve } from "./abi/exec.ts";
 export { readElf } from "./abi/elf.ts";
 export { killTask } from "./abi/process.ts";
@@ -21,6 +24,7 @@ export { createInode, findInode, installFd, openFile, putFile, S_IFCHR } from ".
 export { filePages, nextCached, quiesceDisks } from "./space/pagecache.ts";
 export { createTask, findTask, TASK_ZOMBIE } from "./space/task.ts";
 export { ACCESS_KERNEL, access, type AccessRuns, runAccesses } from "./vm/access.ts";
+export { warmFile } from "./vm/file-read.ts";
 export { forceReadAhead } from "./vm/readahead.ts";
 export { invalidatePages, writeBackFile } from "./vm/truncate.ts";
 export { loadBytes, storeBytes } from "./vm/user-bytes.ts";
