@@ -24,7 +24,7 @@ export const NEED_LOAD = RIGHT_USER;
 export const NEED_STORE = RIGHT_USER | RIGHT_WRITE | RIGHT_DIRTY;
 export const NEED_FETCH = RIGHT_USER | RIGHT_EXEC;
 
-/** What `k.tlb.walk` holds after a successful walk. */
+/** What `k.tlb.walk` holds after a successful walk. After a refused one WALK_WORD is the entry of the last level, or -1. */
 export const WALK_PFN = 0;
 export const WALK_RIGHTS = 1;
 export const WALK_SIZE = 2;
@@ -52,6 +52,7 @@ export function isCanonical(k: HwState, vpn: number): boolean {
 export function walkTables(k: HwState, pgd: Pfn, high: number, low: number, kind: number): number {
   const { words, slot } = k.ram;
   let table = slot[pgd]!;
+  k.tlb.walk[WALK_WORD] = -1;
   let rights = PTE_RW | PTE_USER;
   let nx = 0;
   if (k.machine.levels === 5) {
@@ -94,12 +95,13 @@ export function walkTables(k: HwState, pgd: Pfn, high: number, low: number, kind
 function finishWalk(k: HwState, at: number, upper: number, kind: number): number {
   const words = k.ram.words;
   const entry = words[at]!;
+  const walk = k.tlb.walk;
+  walk[WALK_WORD] = at;
   if ((entry & PTE_PRESENT) === 0) return refuse(kind, 0);
   const high = words[at + 1]!;
   const rights = entry & upper & (PTE_RW | PTE_USER);
   const isExec = (high | (upper & 0x80000000)) >= 0;
   if ((rights & PTE_USER) === 0) return refuse(kind, PF_PROT);
-  const walk = k.tlb.walk;
   if ((kind & 1) !== 0) {
     if ((rights & PTE_RW) === 0) return refuse(kind, PF_PROT);
     if ((entry & (PTE_ACCESSED | PTE_DIRTY)) !== (PTE_ACCESSED | PTE_DIRTY)) words[at] = entry | PTE_ACCESSED | PTE_DIRTY;
@@ -111,7 +113,6 @@ function finishWalk(k: HwState, at: number, upper: number, kind: number): number
   }
   walk[WALK_PFN] = ptePfn(entry, high);
   walk[WALK_SIZE] = SIZE_4K;
-  walk[WALK_WORD] = at;
   return 0;
 }
 

@@ -10,6 +10,10 @@
  * One translation is one entry however many arrays hold it; it lives while it has a place. A hit is therefore one
  * hashed look-up instead of a comparison with every way. A page is filled into L1 and L2 together; each array evicts
  * by itself (neither inclusive nor exclusive, as in Intel cores since Skylake).
+ *
+ * The order of use is kept in two ways: small sets stamp a place with a tick when it hits, so that a hit is one store
+ * and a miss compares the ways; the large sets of the second level are rings, where a miss takes the last place and
+ * makes it the first by turning the ring.
  * Linux: arch/x86/mm/tlb.c (6.12)   Doc: Intel SDM vol. 3A, 4.10; Documentation/arch/x86/tlb.rst
  */
 import { bug } from "../base/bug.ts";
@@ -89,6 +93,7 @@ export function createTlb(machine: Machine): TlbColumns {
   let buckets = 64;
   while (buckets < places * 2) buckets *= 2;
   const cpus = machine.cpus;
+  const rings = createRings(cpus, places, shape);
   const asidContext = new Float64Array(cpus * ASID_STRIDE);
   // Every CPU boots on the kernel's own address space, context 1, in ASID 0.
   for (let cpu = 0; cpu < cpus; cpu++) asidContext[cpu * ASID_STRIDE] = 1;
@@ -98,6 +103,7 @@ export function createTlb(machine: Machine): TlbColumns {
     bucket: new Int32Array(cpus * buckets),
     placeEntry: new Int32Array(cpus * places),
     placeTick: new Int32Array(cpus * places),
+    ...rings,
     tick: new Int32Array(cpus),
     freeEntry: new Int32Array(cpus),
     fresh: new Int32Array(cpus),
@@ -138,51 +144,55 @@ export function findTlbEntry(k: HwState, cpu: Cpu, high: number, tag: number): n
  * and rights, as the walk left them. An entry that is there already gets the new rights.
  */
 export function fillTlb(k: HwState, cpu: Cpu, high: number, tag: number, fetch: boolean): void {
+  const entry = findTlbEntry(k, cpu, high, tag);
+  if (entry === 0) addTlbEntry(k, cpu, high, tag, fetch);
+  else {
+    const tlb = k.tlb;
+    const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+    tlb.entry[at + ENTRY_PFN] = tlb.walk[0]!;
+    tlb.entry[at + ENTRY_RIGHTS] = tlb.walk[1]!;
+    promoteTlbEntry(k, cpu, entry, fetch);
+    touchSecondLevel(tlb, cpu, entry);
+  }
+}
+
+/** fillTlb for a translation that the CPU is known not to have. */
+export function addTlbEntry(k: HwState, cpu: Cpu, high: number, tag: number, fetch: boolean): void {
   const tlb = k.tlb;
   const words = tlb.entry;
   const hash = cpu * tlb.bucketsPerCpu + (tlbHash(high, tag) & (tlb.bucketsPerCpu - 1));
-  let entry = findTlbEntry(k, cpu, high, tag);
-  if (entry === 0) {
-    entry = takeEntry(tlb, cpu);
-    const at = (cpu * tlb.entriesPerCpu + entry) << 3;
-    words[at + ENTRY_HIGH] = high;
-    words[at + ENTRY_TAG] = tag;
-    words[at + ENTRY_NEXT] = tlb.bucket[hash]!;
-    tlb.bucket[hash] = entry;
-    if (tag >>> TAG_SIZE_SHIFT !== SIZE_4K) tlb.usedHuge[cpu]!++;
-  }
+  const entry = takeEntry(tlb, cpu);
   const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  words[at + ENTRY_HIGH] = high;
+  words[at + ENTRY_TAG] = tag;
   words[at + ENTRY_PFN] = tlb.walk[0]!;
   words[at + ENTRY_RIGHTS] = tlb.walk[1]!;
-  promoteTlbEntry(k, cpu, entry, fetch);
-  const second = tag >>> TAG_SIZE_SHIFT === SIZE_1G ? TLB_L2HUGE : TLB_L2;
-  const place = words[at + ENTRY_L2]!;
-  if (place === 0) takePlace(tlb, cpu, second, entry, ENTRY_L2);
-  else tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
+  words[at + ENTRY_NEXT] = tlb.bucket[hash]!;
+  tlb.bucket[hash] = entry;
+  const size = tag >>> TAG_SIZE_SHIFT;
+  if (size !== SIZE_4K) {
+    tlb.usedHuge[cpu]!++;
+    takeFirstLevel(tlb, cpu, entry, fetch);
+    if (size === SIZE_1G) takePlace(tlb, cpu, TLB_L2HUGE, entry, ENTRY_L2);
+    else takeSecondLevel(tlb, cpu, entry, (tag & 0x3ffff) >>> 9);
+    return;
+  }
+  takePlace(tlb, cpu, fetch ? TLB_L1I4K : TLB_L1D4K, entry, fetch ? ENTRY_L1I : ENTRY_L1D);
+  takeSecondLevel(tlb, cpu, entry, tag & 0x3ffff);
 }
 
 /** Gives an entry a place in L1, as after a hit in L2; a place it has is used anew. */
 export function promoteTlbEntry(k: HwState, cpu: Cpu, entry: number, fetch: boolean): void {
   const tlb = k.tlb;
-  const at = (cpu * tlb.entriesPerCpu + entry) << 3;
-  const word = fetch ? ENTRY_L1I : ENTRY_L1D;
-  const place = tlb.entry[at + word]!;
-  if (place !== 0) {
-    tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
-    return;
-  }
-  const size = tlb.entry[at + ENTRY_TAG]! >>> TAG_SIZE_SHIFT;
-  // Instruction TLBs have one array for large pages of both sizes.
-  const array = fetch ? (size === SIZE_4K ? TLB_L1I4K : TLB_L1I2M) : size;
-  takePlace(tlb, cpu, array, entry, word);
+  const place = tlb.entry[((cpu * tlb.entriesPerCpu + entry) << 3) + (fetch ? ENTRY_L1I : ENTRY_L1D)]!;
+  if (place !== 0) tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
+  else takeFirstLevel(tlb, cpu, entry, fetch);
 }
 
 /** Marks a hit in L2 (the place used last), then fills L1. */
 export function hitSecondLevel(k: HwState, cpu: Cpu, entry: number, fetch: boolean): void {
-  const tlb = k.tlb;
-  const place = tlb.entry[((cpu * tlb.entriesPerCpu + entry) << 3) + ENTRY_L2]!;
-  tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
-  promoteTlbEntry(k, cpu, entry, fetch);
+  touchSecondLevel(k.tlb, cpu, entry);
+  takeFirstLevel(k.tlb, cpu, entry, fetch);
 }
 
 /** Keeps ticks below 2^31: called with the number of ticks that may come before the next call. */
@@ -208,6 +218,7 @@ export function dropTlbEntry(k: HwState, cpu: Cpu, entry: number): void {
     if (tlb.entry[at + word] !== 0) {
       tlb.placeEntry[place] = 0;
       tlb.placeTick[place] = 0;
+      if (word === ENTRY_L2) evictNext(tlb, cpu, tlb.entry[at + word]!);
       tlb.entry[at + word] = 0;
     }
   }
@@ -278,33 +289,133 @@ export function checkTlb(k: HwState): void {
   }
 }
 
+/** A place in the first level: of data or instructions, of the entry's page size. */
+function takeFirstLevel(tlb: TlbColumns, cpu: Cpu, entry: number, fetch: boolean): void {
+  const size = tlb.entry[((cpu * tlb.entriesPerCpu + entry) << 3) + ENTRY_TAG]! >>> TAG_SIZE_SHIFT;
+  // Instruction TLBs have one array for large pages of both sizes.
+  const array = fetch ? (size === SIZE_4K ? TLB_L1I4K : TLB_L1I2M) : size;
+  takePlace(tlb, cpu, array, entry, fetch ? ENTRY_L1I : ENTRY_L1D);
+}
+
 /** Takes the least recently used place of the entry's set, evicting who has it. An empty place has tick 0. */
 function takePlace(tlb: TlbColumns, cpu: Cpu, array: number, entry: number, word: number): void {
+  const { shape, placeTick: ticks } = tlb;
   const at = (cpu * tlb.entriesPerCpu + entry) << 3;
-  const sets = tlb.shape[array * SHAPE_WORDS + 1]!;
-  const ways = tlb.shape[array * SHAPE_WORDS + 2]!;
-  if (ways === 0) return;
   const tag = tlb.entry[at + ENTRY_TAG]!;
   const size = tag >>> TAG_SIZE_SHIFT;
   const number = size === SIZE_4K ? tag & 0x3ffff : size === SIZE_2M ? (tag & 0x3ffff) >>> 9 : tlb.entry[at]!;
-  const set = (sets & (sets - 1)) === 0 ? number & (sets - 1) : number % sets;
+  const ways = shape[array * SHAPE_WORDS + 2]!;
   const base = cpu * tlb.placesPerCpu;
-  const first = base + tlb.shape[array * SHAPE_WORDS]! + set * ways;
-  const ticks = tlb.placeTick;
+  const first = base + shape[array * SHAPE_WORDS]! + (number & (shape[array * SHAPE_WORDS + 1]! - 1)) * ways;
   let victim = first;
   let oldest = ticks[first]!;
   for (let place = first + 1; place < first + ways; place++) {
-    const tick = ticks[place]!;
-    if (tick < oldest) {
-      oldest = tick;
-      victim = place;
-    }
+    // Arithmetic instead of a branch that nobody can predict: the mask is all ones when this place is older.
+    const younger = ticks[place]! - oldest;
+    const mask = younger >> 31;
+    oldest += younger & mask;
+    victim += (place - victim) & mask;
   }
   const evicted = tlb.placeEntry[victim]!;
   if (evicted !== 0) leavePlace(tlb, cpu, evicted, word);
   tlb.placeEntry[victim] = entry;
   ticks[victim] = ++tlb.tick[cpu]!;
   tlb.entry[at + word] = victim - base;
+}
+
+/** Takes the last place of a ring of the second level and turns the ring, so that it is the first. */
+function takeSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number, number: number): void {
+  const sets = tlb.shape[TLB_L2 * SHAPE_WORDS + 1]!;
+  const base = cpu * tlb.placesPerCpu;
+  const ring = cpu * sets + (number & (sets - 1));
+  const place = tlb.ringPrev[base + tlb.ringFirst[ring]!]!;
+  tlb.ringFirst[ring] = place;
+  const evicted = tlb.placeEntry[base + place]!;
+  if (evicted !== 0) leavePlace(tlb, cpu, evicted, ENTRY_L2);
+  tlb.placeEntry[base + place] = entry;
+  tlb.entry[((cpu * tlb.entriesPerCpu + entry) << 3) + ENTRY_L2] = place;
+}
+
+/** Makes the entry's place in the second level the first of its ring. */
+function touchSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number): void {
+  const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  const place = tlb.entry[at + ENTRY_L2]!;
+  const tag = tlb.entry[at + ENTRY_TAG]!;
+  const size = tag >>> TAG_SIZE_SHIFT;
+  if (size === SIZE_1G || place === 0) {
+    if (place === 0) giveSecondLevel(tlb, cpu, entry, tag);
+    else tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
+    return;
+  }
+  const ring = ringOf(tlb, cpu, place);
+  if (tlb.ringFirst[ring] === place) return;
+  unlinkFromRing(tlb, cpu, place);
+  linkBefore(tlb, cpu, place, tlb.ringFirst[ring]!);
+  tlb.ringFirst[ring] = place;
+}
+
+/** An entry that only a first level held comes back to the second. */
+function giveSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number, tag: number): void {
+  const size = tag >>> TAG_SIZE_SHIFT;
+  if (size === SIZE_1G) takePlace(tlb, cpu, TLB_L2HUGE, entry, ENTRY_L2);
+  else takeSecondLevel(tlb, cpu, entry, size === SIZE_2M ? (tag & 0x3ffff) >>> 9 : tag & 0x3ffff);
+}
+
+/** An emptied place of the second level is the next to be taken. */
+function evictNext(tlb: TlbColumns, cpu: Cpu, place: number): void {
+  const first = tlb.shape[TLB_L2 * SHAPE_WORDS]!;
+  const end = first + tlb.shape[TLB_L2 * SHAPE_WORDS + 1]! * tlb.shape[TLB_L2 * SHAPE_WORDS + 2]!;
+  if (place < first || place >= end) return;
+  const ring = ringOf(tlb, cpu, place);
+  if (tlb.ringFirst[ring] === place) {
+    // The ring begins one further on, which makes this the last.
+    tlb.ringFirst[ring] = tlb.ringNext[cpu * tlb.placesPerCpu + place]!;
+    return;
+  }
+  unlinkFromRing(tlb, cpu, place);
+  linkBefore(tlb, cpu, place, tlb.ringFirst[ring]!);
+}
+
+function ringOf(tlb: TlbColumns, cpu: Cpu, place: number): number {
+  const { shape } = tlb;
+  const set = ((place - shape[TLB_L2 * SHAPE_WORDS]!) / shape[TLB_L2 * SHAPE_WORDS + 2]!) | 0;
+  return cpu * shape[TLB_L2 * SHAPE_WORDS + 1]! + set;
+}
+
+function unlinkFromRing(tlb: TlbColumns, cpu: Cpu, place: number): void {
+  const base = cpu * tlb.placesPerCpu;
+  const next = tlb.ringNext[base + place]!;
+  const prev = tlb.ringPrev[base + place]!;
+  tlb.ringNext[base + prev] = next;
+  tlb.ringPrev[base + next] = prev;
+}
+
+function linkBefore(tlb: TlbColumns, cpu: Cpu, place: number, next: number): void {
+  const base = cpu * tlb.placesPerCpu;
+  const prev = tlb.ringPrev[base + next]!;
+  tlb.ringNext[base + prev] = place;
+  tlb.ringPrev[base + place] = prev;
+  tlb.ringNext[base + place] = next;
+  tlb.ringPrev[base + next] = place;
+}
+
+/** Every set of the second level of every CPU as a ring in order of its ways. */
+function createRings(cpus: number, places: number, shape: Int32Array): Pick<TlbColumns, "ringNext" | "ringPrev" | "ringFirst"> {
+  const [start, sets, ways] = [shape[TLB_L2 * SHAPE_WORDS]!, shape[TLB_L2 * SHAPE_WORDS + 1]!, shape[TLB_L2 * SHAPE_WORDS + 2]!];
+  const ringNext = new Int32Array(cpus * places);
+  const ringPrev = new Int32Array(cpus * places);
+  const ringFirst = new Int32Array(cpus * sets);
+  for (let cpu = 0; cpu < cpus; cpu++) {
+    for (let set = 0; set < sets; set++) {
+      const first = start + set * ways;
+      ringFirst[cpu * sets + set] = first;
+      for (let way = 0; way < ways; way++) {
+        ringNext[cpu * places + first + way] = first + ((way + 1) % ways);
+        ringPrev[cpu * places + first + way] = first + ((way + ways - 1) % ways);
+      }
+    }
+  }
+  return { ringNext, ringPrev, ringFirst };
 }
 
 /** An entry has lost its place in one array; without any it is gone. */

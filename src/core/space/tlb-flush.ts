@@ -66,7 +66,19 @@ export function leaveMm(k: SpaceState, mm: Mm): void {
 
 /** Flushes one page of an address space from every CPU that must know. */
 export function flushTlbMmPage(k: SpaceState, mm: Mm, vpn: number): void {
-  flushTlbMmRange(k, mm, vpn, vpn + 1, false);
+  const tlb = k.tlb;
+  const self = k.boot[2]!;
+  const at = self * ASID_STRIDE + tlb.loadedAsid[self]!;
+  const isAlone = tlb.loadedMm[self] === mm && tlb.isLazy[self] === 0 && tlb.asidGeneration[at] === k.mm.tlbGen[mm];
+  if (!isAlone || othersHave(k, mm, self)) {
+    flushTlbMmRange(k, mm, vpn, vpn + 1, false);
+    return;
+  }
+  // The common case, without the detour: only this CPU runs it, and it missed no flush.
+  tlb.asidGeneration[at] = ++k.mm.tlbGen[mm]!;
+  dropTlbPage(k, self, tlb.loadedAsid[self]!, vpn);
+  tlb.counter[self * TLB_COUNTERS + TLB_FLUSH_ONE]!++;
+  spend(k, CAUSE_SHOOTDOWN, COST_FLUSH_PAGE);
 }
 
 /** Flushes everything of an address space, as fork does after write-protecting the parent (Linux: flush_tlb_mm). */

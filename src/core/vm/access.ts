@@ -17,7 +17,7 @@ import { type Cpu, type Mm, type Task, vpnHigh, vpnLow, vpnOf } from "../base/ty
 import { CAUSE_TLB_WALK, CAUSE_USER, COST_ACCESS, COST_L2_TLB, COST_WALK, spend } from "../hw/clock.ts";
 import { ACCESS_FETCH, NEED_FETCH, NEED_LOAD, NEED_STORE, WALK_SIZE, walkTables } from "../hw/mmu.ts";
 import {
-  ENTRY_HIGH, ENTRY_L1D, ENTRY_L1I, ENTRY_L2, ENTRY_NEXT, ENTRY_PFN, ENTRY_RIGHTS, ENTRY_TAG, fillTlb, findTlbEntry,
+  ENTRY_HIGH, ENTRY_L1D, ENTRY_L1I, ENTRY_L2, ENTRY_NEXT, ENTRY_PFN, ENTRY_RIGHTS, ENTRY_TAG, addTlbEntry, fillTlb, findTlbEntry,
   hitSecondLevel, promoteTlbEntry, RIGHT_DIRTY, RIGHT_WRITE, rewindTicks, SIZE_1G, SIZE_2M, SIZE_4K, TAG_ASID_SHIFT,
   TAG_SIZE_SHIFT, TLB_ACCESSES, TLB_COUNTERS, TLB_DIRTY_WALKS, TLB_FETCHES, TLB_L1D_MISSES, TLB_L1I_MISSES, TLB_L2_HITS,
   TLB_WALKS,
@@ -154,7 +154,8 @@ function translate(k: VmState, task: Task, high: number, low: number, kind: numb
     const refused = walkTables(k, pgd, high, low, kind & 3);
     if (refused === 0) {
       const size = tlb.walk[WALK_SIZE]!;
-      if (size === SIZE_4K) fillTlb(k, cpu, high, low | asidBits, isFetch);
+      if (size === SIZE_4K && entry === 0) addTlbEntry(k, cpu, high, low | asidBits, isFetch);
+      else if (size === SIZE_4K) fillTlb(k, cpu, high, low | asidBits, isFetch);
       else fillTlb(k, cpu, high, (size === SIZE_2M ? low & ~511 : 0) | asidBits | (size << TAG_SIZE_SHIFT), isFetch);
       return 0;
     }

@@ -41,12 +41,15 @@ const GFP_ANON = GFP_HIGHUSER_MOVABLE | __GFP_ZERO;
 /** What an entry gets that is made for a store. */
 const DIRTY = PTE_DIRTY | PTE_SOFT_DIRTY;
 
-/** The first touch of a page of private anonymous memory. Returns 0, FAULT_OOM, or FAULT_SIGBUS in shared memory without a file. */
-export function doAnonymousPage(k: VmState, vma: Vma, vpn: number, flags: number): number {
+/**
+ * The first touch of a page of private anonymous memory. `entry` is its page table entry, or -1 when a table is missing.
+ * Returns 0, FAULT_OOM, or FAULT_SIGBUS in shared memory without a file.
+ */
+export function doAnonymousPage(k: VmState, vma: Vma, vpn: number, flags: number, entry: number): number {
   const vmFlags = k.vma.flags[vma]!;
   if ((vmFlags & VM_SHARED) !== 0) return FAULT_SIGBUS;
   const mm = k.vma.mm[vma]!;
-  const pte = ensurePte(k, mm, vpn);
+  const pte = entry >= 0 ? entry : ensurePte(k, mm, vpn);
   if (pte < 0) return FAULT_OOM;
   const { words } = k.ram;
   if ((flags & FAULT_FLAG_WRITE) === 0) {

@@ -15,9 +15,9 @@ import { emit, TRACE_PAGE_FAULT_USER } from "../base/trace.ts";
 import { BLOCKED, NONE, type Task, type Vma, vpnHigh, vpnLow } from "../base/types.ts";
 import { PGFAULT } from "../frame/vmstat.ts";
 import { CAUSE_MINOR_FAULT, COST_MINOR_FAULT, spend } from "../hw/clock.ts";
-import { NOT_CANONICAL, PF_INSTR, PF_PROT, PF_USER, PF_WRITE } from "../hw/mmu.ts";
+import { NOT_CANONICAL, PF_INSTR, PF_PROT, PF_USER, PF_WRITE, WALK_WORD } from "../hw/mmu.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY } from "../hw/pte.ts";
-import { findPteTable } from "../space/pagetable.ts";
+import { findPte } from "../space/pagetable.ts";
 import { VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { doAnonymousPage, doWpPage } from "./anon.ts";
@@ -53,7 +53,7 @@ export function pageFault(k: VmState, task: Task, vpn: number, refused: number, 
   } else if ((code & PF_PROT) !== 0 || (vmFlags & VM_ACCESS_FLAGS) === 0) return FAULT_SEGV_ACCERR;
   // A fetch from absent memory that may not be executed is let in: the page comes, and the next try is refused above.
   if ((code & PF_INSTR) !== 0) flags |= FAULT_FLAG_INSTRUCTION;
-  return handleMmFault(k, task, vma, vpn, flags);
+  return handleWalked(k, task, vma, vpn, flags);
 }
 
 /**
@@ -61,6 +61,12 @@ export function pageFault(k: VmState, task: Task, vpn: number, refused: number, 
  * Returns 0, BLOCKED (ask again when the task is woken; nothing was counted), FAULT_SIGBUS or FAULT_OOM.
  */
 export function handleMmFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
+  k.tlb.walk[WALK_WORD] = findPte(k, k.vma.mm[vma]!, vpn);
+  return handleWalked(k, task, vma, vpn, flags);
+}
+
+/** handleMmFault when a walk has just left the page's entry, or -1 for a missing table, in `k.tlb.walk`. */
+function handleWalked(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
   const result = handlePteFault(k, task, vma, vpn, flags);
   if (result === BLOCKED) return BLOCKED;
   k.vmstat.event[PGFAULT]!++;
@@ -68,25 +74,22 @@ export function handleMmFault(k: VmState, task: Task, vma: Vma, vpn: number, fla
   if (result === 0) {
     k.task.minFlt[task]!++;
     k.vma.minorFaults[vma]!++;
-    spend(k, CAUSE_MINOR_FAULT, COST_MINOR_FAULT);
   } else {
     k.task.majFlt[task]!++;
     k.vma.majorFaults[vma]!++;
-    spend(k, CAUSE_MINOR_FAULT, COST_MINOR_FAULT);
   }
+  spend(k, CAUSE_MINOR_FAULT, COST_MINOR_FAULT);
   return 0;
 }
 
 /** Returns 0, VM_FAULT_MAJOR, BLOCKED or FAULT_*. */
 function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
-  const mm = k.vma.mm[vma]!;
-  const table = findPteTable(k, mm, vpn);
-  if (table < 0) {
-    if (ensurePmdTable(k, mm, vpn) < 0) return FAULT_OOM;
+  const pte = k.tlb.walk[WALK_WORD]!;
+  if (pte < 0) {
+    if (ensurePmdTable(k, k.vma.mm[vma]!, vpn) < 0) return FAULT_OOM;
     return handleAbsent(k, task, vma, vpn, flags);
   }
   const { words } = k.ram;
-  const pte = table + (vpnLow(vpn) & 511) * 2;
   const low = words[pte]!;
   if ((low | words[pte + 1]!) === 0) return handleAbsent(k, task, vma, vpn, flags);
   if ((flags & FAULT_FLAG_WRITE) !== 0) {
@@ -102,5 +105,5 @@ function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: nu
 function handleAbsent(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
   if (k.vma.file[vma] !== NONE) return fileFault(k, task, vma, vpn, flags);
   if (k.vma.special[vma] !== 0) return specialFault(k, vma, vpn);
-  return doAnonymousPage(k, vma, vpn, flags);
+  return doAnonymousPage(k, vma, vpn, flags, k.tlb.walk[WALK_WORD]!);
 }
