@@ -37,7 +37,8 @@ test("of two that contain it the one bound last wins, and binding again counts",
 test("far from everything an address is hexadecimal; zero is NULL", () => {
   expect(formatAddress(regions(), 0x10000)).toBe("0x10000");
   expect(formatAddress(regions(), 0)).toBe("NULL");
-  expect(formatHex(-4096)).toBe("0xfffffffffffff000");
+  expect(formatAddress(regions(), -4096)).toBe("0xfffffffffffff000");
+  expect(formatHex(-1)).toBe("0xffffffffffffffff");
 });
 
 test("sizes take the largest suffix that divides them", () => {

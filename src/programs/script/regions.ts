@@ -24,6 +24,7 @@ export function bindRegion(regions: Regions, name: string, start: number, length
 
 /** The region an address is written relative to; undefined when none is near. */
 export function nearestRegion(regions: Regions, address: number): Region | undefined {
+  if (address < 0) return undefined;
   let nearest: Region | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const region of regions.values()) {
