@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { checkHeaders } from "./headers.ts";
 import { checkLists } from "./lists.ts";
+import { checkSchemas } from "./schemas.ts";
 
 interface Outcome {
   readonly ok: boolean;
@@ -47,6 +48,7 @@ const CHECKS: readonly { readonly name: string; readonly check: () => Outcome }[
   { name: "knip (nothing left over)", check: () => npx("knip") },
   { name: "file headers", check: () => fromFindings(checkHeaders()) },
   { name: "folders against their lists", check: () => fromFindings(checkLists()) },
+  { name: "published schemas", check: () => fromFindings(checkSchemas()) },
 ];
 
 let passed = 0;

@@ -1,0 +1,127 @@
+/**
+ * `pagewalk run`: boots a machine, runs a workload on it, and reports what its memory did.
+ */
+import { Command, InvalidArgumentError } from "commander";
+import { boot, hashKernel, type Kernel, type Machine } from "../../core/index.ts";
+import { buildMachine } from "./machine-file.ts";
+import { createCollector } from "./report/collect.ts";
+import type { RunReport } from "./report/schema.ts";
+import { reportText } from "./report/text.ts";
+import { EXIT_FAILED, userError } from "./user-error.ts";
+import { openWorkload, type Workload, type WorkloadResult } from "./workload.ts";
+import { writeWhole } from "./write-file.ts";
+
+declare const PAGEWALK_VERSION: string;
+
+interface RunOptions {
+  readonly machine: string;
+  readonly set: Readonly<Record<string, number>>;
+  readonly seed?: number;
+  readonly transcript?: string;
+  readonly json?: string;
+  readonly quiet?: boolean;
+}
+
+/** The verb. */
+export function runCommand(): Command {
+  return new Command("run")
+    .description("run a workload on a simulated machine and report what its memory did")
+    .argument("<workload>", "a script (.pw), a recording (.pwt), or a trace (valgrind lackey, or one access a line)")
+    .option("-m, --machine <machine>", "a preset (pagewalk machine list) or a machine file (JSON)", "laptop-16g")
+    .option("-s, --set <path=value>", "set a tunable, e.g. vm.overcommit_memory=2; may be repeated", addSetting, {})
+    .option("--seed <number>", "seed of all randomness: address space layout", wholeNumber)
+    .option("-t, --transcript <file>", "write a script's transcript; - prints it instead of the report")
+    .option("-j, --json <file>", "write the report as JSON (docs/schemas/run-report.schema.json); - prints it instead of the report")
+    .option("-q, --quiet", "print no report")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run cow.pw -t -",
+    )
+    .action(runWorkload);
+}
+
+function runWorkload(path: string, options: RunOptions): void {
+  const workload = openWorkload(path);
+  const machine = buildMachine(options.machine, options.set, options.seed);
+  const k = bootMachine(options.machine, machine);
+  const collector = createCollector(k);
+  const started = process.hrtime.bigint();
+  const result = runOn(workload, k, collector);
+  const hostSeconds = Number(process.hrtime.bigint() - started) / 1e9;
+  if (options.transcript !== undefined && result.transcript === undefined) {
+    throw userError(`--transcript: only scripts have one; ${path} is a ${workload.kind}`);
+  }
+  const collected = collector.finish();
+  const report: RunReport = {
+    schema: "pagewalk-run-report/1",
+    version: PAGEWALK_VERSION,
+    workload: { path, kind: workload.kind },
+    machine: {
+      name: machine.name,
+      cpus: machine.cpus,
+      nodes: machine.nodes.length,
+      ramBytes: machine.nodes.reduce((sum, node) => sum + node.sizeBytes, 0),
+      seed: machine.seed,
+      settings: { ...machine.knobs },
+    },
+    outcome: { ok: result.ok, message: result.message },
+    accesses: result.accesses,
+    hostSeconds,
+    ...collected,
+    faults: {
+      ...collected.faults,
+      perMillionAccesses: result.accesses === 0 ? 0 : ((collected.faults.minor + collected.faults.major) * 1e6) / result.accesses,
+    },
+    calls: result.calls,
+    notes: result.notes,
+    hash: hashKernel(k),
+  };
+  write(options, report, result);
+  if (!result.ok) process.exitCode = EXIT_FAILED;
+}
+
+/** Runs the workload; a pool that the machine file made too small is the user's to mend. */
+function runOn(workload: Workload, k: Kernel, collector: ReturnType<typeof createCollector>): WorkloadResult {
+  try {
+    return workload.run(k, collector);
+  } catch (error) {
+    if (error instanceof RangeError) throw userError(error.message, EXIT_FAILED);
+    if (error instanceof Error && error.name === "FormatError") throw userError(error.message);
+    throw error;
+  }
+}
+
+function bootMachine(name: string, machine: Machine): Kernel {
+  try {
+    return boot(machine);
+  } catch (error) {
+    if (error instanceof RangeError) throw userError(`${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function write(options: RunOptions, report: RunReport, result: WorkloadResult): void {
+  const transcript = result.transcript?.map((line) => `${line}\n`).join("");
+  const json = `${JSON.stringify(report, null, 2)}\n`;
+  if (options.json !== undefined && options.json !== "-") writeWhole(options.json, json);
+  if (options.transcript !== undefined && options.transcript !== "-") writeWhole(options.transcript, transcript!);
+  if (options.transcript === "-") process.stdout.write(transcript!);
+  else if (options.json === "-") process.stdout.write(json);
+  else if (options.quiet !== true) process.stdout.write(reportText(report, hasColours()));
+}
+
+function hasColours(): boolean {
+  return process.stdout.isTTY && process.stdout.hasColors() && process.env.NO_COLOR === undefined;
+}
+
+function addSetting(text: string, settings: Record<string, number>): Record<string, number> {
+  const match = /^([^=]+)=(-?\d+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("expected PATH=NUMBER, e.g. vm.swappiness=10");
+  return { ...settings, [match[1]!]: Number(match[2]) };
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("expected a whole number");
+  return value;
+}

@@ -1,0 +1,151 @@
+/**
+ * The workloads a user can name: a script, a recording, or a trace. Opening one finds out which by its content, and
+ * running it is the same for all: on a booted kernel, watched by a collector.
+ */
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { SIGBUS, SIGKILL, SIGSEGV, type Kernel } from "../../core/index.ts";
+import { drive } from "../../programs/driver.ts";
+import { FORMAT_ERROR } from "../../programs/replay/format-error.ts";
+import { openTrace } from "../../programs/replay/index.ts";
+import { isPwt } from "../../programs/replay/pwt-format.ts";
+import { startReplay, type StartedReplay } from "../../programs/replay/replay.ts";
+import { formatScriptError } from "../../programs/script/ast.ts";
+import { readScript } from "../../programs/script/check.ts";
+import { runScript } from "../../programs/script/run.ts";
+import { openPwtFile, readTraceBytes } from "../record/pwt-file.ts";
+import { startProgress } from "./progress.ts";
+import type { Collector } from "./report/collect.ts";
+import { EXIT_FAILED, fileProblem, userError } from "./user-error.ts";
+
+/** What a run came to. */
+export interface WorkloadResult {
+  readonly ok: boolean;
+  readonly message: string;
+  readonly accesses: number;
+  readonly calls: { name: string; count: number; errors: number }[];
+  readonly notes: string[];
+  /** Lines of a script's transcript; undefined for other workloads. */
+  readonly transcript: string[] | undefined;
+}
+
+/** A workload that was opened and found sound as far as that can be told without running it. */
+export interface Workload {
+  readonly kind: string;
+  readonly run: (k: Kernel, collector: Collector) => WorkloadResult;
+}
+
+const NO_CALLS: WorkloadResult["calls"] = [];
+
+/** Opens the file. UserError when it is missing, damaged, or none of the kinds there are. */
+export function openWorkload(path: string): Workload {
+  try {
+    if (path.endsWith(".pw")) return openScript(path);
+    return isPwt(firstBytes(path)) ? openRecording(path) : openTextTrace(path);
+  } catch (error) {
+    if (error instanceof Error && error.name === FORMAT_ERROR) throw userError(error.message);
+    throw error;
+  }
+}
+
+function openScript(path: string): Workload {
+  const { script, errors } = readScript(readText(path), path);
+  if (errors.length > 0) throw userError(errors.map(formatScriptError).join("\n"));
+  return {
+    kind: "script",
+    run: (k, collector) => {
+      const transcript: string[] = [];
+      const error = runScript(k, script, (line) => {
+        transcript.push(line);
+        collector.sample();
+      });
+      if (error !== undefined) throw userError(formatScriptError(error), EXIT_FAILED);
+      const statements = script.statements.length;
+      return { ok: true, message: `${statements} statements done`, accesses: 0, calls: NO_CALLS, notes: [], transcript };
+    },
+  };
+}
+
+function openRecording(path: string): Workload {
+  const reader = openPwtFile(path);
+  return {
+    kind: `recording of ${reader.meta.command.join(" ")}`,
+    run: (k, collector) => {
+      const replay = startReplay(k, reader, { cached: reader.totals.files, beforeExit: collector.beforeExit });
+      return play(k, replay, reader.totals.accesses, collector);
+    },
+  };
+}
+
+function openTextTrace(path: string): Workload {
+  let bytes: Uint8Array;
+  try {
+    bytes = readTraceBytes(path);
+  } catch (error) {
+    if (error instanceof Error && error.name === FORMAT_ERROR) throw error;
+    throw fileProblem(path, error);
+  }
+  const trace = openTrace(path, bytes);
+  return {
+    kind: trace.kind,
+    run: (k, collector) => play(k, trace.start(k, collector.beforeExit), trace.accesses, collector),
+  };
+}
+
+/** Drives a replay to its end, with progress on a terminal. */
+function play(k: Kernel, replay: StartedReplay, accesses: number, collector: Collector): WorkloadResult {
+  const { programs, summary } = replay;
+  const progress = startProgress("replaying", accesses, "accesses");
+  try {
+    const { stuck } = drive(k, programs, () => {
+      collector.sample();
+      progress.update(summary.accesses);
+      return true;
+    });
+    for (const end of summary.ended) {
+      collector.ended({
+        pid: end.pid, command: end.comm, how: endOf(end.status), minor: end.minorFaults, major: end.majorFaults, peakRssKb: end.peakRssKb,
+      });
+    }
+    const first = summary.ended.find((end) => end.stream === 0);
+    const isDone = stuck.length === 0 && first !== undefined;
+    return {
+      ok: isDone && (first.status & 127) === 0,
+      message: isDone ? `ended with ${endOf(first.status)}` : `${stuck.length} tasks wait for something that never comes`,
+      accesses: summary.accesses,
+      calls: [...summary.calls].map(([name, call]) => ({ name, ...call })).sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
+      notes: [...summary.notes].map(([sentence, times]) => (times > 1 ? `${sentence} (${times} times)` : sentence)),
+      transcript: undefined,
+    };
+  } finally {
+    progress.stop();
+  }
+}
+
+/** How a process ended, from its wait status. */
+function endOf(status: number): string {
+  const NAMES: Readonly<Record<number, string>> = { [SIGBUS]: "SIGBUS", [SIGKILL]: "SIGKILL", [SIGSEGV]: "SIGSEGV" };
+  const signal = status & 127;
+  return signal === 0 ? `exit ${status >> 8}` : (NAMES[signal] ?? `signal ${signal}`);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
+
+function firstBytes(path: string): Uint8Array {
+  const bytes = new Uint8Array(64);
+  try {
+    const fd = openSync(path, "r");
+    try {
+      return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw fileProblem(path, error);
+  }
+}
