@@ -43,7 +43,7 @@ const CHECKS: readonly { readonly name: string; readonly check: () => Outcome }[
   { name: "types of core and programs (no Node, no DOM)", check: () => npx("tsc", "-p", "tsconfig.core.json") },
   { name: "types of everything", check: () => npx("tsc", "-p", "tsconfig.json") },
   { name: "floors and circles", check: checkFloors },
-  { name: "biome", check: () => npx("biome", "ci", "--max-diagnostics=40", "src") },
+  { name: "biome", check: () => npx("biome", "ci", "--colors=off", "--max-diagnostics=40", "src") },
   { name: "eslint selectors", check: () => npx("eslint", "src/core", "--max-warnings=0") },
   { name: "knip (nothing left over)", check: () => npx("knip") },
   { name: "file headers", check: () => fromFindings(checkHeaders()) },

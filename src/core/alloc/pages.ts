@@ -58,7 +58,7 @@ export function allocPage(k: AllocState, gfp: number): Pfn {
   page[record + PREV] = 0;
   page[record + NEXT] = 0;
   if ((gfp & __GFP_ZERO) !== 0) k.ram.fill[pfn] = 0;
-  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0) emit(k.trace, TRACE_MM_PAGE_ALLOC, k.clock.ns[0], pfn, 0, gfpMigratetype(gfp));
+  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0) emit(k, TRACE_MM_PAGE_ALLOC, pfn, 0, gfpMigratetype(gfp));
   return pfn;
 }
 
@@ -83,7 +83,7 @@ export function allocPagesNode(k: AllocState, gfp: number, order: number, node: 
   if (pfn === NONE) return -ENOMEM;
   preparePages(k, pfn, order, gfp);
   if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0) {
-    emit(k.trace, TRACE_MM_PAGE_ALLOC, k.clock.ns[0], pfn, order, request.migratetype);
+    emit(k, TRACE_MM_PAGE_ALLOC, pfn, order, request.migratetype);
   }
   return pfn;
 }

@@ -46,13 +46,20 @@ export function setTrace(trace: TraceColumns, event: number, on: boolean): void 
   trace.mask[0] = on ? trace.mask[0]! | (1 << event) : trace.mask[0]! & ~(1 << event);
 }
 
+/** What of the kernel a tracepoint needs: its ring, and the running CPU's clock. */
+export interface TraceView {
+  readonly trace: TraceColumns;
+  readonly clock: { readonly ns: Float64Array };
+}
+
 /** Writes one record. The caller has tested the mask, so that an event that is off costs no call. */
-export function emit(trace: TraceColumns, event: number, timeNs: number, a: number, b: number, c: number): void {
-  const row = trace.written[0]! % RING_RECORDS;
-  trace.ring[row * 4] = event;
-  trace.ring[row * 4 + 1] = a;
-  trace.ring[row * 4 + 2] = b;
-  trace.ring[row * 4 + 3] = c;
-  trace.timeNs[row] = timeNs;
-  trace.written[0]!++;
+export function emit(k: TraceView, event: number, a: number, b: number, c: number): void {
+  const { ring, timeNs, written } = k.trace;
+  const row = written[0]! % RING_RECORDS;
+  ring[row * 4] = event;
+  ring[row * 4 + 1] = a;
+  ring[row * 4 + 2] = b;
+  ring[row * 4 + 3] = c;
+  timeNs[row] = k.clock.ns[0]!;
+  written[0]!++;
 }

@@ -182,6 +182,6 @@ function boostWatermark(k: FrameState, zone: Zone): boolean {
 
 function traceFallback(k: FrameState, pfn: Pfn, order: number, fallbackOrder: number): void {
   if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC_EXTFRAG)) !== 0) {
-    emit(k.trace, TRACE_MM_PAGE_ALLOC_EXTFRAG, k.clock.ns[0], pfn, order, fallbackOrder);
+    emit(k, TRACE_MM_PAGE_ALLOC_EXTFRAG, pfn, order, fallbackOrder);
   }
 }

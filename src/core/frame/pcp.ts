@@ -105,7 +105,7 @@ export function freePage(k: FrameState, pfn: Pfn): void {
   const nrFreed = rows[row + PCP_FREED] + 1;
   rows[row + PCP_FREED] = nrFreed;
   if (rows[row + PCP_FREE_COUNT] < rows[row + PCP_BATCH] << BATCH_SCALE_MAX) rows[row + PCP_FREE_COUNT]++;
-  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_FREE)) !== 0) emit(k.trace, TRACE_MM_PAGE_FREE, k.clock.ns[0], pfn, 0, 0);
+  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_FREE)) !== 0) emit(k, TRACE_MM_PAGE_FREE, pfn, 0, 0);
   const special = rows[row + PCP_ZONE_FLAGS] | (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER) | (nrFreed & FOLD_AT);
   if (nrPages >= rows[row + PCP_HIGH] || special !== 0) {
     rows[row + PCP_FLAGS] &= ~PCPF_PREV_FREE_HIGH_ORDER;
@@ -125,7 +125,7 @@ export function freeUnref(k: FrameState, pfn: Pfn, order: number): void {
     freePage(k, pfn);
     return;
   }
-  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_FREE)) !== 0) emit(k.trace, TRACE_MM_PAGE_FREE, k.clock.ns[0], pfn, order, 0);
+  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_FREE)) !== 0) emit(k, TRACE_MM_PAGE_FREE, pfn, order, 0);
   if ((k.page[pfn * PAGE_WORDS] & PG_IN_USE) !== 0) freedInUse(k, pfn);
   let migratetype: number = k.pageblock[pfn >> PAGEBLOCK_ORDER];
   if (!hasPcpList(order) || migratetype === MIGRATE_ISOLATE) {

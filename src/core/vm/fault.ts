@@ -38,7 +38,7 @@ export function pageFault(k: VmState, task: Task, vpn: number, refused: number, 
   if (refused === NOT_CANONICAL || vpn < 0) return FAULT_SEGV_MAPERR;
   const code = -1 - refused;
   if ((k.trace.mask[0]! & (1 << TRACE_PAGE_FAULT_USER)) !== 0 && (code & PF_USER) !== 0) {
-    emit(k.trace, TRACE_PAGE_FAULT_USER, k.clock.ns[0]!, vpnHigh(vpn), vpnLow(vpn), code);
+    emit(k, TRACE_PAGE_FAULT_USER, vpnHigh(vpn), vpnLow(vpn), code);
   }
   const vma = findVma(k, k.task.mm[task]!, vpn);
   if (vma === NONE) return FAULT_SEGV_MAPERR;
