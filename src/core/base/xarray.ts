@@ -113,26 +113,31 @@ export function xaErase(x: XarrayColumns, root: number, index: number): number {
 
 /** The first index from `index` to `last` that holds a value, or -1. */
 export function xaNext(x: XarrayColumns, root: number, index: number, last: number): number {
-  const { slots, shift } = x;
+  if (root === NONE) return -1;
+  const end = Math.min(last + 1, reachOf(x, root));
   let at = index;
-  while (root !== NONE && at <= last && at < reachOf(x, root)) {
-    let node = root;
-    let bits = shift[root];
-    while (node !== NONE && bits > 0) {
-      node = slots[node * SLOTS + ((at >>> bits) & 63)];
-      if (node !== NONE) bits -= SLOT_BITS;
-    }
-    if (node !== NONE) {
-      const base = node * SLOTS;
-      for (let slot = at & 63; slot < SLOTS; slot++, at++) {
-        if (slots[base + slot] !== 0) return at <= last ? at : -1;
-      }
-    } else {
-      const span = 2 ** bits;
-      at = (Math.floor(at / span) + 1) * span;
-    }
+  while (at < end) {
+    const found = nextInLeaf(x, root, at);
+    if (found >= 0) return found < end ? found : -1;
+    at = -found;
   }
   return -1;
+}
+
+/**
+ * The first index from `at` on that holds a value in the leaf of `at`; when there is none, or no such leaf, the first
+ * index after what is known to be empty, negated.
+ */
+function nextInLeaf(x: XarrayColumns, root: number, at: number): number {
+  const { slots } = x;
+  let node = root;
+  for (let bits = x.shift[root]; bits > 0; bits -= SLOT_BITS) {
+    node = slots[node * SLOTS + ((at >>> bits) & 63)];
+    if (node === NONE) return -(Math.floor(at / 2 ** bits) + 1) * 2 ** bits;
+  }
+  const first = at - (at & 63);
+  for (let slot = at & 63; slot < SLOTS; slot++) if (slots[node * SLOTS + slot] !== 0) return first + slot;
+  return -(first + SLOTS);
 }
 
 /**

@@ -109,7 +109,7 @@ function rotated(word: number, by: number): number {
 
 /** blockState: [0] first block never used, [1] first free block (chained by blockFill), [2] and [3] the same of slots. */
 function takeBlock(d: DiskColumns): number {
-  const { [1]: free } = d.blockState;
+  const free = d.blockState[1];
   if (free !== NONE) {
     d.blockState[1] = d.blockFill[free];
     return free;
@@ -118,7 +118,7 @@ function takeBlock(d: DiskColumns): number {
 }
 
 function takeBlockSlot(d: DiskColumns, block: number): number {
-  const { [3]: free } = d.blockState;
+  const free = d.blockState[3];
   if (free !== NONE) {
     d.blockState[3] = d.blockWords[free * WORDS_PER_PAGE];
     d.blockSlot[block] = free;

@@ -214,13 +214,22 @@ export function mayWrite(k: SpaceState, file: OpenFile): boolean {
  * open as often as open files name it; the references of a file are at least its descriptors and mappings.
  */
 export function checkFiles(k: SpaceState): void {
-  const { file: f, task, vma } = k;
+  const f = k.file;
   const opened = new Int32Array(f.rows[0]);
-  const held = new Int32Array(f.rows[1]);
   for (let file = 1; file < f.rows[1]; file++) if (f.refcount[file] > 0) opened[f.inode[file]]++;
   for (let inode = 1; inode < f.rows[0]; inode++) {
     if (opened[inode] !== f.openCount[inode]) bug(`inode ${inode} is open ${opened[inode]} times and counts ${f.openCount[inode]}`);
   }
+  const held = countHolders(k);
+  for (let file = 1; file < f.rows[1]; file++) {
+    if (held[file] > f.refcount[file]) bug(`open file ${file} is held ${held[file]} times with ${f.refcount[file]} references`);
+  }
+}
+
+/** By open file: descriptors and mappings that point to it. */
+function countHolders(k: SpaceState): Int32Array {
+  const { task, vma } = k;
+  const held = new Int32Array(k.file.rows[1]);
   for (let table = 1; table < task.fdTableUsers.length; table++) {
     if (task.fdTableUsers[table] === 0) continue;
     for (let fd = 0; fd < FDS; fd++) {
@@ -229,7 +238,5 @@ export function checkFiles(k: SpaceState): void {
     }
   }
   for (let row = 1; row < vma.rows[1]; row++) if (vma.mm[row] !== NONE && vma.file[row] !== NONE) held[vma.file[row]]++;
-  for (let file = 1; file < f.rows[1]; file++) {
-    if (held[file] > f.refcount[file]) bug(`open file ${file} is held ${held[file]} times with ${f.refcount[file]} references`);
-  }
+  return held;
 }

@@ -22,6 +22,11 @@ import { setFill } from "../hw/ram.ts";
 import { contentWord } from "./file.ts";
 import type { SpaceState } from "./state.ts";
 
+/** The last index a walk over a whole file looks at. */
+const LAST_INDEX = Number.MAX_SAFE_INTEGER;
+/** PRIVATE of a page whose data is there though nobody has called the page uptodate (Linux: buffer_uptodate). */
+const BUFFER_READY = -1;
+
 /** The frame that holds page `index` of the inode, arrived or not, or NONE. */
 export function findPage(k: SpaceState, inode: Inode, index: number): Pfn {
   return xaLoad(k.xarray, k.file.pages[inode], index);
@@ -63,13 +68,14 @@ export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn)
 export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): void {
   const { file: f, page } = k;
   const record = pfn * PAGE_WORDS;
-  if (page[record + PRIVATE] !== NONE) bug(`frame ${pfn} is removed from its file while it is read`);
+  if (page[record + PRIVATE] > NONE) bug(`frame ${pfn} is removed from its file while it is read`);
   f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
   f.nrPages[inode]--;
   if (page[record + FLAGS] & PG_dirty) countNode(k, pfn, NR_FILE_DIRTY, -1);
   page[record + FLAGS] &= ~(PG_dirty | PG_locked | PG_uptodate | PG_readahead);
   page[record + MAPPING] = 0;
   page[record + INDEX] = 0;
+  page[record + PRIVATE] = NONE;
   countNode(k, pfn, NR_FILE_PAGES, -1);
 }
 
@@ -80,12 +86,16 @@ export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn)
 export function startReads(k: SpaceState, inode: Inode, index: number, pages: number): void {
   let at = index;
   const beyond = index + pages;
+  if (pages === 1 && isBufferReady(k, findPage(k, inode, index))) {
+    endRead(k, findPage(k, inode, index));
+    return;
+  }
   while (at < beyond) {
     let run = at;
     while (run < beyond && isOnDisk(k, inode, run)) run++;
     if (run > at) {
       const row = submitRead(k, { disk: k.file.disk[inode], owner: inode, index: at, pages: run - at });
-      for (let i = at; i < run; i++) k.page[findPage(k, inode, i) * PAGE_WORDS + PRIVATE] = row;
+      for (let i = at; i < run; i++) awaitRequest(k, findPage(k, inode, i), row);
       at = run;
     }
     while (at < beyond && !isOnDisk(k, inode, at)) {
@@ -196,6 +206,27 @@ export function endRead(k: SpaceState, pfn: Pfn): void {
   k.page[record + PRIVATE] = NONE;
 }
 
+/** True for a page that is not uptodate though its data is there: reading it takes no time. */
+export function isBufferReady(k: SpaceState, pfn: Pfn): boolean {
+  const record = pfn * PAGE_WORDS;
+  return !(k.page[record + FLAGS] & PG_uptodate) && k.page[record + PRIVATE] === BUFFER_READY;
+}
+
+/**
+ * Takes the page's word that it is uptodate back and keeps its data: what ext4 leaves of a page of which it read the
+ * one block it wanted to change. mincore calls such a page absent.
+ */
+export function forgetUptodate(k: SpaceState, pfn: Pfn): void {
+  k.page[pfn * PAGE_WORDS + FLAGS] &= ~PG_uptodate;
+  k.page[pfn * PAGE_WORDS + PRIVATE] = BUFFER_READY;
+}
+
+/** Locks a page until the request brings its data. */
+function awaitRequest(k: SpaceState, pfn: Pfn, row: number): void {
+  k.page[pfn * PAGE_WORDS + FLAGS] |= PG_locked;
+  k.page[pfn * PAGE_WORDS + PRIVATE] = row;
+}
+
 /** Node of a frame. */
 export function nodeOf(k: SpaceState, pfn: Pfn): number {
   return (zoneOf(k, pfn) - 1) >> 2;
@@ -206,22 +237,15 @@ export function nodeOf(k: SpaceState, pfn: Pfn): number {
  * its pages; a locked page waits for a request that is under way; dirty pages and all pages add up to the counters.
  */
 export function checkPageCache(k: SpaceState): void {
-  const { file: f, page } = k;
+  const { file: f } = k;
   let pages = 0;
   let dirty = 0;
   for (let inode = 1; inode < f.rows[0]; inode++) {
     if (checkTree(k.xarray, f.pages[inode]) !== f.nrPages[inode]) bug(`inode ${inode} does not have the ${f.nrPages[inode]} pages it counts`);
     checkTree(k.xarray, f.blocks[inode]);
-    for (let index = nextCached(k, inode, 0, Number.MAX_SAFE_INTEGER); index >= 0; index = nextCached(k, inode, index + 1, Number.MAX_SAFE_INTEGER)) {
-      const pfn = findPage(k, inode, index);
-      const record = pfn * PAGE_WORDS;
+    for (let index = nextCached(k, inode, 0, LAST_INDEX); index >= 0; index = nextCached(k, inode, index + 1, LAST_INDEX)) {
       pages++;
-      if (page[record + FLAGS] & PG_dirty) dirty++;
-      if (page[record + MAPPING] !== fileMapping(inode)) bug(`frame ${pfn} does not know its inode ${inode}`);
-      if (page[record + INDEX] !== (index | 0)) bug(`frame ${pfn} is at page ${index} and says ${page[record + INDEX]}`);
-      if (page[record + REFCOUNT] < 1) bug(`cached frame ${pfn} has no reference`);
-      const row = page[record + PRIVATE];
-      if (page[record + FLAGS] & PG_locked ? k.disk.owner[row] !== inode : row !== NONE) bug(`frame ${pfn} waits for request ${row} wrongly`);
+      if (checkPage(k, inode, index)) dirty++;
     }
   }
   let counted = 0;
@@ -232,6 +256,20 @@ export function checkPageCache(k: SpaceState): void {
   }
   if (counted !== pages) bug(`${pages} pages are cached and nr_file_pages is ${counted}`);
   if (countedDirty !== dirty) bug(`${dirty} pages are dirty and nr_dirty is ${countedDirty}`);
+}
+
+/** Checks one cached page. Returns whether it is dirty. */
+function checkPage(k: SpaceState, inode: Inode, index: number): boolean {
+  const { page } = k;
+  const pfn = findPage(k, inode, index);
+  const record = pfn * PAGE_WORDS;
+  if (page[record + MAPPING] !== fileMapping(inode)) bug(`frame ${pfn} does not know its inode ${inode}`);
+  if (page[record + INDEX] !== (index | 0)) bug(`frame ${pfn} is at page ${index} and says ${page[record + INDEX]}`);
+  if (page[record + REFCOUNT] < 1) bug(`cached frame ${pfn} has no reference`);
+  const row = page[record + PRIVATE];
+  const isLocked = (page[record + FLAGS] & PG_locked) !== 0;
+  if (isLocked ? k.disk.owner[row] !== inode : row !== NONE && row !== BUFFER_READY) bug(`frame ${pfn} waits for request ${row} wrongly`);
+  return (page[record + FLAGS] & PG_dirty) !== 0;
 }
 
 function countNode(k: SpaceState, pfn: Pfn, item: number, by: number): void {

@@ -15,7 +15,7 @@ import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Tas
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { fillBytes } from "../hw/content.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
-import { endRead, findPage, isOnDisk, isUptodate, markDirty, pageRequest, startReads } from "../space/pagecache.ts";
+import { endRead, findPage, isBufferReady, isOnDisk, isUptodate, markDirty, pageRequest, startReads } from "../space/pagecache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import type { FileTransfer } from "./file-read.ts";
 import { addPage } from "./readahead.ts";
@@ -74,6 +74,10 @@ function beginWrite(k: VmState, task: Task, inode: Inode, index: number, part: {
     return prepareNew(k, task, inode, index, part);
   }
   if (isUptodate(k, pfn)) return pfn;
+  if (isBufferReady(k, pfn)) {
+    endRead(k, pfn);
+    return pfn;
+  }
   if (pageRequest(k, pfn) === NONE) return prepareNew(k, task, inode, index, part);
   return waitFor(k, task, pfn);
 }

@@ -38,10 +38,20 @@ test("truncating drops pages, unmaps them and private copies of them, and zeroes
   check(k);
 });
 
-test("the tail of a page that is not cached is read for it", () => {
+test("the tail of a page that is not cached is read for it, which mincore does not show", () => {
   const { k, task, inode, fd } = machine();
-  expect(call(k, task, FTRUNCATE, [fd, PAGE + 1])).toBe(0);
+  expect(call(k, task, FTRUNCATE, [fd, PAGE + 100])).toBe(0);
+  expect(cached(k, inode, 8)).toBe(".L......");
+  check(k);
+  const reads = k.disk.reads[0];
+  const addr = call(k, task, MMAP, [0x10000000, 2 * PAGE, 1, 1, fd, 0]);
+  expect(touch(k, task, addr + PAGE, ACCESS_LOAD)).toBe(0);
+  expect(faults(k, task)).toEqual([1, 0]);
   expect(cached(k, inode, 8)).toBe(".D......");
+  expect(k.disk.reads[0]).toBe(reads);
+  const bytes = new Uint8Array(8);
+  loadBytes(k, task, addr + PAGE + 96, bytes);
+  expect([bytes[0], ...bytes.subarray(4)]).toEqual([0xcc, 0, 0, 0, 0]);
   check(k);
 });
 

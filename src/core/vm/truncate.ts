@@ -18,7 +18,7 @@ import { MAX_FILE_BYTES } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
 import { lruAddDrainAll, markPageAccessed } from "../space/lruvec.ts";
 import {
-  cleanPage, filePages, findPage, isOnDisk, isUptodate, markDirty, nextCached, pageRequest, removePage, startReads,
+  cleanPage, filePages, findPage, forgetUptodate, isBufferReady, isOnDisk, isUptodate, markDirty, nextCached, pageRequest, removePage, startReads,
 } from "../space/pagecache.ts";
 import { forEachMapping } from "../space/rmap.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
@@ -29,6 +29,8 @@ import { addPage } from "./readahead.ts";
 import type { VmState } from "./state.ts";
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+/** Progress of a call that had the tail read for itself: ext4 reads the block and does not call the page uptodate. */
+const BROUGHT_TAIL = 1;
 
 /**
  * Sets a file's size. What lies beyond it is unmapped from every address space, dropped, and forgotten by the disk; the
@@ -121,14 +123,18 @@ function zeroTail(k: VmState, task: Task, inode: Inode, sizeBytes: number): numb
   const index = Math.floor(sizeBytes / PAGE_SIZE);
   const at = sizeBytes - index * PAGE_SIZE;
   if (at === 0) return 0;
+  const { progress } = k.task;
   let pfn = findPage(k, inode, index);
   if (pfn === NONE) {
     if (!isOnDisk(k, inode, index)) return 0;
     pfn = addPage(k, inode, index, GFP_HIGHUSER_MOVABLE);
     if (pfn < 0) return -ENOMEM;
     startReads(k, inode, index, 1);
+    progress[task] = BROUGHT_TAIL;
   }
-  if (!isUptodate(k, pfn)) return sleepOn(k, task, pfn);
+  if (!isUptodate(k, pfn) && !isBufferReady(k, pfn)) return sleepOn(k, task, pfn);
+  if (progress[task] === BROUGHT_TAIL) forgetUptodate(k, pfn);
+  progress[task] = 0;
   markPageAccessed(k, pfn);
   // A page of a hole that was only read has no block, and stays clean.
   if (isOnDisk(k, inode, index) || k.page[pfn * PAGE_WORDS + FLAGS] & PG_dirty) {
