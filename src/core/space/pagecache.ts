@@ -14,7 +14,10 @@ import { checkTree, xaErase, xaLoad, xaNext, xaStore } from "../base/xarray.ts";
 import {
   FLAGS, fileMapping, INDEX, MAPPING, PAGE_WORDS, PG_dirty, PG_locked, PG_readahead, PG_uptodate, PRIVATE, REFCOUNT,
 } from "../frame/page.ts";
-import { NR_DIRTIED, NR_FILE_DIRTY, NR_FILE_PAGES, NR_NODE_ITEMS, NR_WRITTEN } from "../frame/vmstat.ts";
+import {
+  NR_DIRTIED, NR_FILE_DIRTY, NR_FILE_PAGES, NR_NODE_ITEMS, NR_WRITTEN, NR_ZONE_ITEMS, NR_ZONE_WRITE_PENDING, PGPGIN,
+  PGPGOUT,
+} from "../frame/vmstat.ts";
 import { zoneOf } from "../frame/zone.ts";
 import { fillBytes, loadBlock, saveBlock } from "../hw/content.ts";
 import { firstDone, retireRead, submitRead } from "../hw/disk.ts";
@@ -24,6 +27,8 @@ import type { SpaceState } from "./state.ts";
 
 /** The last index a walk over a whole file looks at. */
 const LAST_INDEX = Number.MAX_SAFE_INTEGER;
+/** What pgpgin and pgpgout count in. */
+const SECTORS_PER_PAGE = 8;
 /** PRIVATE of a page whose data is there though nobody has called the page uptodate (Linux: buffer_uptodate). */
 const BUFFER_READY = -1;
 
@@ -71,7 +76,7 @@ export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn)
   if (page[record + PRIVATE] > NONE) bug(`frame ${pfn} is removed from its file while it is read`);
   f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
   f.nrPages[inode]--;
-  if (page[record + FLAGS] & PG_dirty) countNode(k, pfn, NR_FILE_DIRTY, -1);
+  if (page[record + FLAGS] & PG_dirty) countDirty(k, pfn, -1);
   page[record + FLAGS] &= ~(PG_dirty | PG_locked | PG_uptodate | PG_readahead);
   page[record + MAPPING] = 0;
   page[record + INDEX] = 0;
@@ -95,6 +100,7 @@ export function startReads(k: SpaceState, inode: Inode, index: number, pages: nu
     while (run < beyond && isOnDisk(k, inode, run)) run++;
     if (run > at) {
       const row = submitRead(k, { disk: k.file.disk[inode], owner: inode, index: at, pages: run - at });
+      k.vmstat.event[PGPGIN] += (run - at) * SECTORS_PER_PAGE;
       for (let i = at; i < run; i++) awaitRequest(k, findPage(k, inode, i), row);
       at = run;
     }
@@ -154,7 +160,7 @@ export function markDirty(k: SpaceState, pfn: Pfn): boolean {
   const record = pfn * PAGE_WORDS;
   if (k.page[record + FLAGS] & PG_dirty) return false;
   k.page[record + FLAGS] |= PG_dirty;
-  countNode(k, pfn, NR_FILE_DIRTY, 1);
+  countDirty(k, pfn, 1);
   countNode(k, pfn, NR_DIRTIED, 1);
   return true;
 }
@@ -176,8 +182,9 @@ export function cleanPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn):
     blocks[inode] = root;
   }
   k.page[record + FLAGS] &= ~PG_dirty;
-  countNode(k, pfn, NR_FILE_DIRTY, -1);
+  countDirty(k, pfn, -1);
   countNode(k, pfn, NR_WRITTEN, 1);
+  k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
   return true;
 }
 
@@ -270,6 +277,12 @@ function checkPage(k: SpaceState, inode: Inode, index: number): boolean {
   const isLocked = (page[record + FLAGS] & PG_locked) !== 0;
   if (isLocked ? k.disk.owner[row] !== inode : row !== NONE && row !== BUFFER_READY) bug(`frame ${pfn} waits for request ${row} wrongly`);
   return (page[record + FLAGS] & PG_dirty) !== 0;
+}
+
+/** Counts a page that became dirty or clean, by node and by zone. */
+function countDirty(k: SpaceState, pfn: Pfn, by: number): void {
+  countNode(k, pfn, NR_FILE_DIRTY, by);
+  k.vmstat.zone[zoneOf(k, pfn) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING] += by;
 }
 
 function countNode(k: SpaceState, pfn: Pfn, item: number, by: number): void {

@@ -71,6 +71,12 @@ test("loads of a cached file take one fault for sixteen pages", () => {
   check(m.k);
 });
 
+test("a cold file scanned by loads, by private and by shared stores, faults as often as on 6.12", () => {
+  expect(scan(mapping(READ_ONLY, PRIVATE), ACCESS_LOAD)).toEqual([16, 1]);
+  expect(scan(mapping(RW, PRIVATE), ACCESS_STORE)).toEqual([255, 1]);
+  expect(scan(mapping(RW, SHARED), ACCESS_STORE)).toEqual([255, 1]);
+});
+
 test("stores to a private mapping fault page by page, and the file keeps its contents", () => {
   const m = mapping(RW, PRIVATE);
   warmFile(m.k, m.inode);
