@@ -258,6 +258,11 @@ export function createVmstat(machine: Machine): VmstatColumns {
   };
 }
 
+/** True for node items that /proc prints in 2 MiB pages though they are counted in pages. */
+export function isCountedInHugePages(item: number): boolean {
+  return item === NR_ANON_THPS || (item >= NR_SHMEM_THPS && item <= NR_FILE_PMDMAPPED);
+}
+
 /** Sum of a zone item over all zones. */
 export function sumZoneItem(vmstat: VmstatColumns, item: number): number {
   let sum = 0;
