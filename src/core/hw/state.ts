@@ -53,12 +53,9 @@ export interface TlbColumns {
   readonly entry: Int32Array;
   /** By cpu * bucketsPerCpu + hash: first entry of the chain. */
   readonly bucket: Int32Array;
-  /** By cpu * placesPerCpu + place: the entry there; and when it was used last, in ticks (not in L2). Place 0 is NONE. */
-  readonly placeEntry: Int32Array;
-  readonly placeTick: Int32Array;
-  /** The second level keeps each set as a ring from the place used last to the one to evict: by place, and by cpu and set. */
-  readonly ringNext: Int32Array;
-  readonly ringPrev: Int32Array;
+  /** By (cpu * placesPerCpu + place) * 4: the places, records of 4 words; place 0 is NONE. */
+  readonly place: Int32Array;
+  /** By cpu * sets of the second level + set: the place of the ring used last. */
   readonly ringFirst: Int32Array;
   /** By cpu: the tick, the first free entry, entries ever taken, entries in use, those in use larger than 4 KiB. */
   readonly tick: Int32Array;

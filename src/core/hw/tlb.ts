@@ -5,7 +5,7 @@
  *
  *   (asid, vpn) --hash--> bucket -> entry -> entry …          an entry: [high, tag, pfn, rights, L1D, L1I, L2, next]
  *                                     |  \
- *                     place in L1D/L1I    place in L2         a place (set, way): its entry, tick of its last use
+ *                     place in L1D/L1I    place in L2         a place (set, way): [entry, tick or next, previous, -]
  *
  * One translation is one entry however many arrays hold it; it lives while it has a place. A hit is therefore one
  * hashed look-up instead of a comparison with every way. A page is filled into L1 and L2 together; each array evicts
@@ -31,6 +31,12 @@ export const ENTRY_L1D = 4;
 export const ENTRY_L1I = 5;
 export const ENTRY_L2 = 6;
 export const ENTRY_NEXT = 7;
+
+/** Word offsets in a place: its entry; when it was used last, or in L2 the next and previous place of its ring. */
+export const PLACE_ENTRY = 0;
+export const PLACE_TICK = 1;
+export const PLACE_NEXT = 1;
+export const PLACE_PREV = 2;
 
 /** A tag is vpnLow | asid << 18 | size << 22, where size is one of these. */
 export const TAG_ASID_SHIFT = 18;
@@ -101,8 +107,6 @@ export function createTlb(machine: Machine): TlbColumns {
     shape, entriesPerCpu: places, placesPerCpu: places, bucketsPerCpu: buckets,
     entry: new Int32Array(cpus * places * 8),
     bucket: new Int32Array(cpus * buckets),
-    placeEntry: new Int32Array(cpus * places),
-    placeTick: new Int32Array(cpus * places),
     ...rings,
     tick: new Int32Array(cpus),
     freeEntry: new Int32Array(cpus),
@@ -160,32 +164,30 @@ export function fillTlb(k: HwState, cpu: Cpu, high: number, tag: number, fetch: 
 export function addTlbEntry(k: HwState, cpu: Cpu, high: number, tag: number, fetch: boolean): void {
   const tlb = k.tlb;
   const words = tlb.entry;
-  const hash = cpu * tlb.bucketsPerCpu + (tlbHash(high, tag) & (tlb.bucketsPerCpu - 1));
-  const entry = takeEntry(tlb, cpu);
+  const size = tag >>> TAG_SIZE_SHIFT;
+  const entry = size === SIZE_4K ? recycleEntry(tlb, cpu, tag) : takeEntry(tlb, cpu);
   const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  const hash = cpu * tlb.bucketsPerCpu + (tlbHash(high, tag) & (tlb.bucketsPerCpu - 1));
   words[at + ENTRY_HIGH] = high;
   words[at + ENTRY_TAG] = tag;
   words[at + ENTRY_PFN] = tlb.walk[0]!;
   words[at + ENTRY_RIGHTS] = tlb.walk[1]!;
   words[at + ENTRY_NEXT] = tlb.bucket[hash]!;
   tlb.bucket[hash] = entry;
-  const size = tag >>> TAG_SIZE_SHIFT;
-  if (size !== SIZE_4K) {
-    tlb.usedHuge[cpu]!++;
-    takeFirstLevel(tlb, cpu, entry, fetch);
-    if (size === SIZE_1G) takePlace(tlb, cpu, TLB_L2HUGE, entry, ENTRY_L2);
-    else takeSecondLevel(tlb, cpu, entry, (tag & 0x3ffff) >>> 9);
+  if (size === SIZE_4K) {
+    takePlace(tlb, cpu, fetch ? TLB_L1I4K : TLB_L1D4K, entry, fetch ? ENTRY_L1I : ENTRY_L1D);
     return;
   }
-  takePlace(tlb, cpu, fetch ? TLB_L1I4K : TLB_L1D4K, entry, fetch ? ENTRY_L1I : ENTRY_L1D);
-  takeSecondLevel(tlb, cpu, entry, tag & 0x3ffff);
+  tlb.usedHuge[cpu]!++;
+  takeFirstLevel(tlb, cpu, entry, fetch);
+  giveSecondLevel(tlb, cpu, entry, tag);
 }
 
 /** Gives an entry a place in L1, as after a hit in L2; a place it has is used anew. */
 export function promoteTlbEntry(k: HwState, cpu: Cpu, entry: number, fetch: boolean): void {
   const tlb = k.tlb;
   const place = tlb.entry[((cpu * tlb.entriesPerCpu + entry) << 3) + (fetch ? ENTRY_L1I : ENTRY_L1D)]!;
-  if (place !== 0) tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
+  if (place !== 0) tlb.place[(cpu * tlb.placesPerCpu + place) * 4 + PLACE_TICK] = ++tlb.tick[cpu]!;
   else takeFirstLevel(tlb, cpu, entry, fetch);
 }
 
@@ -199,14 +201,20 @@ export function hitSecondLevel(k: HwState, cpu: Cpu, entry: number, fetch: boole
 export function rewindTicks(k: HwState, cpu: Cpu, coming: number): void {
   const tlb = k.tlb;
   if (tlb.tick[cpu]! + coming < MAX_TICK) return;
-  // Ticks become ranks, so the order of use inside every set stays what it was.
-  const first = cpu * tlb.placesPerCpu;
-  const ticks = tlb.placeTick.subarray(first, first + tlb.placesPerCpu);
-  const ranks = Int32Array.from(ticks).sort();
-  for (let place = 0; place < ticks.length; place++) {
-    if (ticks[place] !== 0) ticks[place] = ranks.indexOf(ticks[place]!) + 1;
+  // Ticks become ranks, so the order of use inside every set stays what it was. Rings have none.
+  const { shape } = tlb;
+  const used: number[] = [];
+  for (let array = 0; array < NR_TLB_ARRAYS; array++) {
+    if (array === TLB_L2) continue;
+    const first = cpu * tlb.placesPerCpu + shape[array * SHAPE_WORDS]!;
+    const end = first + shape[array * SHAPE_WORDS + 1]! * shape[array * SHAPE_WORDS + 2]!;
+    for (let place = first; place < end; place++) if (tlb.place[place * 4 + PLACE_TICK] !== 0) used.push(place);
   }
-  tlb.tick[cpu] = ticks.length + 1;
+  used.sort((a, b) => tlb.place[a * 4 + PLACE_TICK]! - tlb.place[b * 4 + PLACE_TICK]!);
+  used.forEach((place, rank) => {
+    tlb.place[place * 4 + PLACE_TICK] = rank + 1;
+  });
+  tlb.tick[cpu] = used.length + 1;
 }
 
 /** Drops one entry from every array of the CPU. */
@@ -214,13 +222,13 @@ export function dropTlbEntry(k: HwState, cpu: Cpu, entry: number): void {
   const tlb = k.tlb;
   const at = (cpu * tlb.entriesPerCpu + entry) << 3;
   for (let word = ENTRY_L1D; word <= ENTRY_L2; word++) {
-    const place = cpu * tlb.placesPerCpu + tlb.entry[at + word]!;
-    if (tlb.entry[at + word] !== 0) {
-      tlb.placeEntry[place] = 0;
-      tlb.placeTick[place] = 0;
-      if (word === ENTRY_L2) evictNext(tlb, cpu, tlb.entry[at + word]!);
-      tlb.entry[at + word] = 0;
-    }
+    const place = tlb.entry[at + word]!;
+    if (place === 0) continue;
+    const record = (cpu * tlb.placesPerCpu + place) * 4;
+    tlb.place[record + PLACE_ENTRY] = 0;
+    if (isInRing(tlb, place)) evictNext(tlb, cpu, place);
+    else tlb.place[record + PLACE_TICK] = 0;
+    tlb.entry[at + word] = 0;
   }
   giveEntry(tlb, cpu, entry);
 }
@@ -273,7 +281,7 @@ export function checkTlb(k: HwState): void {
   for (let cpu = 0; cpu < k.machine.cpus; cpu++) {
     let held = 0;
     for (let place = 1; place < tlb.placesPerCpu; place++) {
-      const entry = tlb.placeEntry[cpu * tlb.placesPerCpu + place]!;
+      const entry = tlb.place[(cpu * tlb.placesPerCpu + place) * 4 + PLACE_ENTRY]!;
       if (entry === 0) continue;
       const at = (cpu * tlb.entriesPerCpu + entry) << 3;
       const words = tlb.entry;
@@ -299,81 +307,110 @@ function takeFirstLevel(tlb: TlbColumns, cpu: Cpu, entry: number, fetch: boolean
 
 /** Takes the least recently used place of the entry's set, evicting who has it. An empty place has tick 0. */
 function takePlace(tlb: TlbColumns, cpu: Cpu, array: number, entry: number, word: number): void {
-  const { shape, placeTick: ticks } = tlb;
+  const { shape, place: places, entry: words } = tlb;
   const at = (cpu * tlb.entriesPerCpu + entry) << 3;
-  const tag = tlb.entry[at + ENTRY_TAG]!;
+  const tag = words[at + ENTRY_TAG]!;
   const size = tag >>> TAG_SIZE_SHIFT;
-  const number = size === SIZE_4K ? tag & 0x3ffff : size === SIZE_2M ? (tag & 0x3ffff) >>> 9 : tlb.entry[at]!;
+  const number = size === SIZE_4K ? tag & 0x3ffff : size === SIZE_2M ? (tag & 0x3ffff) >>> 9 : words[at]!;
   const ways = shape[array * SHAPE_WORDS + 2]!;
   const base = cpu * tlb.placesPerCpu;
   const first = base + shape[array * SHAPE_WORDS]! + (number & (shape[array * SHAPE_WORDS + 1]! - 1)) * ways;
-  let victim = first;
-  let oldest = ticks[first]!;
-  for (let place = first + 1; place < first + ways; place++) {
+  let victim = first * 4;
+  let oldest = places[victim + PLACE_TICK]!;
+  for (let record = victim + 4; record < (first + ways) * 4; record += 4) {
     // Arithmetic instead of a branch that nobody can predict: the mask is all ones when this place is older.
-    const younger = ticks[place]! - oldest;
+    const younger = places[record + PLACE_TICK]! - oldest;
     const mask = younger >> 31;
     oldest += younger & mask;
-    victim += (place - victim) & mask;
+    victim += (record - victim) & mask;
   }
-  const evicted = tlb.placeEntry[victim]!;
-  if (evicted !== 0) leavePlace(tlb, cpu, evicted, word);
-  tlb.placeEntry[victim] = entry;
-  ticks[victim] = ++tlb.tick[cpu]!;
-  tlb.entry[at + word] = victim - base;
+  const evicted = places[victim + PLACE_ENTRY]!;
+  if (evicted !== 0) {
+    const out = (cpu * tlb.entriesPerCpu + evicted) << 3;
+    words[out + word] = 0;
+    if ((words[out + ENTRY_L1D]! | words[out + ENTRY_L1I]! | words[out + ENTRY_L2]!) === 0) giveEntry(tlb, cpu, evicted);
+  }
+  places[victim + PLACE_ENTRY] = entry;
+  places[victim + PLACE_TICK] = ++tlb.tick[cpu]!;
+  words[at + word] = (victim >> 2) - base;
 }
 
-/** Takes the last place of a ring of the second level and turns the ring, so that it is the first. */
-function takeSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number, number: number): void {
+/**
+ * Takes the last place of a ring of the second level for a 4 KiB page and turns the ring, so that it is the first.
+ * Returns the entry the place has from now on: the one evicted, when nothing else held it, or a free one.
+ */
+function recycleEntry(tlb: TlbColumns, cpu: Cpu, tag: number): number {
+  const { entry: words, place: places, ringFirst } = tlb;
   const sets = tlb.shape[TLB_L2 * SHAPE_WORDS + 1]!;
   const base = cpu * tlb.placesPerCpu;
-  const ring = cpu * sets + (number & (sets - 1));
-  const place = tlb.ringPrev[base + tlb.ringFirst[ring]!]!;
+  const ring = cpu * sets + (tag & (sets - 1));
+  const place = places[(base + ringFirst[ring]!) * 4 + PLACE_PREV]!;
+  ringFirst[ring] = place;
+  const old = places[(base + place) * 4 + PLACE_ENTRY]!;
+  const out = (cpu * tlb.entriesPerCpu + old) << 3;
+  if (old !== 0 && (words[out + ENTRY_L1D]! | words[out + ENTRY_L1I]!) === 0) {
+    unchain(tlb, cpu, old);
+    if (words[out + ENTRY_TAG]! >>> TAG_SIZE_SHIFT !== SIZE_4K) tlb.usedHuge[cpu]!--;
+    return old;
+  }
+  words[out + ENTRY_L2] = 0;
+  const entry = takeEntry(tlb, cpu);
+  places[(base + place) * 4 + PLACE_ENTRY] = entry;
+  words[((cpu * tlb.entriesPerCpu + entry) << 3) + ENTRY_L2] = place;
+  return entry;
+}
+
+/** Gives an entry that the second level does not hold a place there. */
+function giveSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number, tag: number): void {
+  const size = tag >>> TAG_SIZE_SHIFT;
+  if (size === SIZE_1G) {
+    takePlace(tlb, cpu, TLB_L2HUGE, entry, ENTRY_L2);
+    return;
+  }
+  const sets = tlb.shape[TLB_L2 * SHAPE_WORDS + 1]!;
+  const base = cpu * tlb.placesPerCpu;
+  const ring = cpu * sets + ((size === SIZE_2M ? (tag & 0x3ffff) >>> 9 : tag) & (sets - 1));
+  const place = tlb.place[(base + tlb.ringFirst[ring]!) * 4 + PLACE_PREV]!;
   tlb.ringFirst[ring] = place;
-  const evicted = tlb.placeEntry[base + place]!;
+  const evicted = tlb.place[(base + place) * 4 + PLACE_ENTRY]!;
   if (evicted !== 0) leavePlace(tlb, cpu, evicted, ENTRY_L2);
-  tlb.placeEntry[base + place] = entry;
+  tlb.place[(base + place) * 4 + PLACE_ENTRY] = entry;
   tlb.entry[((cpu * tlb.entriesPerCpu + entry) << 3) + ENTRY_L2] = place;
 }
 
-/** Makes the entry's place in the second level the first of its ring. */
+/** Makes the entry's place in the second level the one used last; an entry that has none gets one. */
 function touchSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number): void {
   const at = (cpu * tlb.entriesPerCpu + entry) << 3;
   const place = tlb.entry[at + ENTRY_L2]!;
-  const tag = tlb.entry[at + ENTRY_TAG]!;
-  const size = tag >>> TAG_SIZE_SHIFT;
-  if (size === SIZE_1G || place === 0) {
-    if (place === 0) giveSecondLevel(tlb, cpu, entry, tag);
-    else tlb.placeTick[cpu * tlb.placesPerCpu + place] = ++tlb.tick[cpu]!;
+  if (place === 0) {
+    giveSecondLevel(tlb, cpu, entry, tlb.entry[at + ENTRY_TAG]!);
+    return;
+  }
+  if (!isInRing(tlb, place)) {
+    tlb.place[(cpu * tlb.placesPerCpu + place) * 4 + PLACE_TICK] = ++tlb.tick[cpu]!;
     return;
   }
   const ring = ringOf(tlb, cpu, place);
-  if (tlb.ringFirst[ring] === place) return;
-  unlinkFromRing(tlb, cpu, place);
-  linkBefore(tlb, cpu, place, tlb.ringFirst[ring]!);
+  const first = tlb.ringFirst[ring]!;
+  if (first === place) return;
+  moveBefore(tlb, cpu, place, first);
   tlb.ringFirst[ring] = place;
-}
-
-/** An entry that only a first level held comes back to the second. */
-function giveSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number, tag: number): void {
-  const size = tag >>> TAG_SIZE_SHIFT;
-  if (size === SIZE_1G) takePlace(tlb, cpu, TLB_L2HUGE, entry, ENTRY_L2);
-  else takeSecondLevel(tlb, cpu, entry, size === SIZE_2M ? (tag & 0x3ffff) >>> 9 : tag & 0x3ffff);
 }
 
 /** An emptied place of the second level is the next to be taken. */
 function evictNext(tlb: TlbColumns, cpu: Cpu, place: number): void {
-  const first = tlb.shape[TLB_L2 * SHAPE_WORDS]!;
-  const end = first + tlb.shape[TLB_L2 * SHAPE_WORDS + 1]! * tlb.shape[TLB_L2 * SHAPE_WORDS + 2]!;
-  if (place < first || place >= end) return;
   const ring = ringOf(tlb, cpu, place);
-  if (tlb.ringFirst[ring] === place) {
-    // The ring begins one further on, which makes this the last.
-    tlb.ringFirst[ring] = tlb.ringNext[cpu * tlb.placesPerCpu + place]!;
-    return;
-  }
-  unlinkFromRing(tlb, cpu, place);
-  linkBefore(tlb, cpu, place, tlb.ringFirst[ring]!);
+  const first = tlb.ringFirst[ring]!;
+  // When it is the first, the ring begins one further on, which makes it the last.
+  if (first === place) tlb.ringFirst[ring] = tlb.place[(cpu * tlb.placesPerCpu + place) * 4 + PLACE_NEXT]!;
+  else moveBefore(tlb, cpu, place, first);
+}
+
+/** Whether a place belongs to the array that keeps rings. */
+function isInRing(tlb: TlbColumns, place: number): boolean {
+  const { shape } = tlb;
+  const first = shape[TLB_L2 * SHAPE_WORDS]!;
+  return place >= first && place < first + shape[TLB_L2 * SHAPE_WORDS + 1]! * shape[TLB_L2 * SHAPE_WORDS + 2]!;
 }
 
 function ringOf(tlb: TlbColumns, cpu: Cpu, place: number): number {
@@ -382,40 +419,38 @@ function ringOf(tlb: TlbColumns, cpu: Cpu, place: number): number {
   return cpu * shape[TLB_L2 * SHAPE_WORDS + 1]! + set;
 }
 
-function unlinkFromRing(tlb: TlbColumns, cpu: Cpu, place: number): void {
+/** Moves a place of a ring between `next` and the one before that. */
+function moveBefore(tlb: TlbColumns, cpu: Cpu, place: number, next: number): void {
+  const places = tlb.place;
   const base = cpu * tlb.placesPerCpu;
-  const next = tlb.ringNext[base + place]!;
-  const prev = tlb.ringPrev[base + place]!;
-  tlb.ringNext[base + prev] = next;
-  tlb.ringPrev[base + next] = prev;
+  const record = (base + place) * 4;
+  const after = places[record + PLACE_NEXT]!;
+  const before = places[record + PLACE_PREV]!;
+  places[(base + before) * 4 + PLACE_NEXT] = after;
+  places[(base + after) * 4 + PLACE_PREV] = before;
+  const last = places[(base + next) * 4 + PLACE_PREV]!;
+  places[(base + last) * 4 + PLACE_NEXT] = place;
+  places[record + PLACE_PREV] = last;
+  places[record + PLACE_NEXT] = next;
+  places[(base + next) * 4 + PLACE_PREV] = place;
 }
 
-function linkBefore(tlb: TlbColumns, cpu: Cpu, place: number, next: number): void {
-  const base = cpu * tlb.placesPerCpu;
-  const prev = tlb.ringPrev[base + next]!;
-  tlb.ringNext[base + prev] = place;
-  tlb.ringPrev[base + place] = prev;
-  tlb.ringNext[base + place] = next;
-  tlb.ringPrev[base + next] = place;
-}
-
-/** Every set of the second level of every CPU as a ring in order of its ways. */
-function createRings(cpus: number, places: number, shape: Int32Array): Pick<TlbColumns, "ringNext" | "ringPrev" | "ringFirst"> {
+/** Every place empty, and every set of the second level of every CPU a ring in order of its ways. */
+function createRings(cpus: number, places: number, shape: Int32Array): Pick<TlbColumns, "place" | "ringFirst"> {
   const [start, sets, ways] = [shape[TLB_L2 * SHAPE_WORDS]!, shape[TLB_L2 * SHAPE_WORDS + 1]!, shape[TLB_L2 * SHAPE_WORDS + 2]!];
-  const ringNext = new Int32Array(cpus * places);
-  const ringPrev = new Int32Array(cpus * places);
+  const place = new Int32Array(cpus * places * 4);
   const ringFirst = new Int32Array(cpus * sets);
   for (let cpu = 0; cpu < cpus; cpu++) {
     for (let set = 0; set < sets; set++) {
       const first = start + set * ways;
       ringFirst[cpu * sets + set] = first;
       for (let way = 0; way < ways; way++) {
-        ringNext[cpu * places + first + way] = first + ((way + 1) % ways);
-        ringPrev[cpu * places + first + way] = first + ((way + ways - 1) % ways);
+        place[(cpu * places + first + way) * 4 + PLACE_NEXT] = first + ((way + 1) % ways);
+        place[(cpu * places + first + way) * 4 + PLACE_PREV] = first + ((way + ways - 1) % ways);
       }
     }
   }
-  return { ringNext, ringPrev, ringFirst };
+  return { place, ringFirst };
 }
 
 /** An entry has lost its place in one array; without any it is gone. */
@@ -436,19 +471,25 @@ function takeEntry(tlb: TlbColumns, cpu: Cpu): number {
 
 /** Takes an entry out of its chain and puts it on the free list. */
 function giveEntry(tlb: TlbColumns, cpu: Cpu, entry: number): void {
+  const at = (cpu * tlb.entriesPerCpu + entry) << 3;
+  unchain(tlb, cpu, entry);
+  if (tlb.entry[at + ENTRY_TAG]! >>> TAG_SIZE_SHIFT !== SIZE_4K) tlb.usedHuge[cpu]!--;
+  tlb.entry[at + ENTRY_NEXT] = tlb.freeEntry[cpu]!;
+  tlb.freeEntry[cpu] = entry;
+  tlb.used[cpu]!--;
+}
+
+function unchain(tlb: TlbColumns, cpu: Cpu, entry: number): void {
   const words = tlb.entry;
   const base = cpu * tlb.entriesPerCpu;
   const at = (base + entry) << 3;
-  const tag = words[at + ENTRY_TAG]!;
-  const hash = cpu * tlb.bucketsPerCpu + (tlbHash(words[at + ENTRY_HIGH]!, tag) & (tlb.bucketsPerCpu - 1));
-  if (tlb.bucket[hash] === entry) tlb.bucket[hash] = words[at + ENTRY_NEXT]!;
-  else {
-    let before = tlb.bucket[hash]!;
-    while (words[((base + before) << 3) + ENTRY_NEXT] !== entry) before = words[((base + before) << 3) + ENTRY_NEXT]!;
-    words[((base + before) << 3) + ENTRY_NEXT] = words[at + ENTRY_NEXT]!;
+  const hash = cpu * tlb.bucketsPerCpu + (tlbHash(words[at + ENTRY_HIGH]!, words[at + ENTRY_TAG]!) & (tlb.bucketsPerCpu - 1));
+  const next = words[at + ENTRY_NEXT]!;
+  let before = tlb.bucket[hash]!;
+  if (before === entry) {
+    tlb.bucket[hash] = next;
+    return;
   }
-  if (tag >>> TAG_SIZE_SHIFT !== SIZE_4K) tlb.usedHuge[cpu]!--;
-  words[at + ENTRY_NEXT] = tlb.freeEntry[cpu]!;
-  tlb.freeEntry[cpu] = entry;
-  tlb.used[cpu]!--;
+  while (words[((base + before) << 3) + ENTRY_NEXT] !== entry) before = words[((base + before) << 3) + ENTRY_NEXT]!;
+  words[((base + before) << 3) + ENTRY_NEXT] = next;
 }

@@ -18,7 +18,7 @@ import { CAUSE_TLB_WALK, CAUSE_USER, COST_ACCESS, COST_L2_TLB, COST_WALK, spend 
 import { ACCESS_FETCH, NEED_FETCH, NEED_LOAD, NEED_STORE, WALK_SIZE, walkTables } from "../hw/mmu.ts";
 import {
   ENTRY_HIGH, ENTRY_L1D, ENTRY_L1I, ENTRY_L2, ENTRY_NEXT, ENTRY_PFN, ENTRY_RIGHTS, ENTRY_TAG, addTlbEntry, fillTlb, findTlbEntry,
-  hitSecondLevel, promoteTlbEntry, RIGHT_DIRTY, RIGHT_WRITE, rewindTicks, SIZE_1G, SIZE_2M, SIZE_4K, TAG_ASID_SHIFT,
+  hitSecondLevel, PLACE_TICK, promoteTlbEntry, RIGHT_DIRTY, RIGHT_WRITE, rewindTicks, SIZE_1G, SIZE_2M, SIZE_4K, TAG_ASID_SHIFT,
   TAG_SIZE_SHIFT, TLB_ACCESSES, TLB_COUNTERS, TLB_DIRTY_WALKS, TLB_FETCHES, TLB_L1D_MISSES, TLB_L1I_MISSES, TLB_L2_HITS,
   TLB_WALKS,
 } from "../hw/tlb.ts";
@@ -77,7 +77,7 @@ export function runAccesses(k: VmState, task: Task, runs: AccessRuns, from: numb
   enterMm(k, cpu, k.task.mm[task]!);
   rewindTicks(k, cpu, (to - from) * 4);
   const { high: highs, low: lows, count: counts } = runs;
-  const { entry: words, bucket, placeTick, counter } = tlb;
+  const { entry: words, bucket, place: places, counter } = tlb;
   const entryBase = cpu * tlb.entriesPerCpu;
   const bucketBase = cpu * tlb.bucketsPerCpu;
   const bucketMask = tlb.bucketsPerCpu - 1;
@@ -108,7 +108,7 @@ export function runAccesses(k: VmState, task: Task, runs: AccessRuns, from: numb
       }
       at = words[record + ENTRY_NEXT]!;
     }
-    if (place !== 0) placeTick[placeBase + place] = ++tick;
+    if (place !== 0) places[(placeBase + place) * 4 + PLACE_TICK] = ++tick;
     else {
       tlb.tick[cpu] = tick;
       code = translate(k, task, high, word >>> 2, kind);
