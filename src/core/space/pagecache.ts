@@ -42,6 +42,12 @@ export function nextCached(k: SpaceState, inode: Inode, index: number, last: num
   return xaNext(k.xarray, k.file.pages[inode], index, last);
 }
 
+/** Whether page `index` is cached and its data is there: what mincore says of it. */
+export function isPresent(k: SpaceState, inode: Inode, index: number): boolean {
+  const pfn = findPage(k, inode, index);
+  return pfn !== NONE && isUptodate(k, pfn);
+}
+
 /** Pages of the file, the last one perhaps in part: one past the last index inside it. */
 export function filePages(k: SpaceState, inode: Inode): number {
   return Math.ceil(k.file.sizeBytes[inode] / PAGE_SIZE);

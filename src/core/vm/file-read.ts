@@ -22,6 +22,8 @@ import { copyFrameToUser } from "./user-copy.ts";
 
 /** Pages looked up at once (Linux: PAGEVEC_SIZE). */
 const BATCH_PAGES = 31;
+/** Pages that a program which reads a whole file asks for at a time: 128 KiB, as cp and cat do. */
+const WHOLE_FILE_PAGES = 32;
 
 /** Instead of a user address: the bytes go to the kernel itself. */
 const NOWHERE = -1;
@@ -85,12 +87,13 @@ export function warmFile(k: VmState, inode: Inode): number {
   const pages = filePages(k, inode);
   let failed = 0;
   for (let index = 0; index < pages && failed === 0; index++) {
-    const ready = findOrReadAhead(k, file, index, Math.min(pages - index, BATCH_PAGES));
+    const wanted = Math.min(pages, (Math.floor(index / WHOLE_FILE_PAGES) + 1) * WHOLE_FILE_PAGES) - index;
+    const ready = findOrReadAhead(k, file, index, wanted);
     if (ready < 0) {
       failed = ready;
       break;
     }
-    if (k.page[ready * PAGE_WORDS + FLAGS] & PG_readahead) readAheadAsync(k, file, index, pages - index);
+    if (k.page[ready * PAGE_WORDS + FLAGS] & PG_readahead) readAheadAsync(k, file, index, wanted);
     if (!isUptodate(k, ready)) {
       if (pageRequest(k, ready) === NONE) startReads(k, inode, index, 1);
       quiesceDisks(k);

@@ -14,17 +14,15 @@ import {
   filePages,
   findInode,
   findTask,
-  forceReadAhead,
   type Inode,
   installFd,
   invalidatePages,
+  isPresent,
   type Kernel,
   killTask,
   loadBytes,
   NONE,
-  nextCached,
   openFile,
-  putFile,
   quiesceDisks,
   readElf,
   readFile,
@@ -32,6 +30,7 @@ import {
   storeBytes,
   syscall,
   type Task,
+  warmFile as readWholeFile,
   writeBackFile,
   writeFile,
 } from "../../core/index.ts";
@@ -264,15 +263,14 @@ export function dropFile(k: Kernel, inode: Inode): void {
 
 /** Reads the whole file into the page cache. */
 export function warmFile(k: Kernel, inode: Inode): void {
-  const file = openFile(k, inode, 0);
-  forceReadAhead(k, file, 0, filePages(k, inode));
   settle(k);
-  putFile(k, file);
+  readWholeFile(k, inode);
+  settle(k);
 }
 
-/** Pages of the file's size, and whether each is cached. */
+/** Pages of the file's size, and whether each is cached, as mincore says. */
 export function cachedPages(k: Kernel, inode: Inode): { pages: number; isCached: (page: number) => boolean } {
-  return { pages: filePages(k, inode), isCached: (page) => nextCached(k, inode, page, page) === page };
+  return { pages: filePages(k, inode), isCached: (page) => isPresent(k, inode, page) };
 }
 
 /** The text of a file of /proc/PID; "" when there is none. */
