@@ -6,6 +6,8 @@
  *
  * Only headers are needed, so the bytes may be the beginning of the file: the file header, the program headers and the
  * interpreter's name. What a header says of addresses is checked by exec while it maps, as Linux does.
+ * PT_TLS and PT_GNU_PROPERTY mean nothing to this kernel: thread-local storage is the C library's business, and x86 is
+ * built without properties.
  * Differs: 32-bit programs are refused (ENOEXEC); Debian's kernel hands them to its 32-bit loader.
  * Linux: fs/binfmt_elf.c, include/uapi/linux/elf.h (6.12)   Doc: System V ABI, AMD64 supplement, chapters 4 and 5
  */
@@ -15,9 +17,7 @@ export const ET_EXEC = 2;
 export const ET_DYN = 3;
 export const PT_LOAD = 1;
 export const PT_INTERP = 3;
-export const PT_TLS = 7;
 export const PT_GNU_STACK = 0x6474e551;
-export const PT_GNU_PROPERTY = 0x6474e553;
 export const PF_X = 1;
 export const PF_W = 2;
 export const PF_R = 4;
@@ -97,16 +97,26 @@ export function readElf(bytes: Uint8Array, role: number = ELF_PROGRAM): ElfImage
   const count = view.getUint16(56, true);
   const headerOffset = readU64(view, 32);
   if (count === 0 || count * PROGRAM_HEADER_BYTES > PROGRAM_HEADERS_MAX_BYTES) {
-    return { errno: bad, reason: `${count} program headers; 1 to ${Math.floor(PROGRAM_HEADERS_MAX_BYTES / PROGRAM_HEADER_BYTES)} are possible` };
+    return {
+      errno: bad,
+      reason: `${count} program headers; 1 to ${Math.floor(PROGRAM_HEADERS_MAX_BYTES / PROGRAM_HEADER_BYTES)} are possible`,
+    };
   }
-  if (headerOffset + count * PROGRAM_HEADER_BYTES > bytes.length) return { errno: bad, reason: "the program headers end behind the file" };
+  if (headerOffset + count * PROGRAM_HEADER_BYTES > bytes.length)
+    return { errno: bad, reason: "the program headers end behind the file" };
   const segments: ElfSegment[] = [];
-  for (let row = 0; row < count; row++) segments.push(readSegment(view, headerOffset + row * PROGRAM_HEADER_BYTES));
+  for (let row = 0; row < count; row++)
+    segments.push(readSegment(view, headerOffset + row * PROGRAM_HEADER_BYTES));
   const interpreter = role === ELF_PROGRAM ? readInterpreterName(bytes, segments) : "";
   if (typeof interpreter !== "string") return interpreter;
   const stack = segments.findLast((segment) => segment.type === PT_GNU_STACK);
   return {
-    errno: 0, type, entry: readU64(view, 24), headerOffset, segments, interpreter,
+    errno: 0,
+    type,
+    entry: readU64(view, 24),
+    headerOffset,
+    segments,
+    interpreter,
     executableStack: stack === undefined ? undefined : (stack.flags & PF_X) !== 0,
   };
 }
@@ -134,9 +144,12 @@ function readInterpreterName(bytes: Uint8Array, segments: readonly ElfSegment[])
   const header = segments.find((segment) => segment.type === PT_INTERP);
   if (header === undefined) return "";
   const { offset, fileBytes } = header;
-  if (fileBytes > PATH_MAX || fileBytes < 2) return { errno: ENOEXEC, reason: `an interpreter name of ${fileBytes} bytes` };
-  if (offset + fileBytes > bytes.length) return { errno: EIO, reason: "the interpreter name ends behind the file" };
-  if (bytes[offset + fileBytes - 1] !== 0) return { errno: ENOEXEC, reason: "the interpreter name does not end with a zero byte" };
+  if (fileBytes > PATH_MAX || fileBytes < 2)
+    return { errno: ENOEXEC, reason: `an interpreter name of ${fileBytes} bytes` };
+  if (offset + fileBytes > bytes.length)
+    return { errno: EIO, reason: "the interpreter name ends behind the file" };
+  if (bytes[offset + fileBytes - 1] !== 0)
+    return { errno: ENOEXEC, reason: "the interpreter name does not end with a zero byte" };
   let name = "";
   for (let at = offset; bytes[at] !== 0; at++) name += String.fromCharCode(bytes[at]!);
   return name;

@@ -11,23 +11,31 @@
  */
 import { bug } from "../base/bug.ts";
 import { E2BIG, EFAULT, ENOMEM } from "../base/errno.ts";
-import { BLOCKED, NONE, PAGE_SIZE, type Mm, type Task, type Vma } from "../base/types.ts";
+import { BLOCKED, type Mm, NONE, PAGE_SIZE, type Task, type Vma } from "../base/types.ts";
 import { PTE_NX_HIGH, PTE_PRESENT, PTE_SOFT_DIRTY, ptePfn } from "../hw/pte.ts";
 import { takeSlot } from "../hw/ram.ts";
 import { lruAddDrain, markPageAccessed } from "../space/lruvec.ts";
 import { findPte } from "../space/pagetable.ts";
-import { freePageTables } from "../space/zap.ts";
+import {
+  allocVma,
+  freeVma,
+  VM_EXEC,
+  VM_RAND_READ,
+  VM_SEQ_READ,
+  VM_SOFTDIRTY,
+  VM_STACK_FLAGS,
+} from "../space/vma.ts";
 import { insertVma, setVmaRange } from "../space/vma-tree.ts";
-import { VM_EXEC, VM_RAND_READ, VM_SEQ_READ, VM_SOFTDIRTY, VM_STACK_FLAGS, allocVma, freeVma } from "../space/vma.ts";
+import { freePageTables } from "../space/zap.ts";
 import { vmEnoughMemory } from "../vm/accounting.ts";
 import { pageAlign } from "../vm/bytes.ts";
-import { FAULT_FLAG_WRITE } from "../vm/fault-flags.ts";
-import { handleMmFault } from "../vm/fault.ts";
 import { vmaExpandDownwards } from "../vm/expand-stack.ts";
+import { handleMmFault } from "../vm/fault.ts";
+import { FAULT_FLAG_WRITE } from "../vm/fault-flags.ts";
 import { createMm, putMm } from "../vm/mm-create.ts";
 import { ensurePte } from "../vm/pte-alloc.ts";
 import { taskSize } from "../vm/unmapped-area.ts";
-import { STACK_EXPAND_BYTES, alignStack, pageStart } from "./exec-layout.ts";
+import { alignStack, pageStart, STACK_EXPAND_BYTES } from "./exec-layout.ts";
 import type { AbiState } from "./state.ts";
 
 /** Bytes one string may have with its zero byte: 32 pages. */
@@ -37,6 +45,11 @@ const ARG_MAX = 131072;
 /** The stack limit that the arguments' share is a part of. */
 const DEFAULT_STACK_LIMIT = 8 * 1024 * 1024;
 const POINTER_BYTES = 8;
+/**
+ * Positions in the new stack count from this many pages below its end: with 5 levels of page tables the end is beyond
+ * 2^53, where byte addresses are not exact any more.
+ */
+const WINDOW_PAGES = 2 ** 20;
 /** Flags of a stack that is still being made: nobody may migrate its pages meanwhile. */
 const VM_STACK_INCOMPLETE_SETUP = VM_RAND_READ | VM_SEQ_READ;
 
@@ -45,12 +58,12 @@ export interface Bprm {
   readonly task: Task;
   readonly mm: Mm;
   readonly vma: Vma;
-  /** Lowest byte in use; the next string ends here. */
+  /** Page that positions count from; the stack's end lies WINDOW_PAGES above it. */
+  readonly base: number;
+  /** Position of the lowest byte in use; the next string ends here. */
   p: number;
   /** The limit p may not go below. */
   argMin: number;
-  /** Where the path is. */
-  exec: number;
   argc: number;
   envc: number;
 }
@@ -84,51 +97,64 @@ function createStack(k: AbiState, task: Task, mm: Mm): Bprm | number {
     freeVma(k, vma);
     return -ENOMEM;
   }
-  const top = taskSize(k);
-  k.vma.end[vma] = top / PAGE_SIZE;
-  k.vma.start[vma] = top / PAGE_SIZE - 1;
-  k.vma.pgoff[vma] = top / PAGE_SIZE - 1;
+  const end = taskSize(k) / PAGE_SIZE;
+  k.vma.end[vma] = end;
+  k.vma.start[vma] = end - 1;
+  k.vma.pgoff[vma] = end - 1;
   k.vma.flags[vma] = VM_SOFTDIRTY | VM_STACK_FLAGS | VM_STACK_INCOMPLETE_SETUP;
   insertVma(k, mm, vma);
   k.mm.stackVm[mm] = 1;
   k.mm.totalVm[mm] = 1;
-  return { task, mm, vma, p: top - POINTER_BYTES, argMin: 0, exec: 0, argc: 0, envc: 0 };
+  return {
+    task,
+    mm,
+    vma,
+    base: end - WINDOW_PAGES,
+    p: WINDOW_PAGES * PAGE_SIZE - POINTER_BYTES,
+    argMin: 0,
+    argc: 0,
+    envc: 0,
+  };
 }
 
 /** Path, environment, arguments, in this order; an empty argument list becomes one empty string. */
 function copyAllStrings(k: AbiState, bprm: Bprm, strings: ExecStrings): number {
   bprm.argc = Math.max(strings.argv.length, 1);
   bprm.envc = strings.envp.length;
-  const share = Math.max(Math.min((DEFAULT_STACK_LIMIT / 4) * 3, Math.floor(k.knob.stackRlimitBytes / 4)), ARG_MAX);
+  const share = Math.max(
+    Math.min((DEFAULT_STACK_LIMIT / 4) * 3, Math.floor(k.knob.stackRlimitBytes / 4)),
+    ARG_MAX,
+  );
   const pointers = (bprm.argc + bprm.envc) * POINTER_BYTES;
   if (share <= pointers) return -E2BIG;
   bprm.argMin = bprm.p - (share - pointers);
-  const error = copyStrings(k, bprm, [strings.path]);
-  if (error < 0) return error;
-  bprm.exec = bprm.p;
-  return copyStrings(k, bprm, strings.envp) || copyStrings(k, bprm, strings.argv.length === 0 ? [""] : strings.argv);
+  return (
+    copyStrings(k, bprm, [strings.path]) ||
+    copyStrings(k, bprm, strings.envp) ||
+    copyStrings(k, bprm, strings.argv.length === 0 ? [""] : strings.argv)
+  );
 }
 
 /** Copies a list so that its first string is lowest. Returns 0, -E2BIG, or BLOCKED. */
 function copyStrings(k: AbiState, bprm: Bprm, strings: readonly string[]): number {
   let page = -1;
   let pfn = NONE;
-  for (let index = strings.length - 1; index >= 0; index--) {
-    const bytes = encodeString(strings[index]);
+  for (const text of strings.toReversed()) {
+    const bytes = encodeString(text);
     if (bytes.length > MAX_ARG_STRLEN) return -E2BIG;
     bprm.p -= bytes.length;
     if (bprm.p < bprm.argMin) return -E2BIG;
     let left = bytes.length;
     while (left > 0) {
       const last = bprm.p + left - 1;
-      const vpn = Math.floor(last / PAGE_SIZE);
-      const from = Math.max(bprm.p, vpn * PAGE_SIZE);
-      if (vpn !== page) {
-        pfn = getArgPage(k, bprm, vpn);
+      const index = Math.floor(last / PAGE_SIZE);
+      const from = Math.max(bprm.p, index * PAGE_SIZE);
+      if (index !== page) {
+        pfn = getArgPage(k, bprm, bprm.base + index);
         if (pfn < 0) return pfn;
-        page = vpn;
+        page = index;
       }
-      storeBytesInFrame(k, pfn, from - vpn * PAGE_SIZE, bytes.subarray(from - bprm.p, left));
+      storeBytesInFrame(k, pfn, from - index * PAGE_SIZE, bytes.subarray(from - bprm.p, left));
       left = from - bprm.p;
     }
   }
@@ -163,8 +189,15 @@ export function encodeString(text: string): Uint8Array {
     const code = character.codePointAt(0) ?? 0;
     if (code < 0x80) bytes.push(code);
     else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
-    else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
-    else bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 0x3f), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+    else if (code < 0x10000)
+      bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+    else
+      bytes.push(
+        0xf0 | (code >> 18),
+        0x80 | ((code >> 12) & 0x3f),
+        0x80 | ((code >> 6) & 0x3f),
+        0x80 | (code & 0x3f),
+      );
   }
   bytes.push(0);
   return Uint8Array.from(bytes);
@@ -174,16 +207,20 @@ export function encodeString(text: string): Uint8Array {
  * Gives the stack its place, permissions and first size, and notes where the arguments begin.
  * Returns 0, -ENOMEM, or -EFAULT when it can not grow to its first size.
  */
-export function setupArgPages(k: AbiState, bprm: Bprm, stackTop: number, randomize: boolean, executable: boolean): number {
+export function setupArgPages(
+  k: AbiState,
+  bprm: Bprm,
+  stackTop: number,
+  randomize: boolean,
+  executable: boolean,
+): number {
   const { vma, mm } = bprm;
   const top = pageAlign(alignStack(k, stackTop, randomize));
   const { start, end, flags } = k.vma;
   const sizeBytes = (end[vma] - start[vma]) * PAGE_SIZE;
   if (top < k.knob.mmapMinAddr || sizeBytes >= top - k.knob.mmapMinAddr) return -ENOMEM;
   const shiftPages = end[vma] - top / PAGE_SIZE;
-  bprm.p -= shiftPages * PAGE_SIZE;
-  bprm.exec -= shiftPages * PAGE_SIZE;
-  k.mm.argStart[mm] = bprm.p;
+  k.mm.argStart[mm] = (bprm.base - shiftPages) * PAGE_SIZE + bprm.p;
   flags[vma] = VM_STACK_FLAGS | (executable ? VM_EXEC : 0) | VM_STACK_INCOMPLETE_SETUP;
   if (executable) allowExecution(k, bprm);
   if (shiftPages > 0) {
@@ -192,7 +229,7 @@ export function setupArgPages(k: AbiState, bprm: Bprm, stackTop: number, randomi
   }
   flags[vma] &= ~VM_STACK_INCOMPLETE_SETUP;
   const wanted = Math.min(pageStart(k.knob.stackRlimitBytes), sizeBytes + STACK_EXPAND_BYTES);
-  k.mm.startStack[mm] = bprm.p;
+  k.mm.startStack[mm] = k.mm.argStart[mm];
   const base = end[vma] - wanted / PAGE_SIZE;
   return base < start[vma] && vmaExpandDownwards(k, vma, base) < 0 ? -EFAULT : 0;
 }

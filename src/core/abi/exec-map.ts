@@ -12,7 +12,7 @@
  * Linux: fs/binfmt_elf.c elf_load, load_elf_binary, load_elf_interp (6.12)   Doc: Documentation/userspace-api/ELF.rst
  */
 import { EFAULT, EINVAL, ENOMEM } from "../base/errno.ts";
-import { BLOCKED, PAGE_SIZE, type Mm, type OpenFile, type Task } from "../base/types.ts";
+import { BLOCKED, type Mm, type OpenFile, PAGE_SIZE, type Task } from "../base/types.ts";
 import { doVmBrk } from "../vm/brk.ts";
 import { pageAlign } from "../vm/bytes.ts";
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE } from "../vm/mman.ts";
@@ -20,7 +20,7 @@ import { doMmap } from "../vm/mmap.ts";
 import { doMunmap } from "../vm/munmap.ts";
 import { taskSize } from "../vm/unmapped-area.ts";
 import { copyToUser } from "../vm/user-bytes.ts";
-import { ET_DYN, ET_EXEC, PF_R, PF_W, PF_X, PT_LOAD, type ElfImage, type ElfSegment } from "./elf.ts";
+import { type ElfImage, type ElfSegment, ET_DYN, ET_EXEC, PF_R, PF_W, PF_X, PT_LOAD } from "./elf.ts";
 import { ELF_ET_DYN_BASE, mmapRandom, pageOffset, pageStart } from "./exec-layout.ts";
 import type { AbiState } from "./state.ts";
 
@@ -70,7 +70,8 @@ export function mapFirst(k: AbiState, load: Loading): FirstMapping {
   const isInterpreter = load.kind === LOAD_INTERPRETER;
   const total = isInterpreter || !isFixed ? totalMappingSize(load.image) : 0;
   const segment = loadSegments(load.image)[0];
-  if (segment === undefined || (total === 0 && (isInterpreter || !isFixed))) return { bias: 0, error: -EINVAL };
+  if (segment === undefined || (total === 0 && (isInterpreter || !isFixed)))
+    return { bias: 0, error: -EINVAL };
   let bias = 0;
   let flags = MAP_PRIVATE;
   if (isInterpreter) {
@@ -116,7 +117,12 @@ interface Placement {
 /** Maps a segment after the first. Returns its address or a negative errno. */
 export function mapNext(k: AbiState, load: Loading, index: number, bias: number): number {
   const segment = loadSegments(load.image)[index];
-  return mapSegment(k, load, { segment, addr: bias + segment.vaddr, flags: MAP_PRIVATE | MAP_FIXED, total: 0 });
+  return mapSegment(k, load, {
+    segment,
+    addr: bias + segment.vaddr,
+    flags: MAP_PRIVATE | MAP_FIXED,
+    total: 0,
+  });
 }
 
 /** Maps the file pages of a segment (Linux: elf_map). Returns the address they are at, or a negative errno. */
@@ -129,7 +135,14 @@ function mapSegment(k: AbiState, load: Loading, place: Placement): number {
   const offset = segment.offset - inPage;
   if (offset < 0 || pageOffset(offset) !== 0) return -EINVAL;
   const length = total === 0 ? size : pageAlign(total);
-  const mapped = doMmap(k, load.mm, { addr, len: length, prot: protOf(segment), flags, file: load.file, pgoff: offset / PAGE_SIZE });
+  const mapped = doMmap(k, load.mm, {
+    addr,
+    len: length,
+    prot: protOf(segment),
+    flags,
+    file: load.file,
+    pgoff: offset / PAGE_SIZE,
+  });
   if (mapped >= 0 && length > size) doMunmap(k, load.mm, mapped + size, length - size);
   return mapped >= taskSize(k) ? -EINVAL : mapped;
 }
@@ -154,14 +167,21 @@ export function mapBss(k: AbiState, load: Loading, index: number, bias: number):
   const segment = loadSegments(load.image)[index];
   const limit = taskSize(k);
   if (segment.memoryBytes > segment.fileBytes) {
-    const begin = segment.fileBytes === 0 ? pageStart(bias + segment.vaddr) : pageAlign(bias + segment.vaddr + segment.fileBytes);
+    const begin =
+      segment.fileBytes === 0
+        ? pageStart(bias + segment.vaddr)
+        : pageAlign(bias + segment.vaddr + segment.fileBytes);
     const end = pageAlign(bias + segment.vaddr + segment.memoryBytes);
     const error = end === begin ? 0 : doVmBrk(k, load.mm, begin, end - begin, (segment.flags & PF_X) !== 0);
     if (error < 0) return error;
   }
   // A program's own addresses are checked as the file has them, an interpreter's where it is.
   const address = load.kind === LOAD_INTERPRETER ? bias + segment.vaddr : segment.vaddr;
-  const fits = address < limit && segment.fileBytes <= segment.memoryBytes && segment.memoryBytes <= limit && limit - segment.memoryBytes >= address;
+  const fits =
+    address < limit &&
+    segment.fileBytes <= segment.memoryBytes &&
+    segment.memoryBytes <= limit &&
+    limit - segment.memoryBytes >= address;
   return fits ? 0 : load.kind === LOAD_INTERPRETER ? -ENOMEM : -EINVAL;
 }
 
@@ -175,7 +195,8 @@ export function imageBounds(image: ElfImage): ImageBounds {
   let headers = 0;
   for (const segment of loadSegments(image)) {
     const { vaddr, offset, fileBytes, memoryBytes } = segment;
-    if (offset <= image.headerOffset && image.headerOffset < offset + fileBytes) headers = image.headerOffset - offset + vaddr;
+    if (offset <= image.headerOffset && image.headerOffset < offset + fileBytes)
+      headers = image.headerOffset - offset + vaddr;
     if ((segment.flags & PF_X) !== 0) {
       startCode = Math.min(startCode, vaddr);
       endCode = Math.max(endCode, vaddr + fileBytes);
@@ -191,17 +212,26 @@ export function imageBounds(image: ElfImage): ImageBounds {
 function totalMappingSize(image: ElfImage): number {
   const segments = loadSegments(image);
   if (segments.length === 0) return 0;
-  return Math.max(...segments.map((segment) => segment.vaddr + segment.memoryBytes)) - Math.min(...segments.map((segment) => pageStart(segment.vaddr)));
+  return (
+    Math.max(...segments.map((segment) => segment.vaddr + segment.memoryBytes)) -
+    Math.min(...segments.map((segment) => pageStart(segment.vaddr)))
+  );
 }
 
 /** The largest alignment a segment asks for that is a power of two, in whole pages. */
 function maximumAlignment(image: ElfImage): number {
-  const powers = loadSegments(image).map((segment) => segment.align).filter((align) => align > 0 && Number.isInteger(Math.log2(align)));
+  const powers = loadSegments(image)
+    .map((segment) => segment.align)
+    .filter((align) => align > 0 && Number.isInteger(Math.log2(align)));
   return pageAlign(Math.max(0, ...powers));
 }
 
 function protOf(segment: ElfSegment): number {
-  return (segment.flags & PF_R ? PROT_READ : 0) | (segment.flags & PF_W ? PROT_WRITE : 0) | (segment.flags & PF_X ? PROT_EXEC : 0);
+  return (
+    (segment.flags & PF_R ? PROT_READ : 0) |
+    (segment.flags & PF_W ? PROT_WRITE : 0) |
+    (segment.flags & PF_X ? PROT_EXEC : 0)
+  );
 }
 
 /** Whether the kernel moves the heap of this program away from its data: a loader that was started by itself. */

@@ -17,7 +17,7 @@
  */
 import { EFAULT } from "../base/errno.ts";
 import { randomU32 } from "../base/rng.ts";
-import { BLOCKED, PAGE_SIZE, type Mm, type Task, type Vma } from "../base/types.ts";
+import { BLOCKED, type Mm, PAGE_SIZE, type Task, type Vma } from "../base/types.ts";
 import { vmaExpandDownwards } from "../vm/expand-stack.ts";
 import { copyToUser } from "../vm/user-bytes.ts";
 import { encodeString } from "./exec-args.ts";
@@ -99,7 +99,10 @@ export function createElfTables(k: AbiState, tables: ElfTables): number {
   // The vector ends below the random bytes; what is below it is placed so that the pointer is a multiple of 16.
   const below = random - vector.length * WORD_BYTES;
   const pointer = alignStack(k, below - (words.length - vector.length) * WORD_BYTES, false);
-  for (const [at, bytes] of [[platform, platformBytes], [random, randomBytes(k)]] as const) {
+  for (const [at, bytes] of [
+    [platform, platformBytes],
+    [random, randomBytes(k)],
+  ] as const) {
     const error = store(k, task, at, bytes);
     if (error !== 0) return error;
   }
@@ -114,11 +117,52 @@ export function createElfTables(k: AbiState, tables: ElfTables): number {
 /** The pairs, in the kernel's order. */
 function auxiliaryVector(k: AbiState, tables: ElfTables, platform: number, random: number): number[] {
   return [
-    AT_SYSINFO_EHDR, k.mm.vdso[tables.mm], AT_MINSIGSTKSZ, MINSIGSTKSZ, AT_HWCAP, HWCAP, AT_PAGESZ, PAGE_SIZE,
-    AT_CLKTCK, CLOCKS_PER_SEC, AT_PHDR, tables.headers, AT_PHENT, PROGRAM_HEADER_BYTES, AT_PHNUM, tables.headerCount,
-    AT_BASE, tables.interpreterBase, AT_FLAGS, 0, AT_ENTRY, tables.entry, AT_UID, 0, AT_EUID, 0, AT_GID, 0, AT_EGID, 0,
-    AT_SECURE, 0, AT_RANDOM, random, AT_HWCAP2, HWCAP2, AT_EXECFN, tables.path, AT_PLATFORM, platform,
-    AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE, AT_RSEQ_ALIGN, RSEQ_ALIGN, AT_NULL, 0,
+    AT_SYSINFO_EHDR,
+    k.mm.vdso[tables.mm],
+    AT_MINSIGSTKSZ,
+    MINSIGSTKSZ,
+    AT_HWCAP,
+    HWCAP,
+    AT_PAGESZ,
+    PAGE_SIZE,
+    AT_CLKTCK,
+    CLOCKS_PER_SEC,
+    AT_PHDR,
+    tables.headers,
+    AT_PHENT,
+    PROGRAM_HEADER_BYTES,
+    AT_PHNUM,
+    tables.headerCount,
+    AT_BASE,
+    tables.interpreterBase,
+    AT_FLAGS,
+    0,
+    AT_ENTRY,
+    tables.entry,
+    AT_UID,
+    0,
+    AT_EUID,
+    0,
+    AT_GID,
+    0,
+    AT_EGID,
+    0,
+    AT_SECURE,
+    0,
+    AT_RANDOM,
+    random,
+    AT_HWCAP2,
+    HWCAP2,
+    AT_EXECFN,
+    tables.path,
+    AT_PLATFORM,
+    platform,
+    AT_RSEQ_FEATURE_SIZE,
+    RSEQ_FEATURE_SIZE,
+    AT_RSEQ_ALIGN,
+    RSEQ_ALIGN,
+    AT_NULL,
+    0,
   ];
 }
 

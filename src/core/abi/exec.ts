@@ -13,22 +13,46 @@
  * Linux: fs/exec.c, fs/binfmt_elf.c (6.12)   Doc: man 2 execve
  */
 import { EFAULT, EPERM, SIGSEGV } from "../base/errno.ts";
-import { BLOCKED, NONE, PAGE_SIZE, type Inode, type Mm, type OpenFile, type Task } from "../base/types.ts";
+import { BLOCKED, type Inode, type Mm, NONE, type OpenFile, PAGE_SIZE, type Task } from "../base/types.ts";
 import { CAUSE_EXEC, spend } from "../hw/clock.ts";
 import { O_RDONLY, openFile, putFile } from "../space/file.ts";
 import { TASK_ZOMBIE } from "../space/task.ts";
 import { switchMm } from "../space/tlb-flush.ts";
-import { VMA_VDSO, VMA_VVAR, VM_DONTDUMP, VM_EXEC, VM_IO, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_PFNMAP, VM_READ, LAYOUT_RANDOMIZED } from "../space/vma.ts";
+import {
+  LAYOUT_RANDOMIZED,
+  VM_DONTDUMP,
+  VM_EXEC,
+  VM_IO,
+  VM_MAYEXEC,
+  VM_MAYREAD,
+  VM_MAYWRITE,
+  VM_PFNMAP,
+  VM_READ,
+  VMA_VDSO,
+  VMA_VVAR,
+} from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { pageAlign } from "../vm/bytes.ts";
 import { kernelRead } from "../vm/file-read.ts";
 import { installSpecialMapping } from "../vm/install.ts";
 import { putMm } from "../vm/mm-create.ts";
 import { getUnmappedArea, pickMmapLayout } from "../vm/unmapped-area.ts";
-import { ET_DYN, ET_EXEC, type ElfImage } from "./elf.ts";
-import { createBprm, encodeString, setupArgPages, type Bprm } from "./exec-args.ts";
+import { type ElfImage, ET_DYN, ET_EXEC } from "./elf.ts";
+import { type Bprm, createBprm, encodeString, setupArgPages } from "./exec-args.ts";
 import { ELF_ET_DYN_BASE, isRandomized, randomizeBrk, randomizeStackTop } from "./exec-layout.ts";
-import { LOAD_DYNAMIC, LOAD_INTERPRETER, LOAD_STATIC, clearTail, imageBounds, loadSegments, mapBss, mapFirst, mapNext, movesBrk, type Loading } from "./exec-map.ts";
+import {
+  clearTail,
+  imageBounds,
+  LOAD_DYNAMIC,
+  LOAD_INTERPRETER,
+  LOAD_STATIC,
+  type Loading,
+  loadSegments,
+  mapBss,
+  mapFirst,
+  mapNext,
+  movesBrk,
+} from "./exec-map.ts";
 import { createElfTables } from "./exec-tables.ts";
 import { doExit, killTask, releaseMm } from "./process.ts";
 import type { AbiState } from "./state.ts";
@@ -94,7 +118,8 @@ function endExec(k: AbiState, task: Task): void {
 function beginExec(k: AbiState, task: Task, request: ExecRequest): number {
   const file = openFile(k, request.inode, O_RDONLY);
   if (file < 0) return file;
-  const interpreterFile = request.interpreterInode === undefined ? NONE : openFile(k, request.interpreterInode, O_RDONLY);
+  const interpreterFile =
+    request.interpreterInode === undefined ? NONE : openFile(k, request.interpreterInode, O_RDONLY);
   if (interpreterFile < 0) {
     putFile(k, file);
     return interpreterFile;
@@ -121,7 +146,10 @@ function beginExec(k: AbiState, task: Task, request: ExecRequest): number {
  * After a wait it begins again: pages that have come are there.
  */
 function readHeaders(k: AbiState, task: Task, file: OpenFile, image: ElfImage, firstBytes: number): number {
-  for (const [position, bytes] of [[0, firstBytes], [image.headerOffset, image.segments.length * PROGRAM_HEADER_BYTES]] as const) {
+  for (const [position, bytes] of [
+    [0, firstBytes],
+    [image.headerOffset, image.segments.length * PROGRAM_HEADER_BYTES],
+  ] as const) {
     const done = kernelRead(k, task, file, position, bytes);
     k.task.progress[task] = 0;
     if (done < 0) return done;
@@ -141,7 +169,13 @@ function enterNewMm(k: AbiState, task: Task, request: ExecRequest, bprm: Bprm): 
   k.task.comm[task] = request.path.slice(request.path.lastIndexOf("/") + 1).slice(0, COMM_BYTES);
   const randomize = isRandomized(k, request.personality ?? 0);
   pickMmapLayout(k, mm, randomize);
-  k.program.failure[task] = setupArgPages(k, bprm, randomizeStackTop(k, randomize), randomize, request.image.executableStack === true);
+  k.program.failure[task] = setupArgPages(
+    k,
+    bprm,
+    randomizeStackTop(k, randomize),
+    randomize,
+    request.image.executableStack === true,
+  );
 }
 
 /** The task becomes the only living thread of its process (Linux: de_thread). */
@@ -160,7 +194,13 @@ function loadProgram(k: AbiState, task: Task, request: ExecRequest): number {
   const { interpreter } = request;
   const randomize = (k.mm.layout[mm] & LAYOUT_RANDOMIZED) !== 0;
   const program: Loading = {
-    task, mm, file: k.mm.exeFile[mm], image: request.image, kind: interpreter === undefined ? LOAD_STATIC : LOAD_DYNAMIC, randomize, programBias: 0,
+    task,
+    mm,
+    file: k.mm.exeFile[mm],
+    image: request.image,
+    kind: interpreter === undefined ? LOAD_STATIC : LOAD_DYNAMIC,
+    randomize,
+    programBias: 0,
   };
   const error = loadFile(k, program, 1, k.program.bias);
   if (error < 0) return error;
@@ -168,7 +208,13 @@ function loadProgram(k: AbiState, task: Task, request: ExecRequest): number {
     if (interpreter.type !== ET_EXEC && interpreter.type !== ET_DYN) return -EPERM;
     const first = 1 + 2 * loadSegments(request.image).length;
     const linker: Loading = {
-      task, mm, file: k.program.interpreterFile[task], image: interpreter, kind: LOAD_INTERPRETER, randomize, programBias: k.program.bias[task],
+      task,
+      mm,
+      file: k.program.interpreterFile[task],
+      image: interpreter,
+      kind: LOAD_INTERPRETER,
+      randomize,
+      programBias: k.program.bias[task],
     };
     const linkerError = loadFile(k, linker, first, k.program.interpreterBias);
     if (linkerError < 0) return linkerError;
@@ -184,7 +230,8 @@ function loadFile(k: AbiState, load: Loading, first: number, biases: Float64Arra
   const { step } = k.program;
   const { task } = load;
   const steps = 2 * loadSegments(load.image).length;
-  if (steps === 0 && (load.kind === LOAD_INTERPRETER || load.image.type === ET_DYN)) return mapFirst(k, load).error;
+  if (steps === 0 && (load.kind === LOAD_INTERPRETER || load.image.type === ET_DYN))
+    return mapFirst(k, load).error;
   for (let at = step[task] - first; at < steps; at++) {
     step[task] = first + at;
     const index = Math.floor(at / 2);
@@ -212,10 +259,17 @@ function finishExec(k: AbiState, program: Loading, request: ExecRequest): number
   const stack = findVma(k, mm, Math.floor(m.argStart[mm] / PAGE_SIZE));
   if (stack === NONE) return -EFAULT;
   const tableError = createElfTables(k, {
-    task, mm, stack, argv: request.argv.length === 0 ? [""] : request.argv, envp: request.envp, randomize: program.randomize,
+    task,
+    mm,
+    stack,
+    argv: request.argv.length === 0 ? [""] : request.argv,
+    envp: request.envp,
+    randomize: program.randomize,
     path: k.vma.end[stack] * PAGE_SIZE - 8 - encodeString(request.path).length,
-    headers: bounds.headers + bias, headerCount: request.image.segments.length,
-    interpreterBase: request.interpreter === undefined ? 0 : k.program.interpreterBias[task], entry: request.image.entry + bias,
+    headers: bounds.headers + bias,
+    headerCount: request.image.segments.length,
+    interpreterBase: request.interpreter === undefined ? 0 : k.program.interpreterBias[task],
+    entry: request.image.entry + bias,
   });
   if (tableError < 0) return tableError;
   m.startCode[mm] = bounds.startCode + bias;
@@ -237,11 +291,17 @@ function mapVdso(k: AbiState, mm: Mm): number {
   if (addr < 0) return addr;
   const text = addr + VVAR_PAGES * PAGE_SIZE;
   const code = installSpecialMapping(k, mm, {
-    addr: text, len: VDSO_PAGES * PAGE_SIZE, flags: VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC, kind: VMA_VDSO,
+    addr: text,
+    len: VDSO_PAGES * PAGE_SIZE,
+    flags: VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC,
+    kind: VMA_VDSO,
   });
   if (code < 0) return code;
   const data = installSpecialMapping(k, mm, {
-    addr, len: VVAR_PAGES * PAGE_SIZE, flags: VM_READ | VM_MAYREAD | VM_IO | VM_DONTDUMP | VM_PFNMAP, kind: VMA_VVAR,
+    addr,
+    len: VVAR_PAGES * PAGE_SIZE,
+    flags: VM_READ | VM_MAYREAD | VM_IO | VM_DONTDUMP | VM_PFNMAP,
+    kind: VMA_VVAR,
   });
   if (data < 0) return data;
   k.mm.vdso[mm] = text;

@@ -3,9 +3,9 @@
  * Linux: fs/exec.c do_open_execat, fs/binfmt_elf.c (6.12)   Doc: man 2 execve
  */
 import { EACCES, ELIBBAD, ENOENT, ENOEXEC } from "../base/errno.ts";
-import { NONE, type Inode } from "../base/types.ts";
-import { S_IFMT, S_IFREG, findInode } from "../space/file.ts";
-import { readElf, type ElfImage, type ElfRefusal } from "./elf.ts";
+import { type Inode, NONE } from "../base/types.ts";
+import { findInode, S_IFMT, S_IFREG } from "../space/file.ts";
+import { type ElfImage, type ElfRefusal, readElf } from "./elf.ts";
 import type { AbiState } from "./state.ts";
 
 /** Execute permission of user, group and others. */

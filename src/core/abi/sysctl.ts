@@ -5,11 +5,16 @@
  */
 import { EINVAL, ENOENT } from "../base/errno.ts";
 import { KNOBS, type KnobKey, type KnobRow } from "../base/knobs.ts";
+import { setupPageset } from "../frame/pcp.ts";
+import { setupWatermarks } from "../frame/watermark.ts";
 import { OVERCOMMIT_NEVER, syncCommitted } from "../vm/accounting.ts";
 import type { AbiState } from "./state.ts";
 
 /** What writing a tunable does besides setting it. `value` is what was written and is in force already. */
 type Effect = (k: AbiState, value: number) => void;
+
+/** A smaller fraction than this would leave the per-CPU lists too much (Linux: MIN_PERCPU_PAGELIST_HIGH_FRACTION). */
+const LEAST_PCP_FRACTION = 8;
 
 const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   // Ratio and size exclude each other: setting one switches the other off.
@@ -23,6 +28,9 @@ const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   overcommitMemory: (k, value) => {
     if (value === OVERCOMMIT_NEVER) syncCommitted(k);
   },
+  minFreeKbytes: (k) => updateWatermarks(k),
+  watermarkScaleFactor: (k) => updateWatermarks(k),
+  percpuPagelistHighFraction: (k) => updatePagesets(k),
   // The kernel keeps a power of two.
   faultAroundBytes: (k, value) => {
     k.knob.faultAroundBytes = 2 ** Math.floor(Math.log2(value));
@@ -51,14 +59,26 @@ export function writeSysctl(k: AbiState, path: string, text: string): number {
   if (written === "") return 0;
   const value = parseNumber(written);
   if (Number.isNaN(value) || value < row.min || value > row.max) return -EINVAL;
+  if (row.key === "percpuPagelistHighFraction" && value > 0 && value < LEAST_PCP_FRACTION) return -EINVAL;
   k.knob[row.key] = value;
   EFFECTS[row.key]?.(k, value);
   return 0;
 }
 
+/** Watermarks follow min_free_kbytes and the scale factor, and the per-CPU lists follow the watermarks. */
+function updateWatermarks(k: AbiState): void {
+  setupWatermarks(k, k.knob.minFreeKbytes, k.knob.watermarkScaleFactor);
+  updatePagesets(k);
+}
+
+function updatePagesets(k: AbiState): void {
+  for (let zone = 1; zone < k.zone.count; zone++) setupPageset(k, zone);
+}
+
 /** The files of one tunable: none for those that are only boot options or limits, one a disk for disks'. */
 function pathsOf(k: AbiState, row: KnobRow): string[] {
-  if (row.path.startsWith("/sys/block/")) return k.machine.disks.map((disk) => row.path.replace("DISK", disk.name));
+  if (row.path.startsWith("/sys/block/"))
+    return k.machine.disks.map((disk) => row.path.replace("DISK", disk.name));
   if (row.path.startsWith("/")) return [row.path];
   return /^(vm|kernel)\./.test(row.path) ? [`/proc/sys/${row.path.replace(".", "/")}`] : [];
 }
@@ -69,7 +89,8 @@ function findRow(k: AbiState, path: string): KnobRow | undefined {
 
 /** A number as the kernel reads it, or NaN. */
 function parseNumber(text: string): number {
-  if (/^-?0x[0-9a-f]+$/i.test(text)) return text.startsWith("-") ? -Number.parseInt(text.slice(1), 16) : Number.parseInt(text, 16);
+  if (/^-?0x[0-9a-f]+$/i.test(text))
+    return text.startsWith("-") ? -Number.parseInt(text.slice(1), 16) : Number.parseInt(text, 16);
   if (/^-?0[0-7]+$/.test(text)) return Number.parseInt(text, 8);
   return /^-?(0|[1-9][0-9]*)$/.test(text) ? Number.parseInt(text, 10) : Number.NaN;
 }

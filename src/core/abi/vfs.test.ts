@@ -19,7 +19,8 @@ test("what is not there is ENOENT, a directory EISDIR", () => {
   expect(readFile(k, "/proc/self/maps")).toBe(-ENOENT);
   expect(readFile(k, "/proc/1/nothing")).toBe(-ENOENT);
   expect(readFile(k, "/etc/passwd")).toBe(-ENOENT);
-  for (const path of ["/", "/proc", "/proc/1", "/proc/1/task", "/proc/sys/vm"]) expect(readFile(k, path)).toBe(-EISDIR);
+  for (const path of ["/", "/proc", "/proc/1", "/proc/1/task", "/proc/sys/vm"])
+    expect(readFile(k, path)).toBe(-EISDIR);
 });
 
 test("pagemap is read in ranges", () => {
@@ -35,7 +36,17 @@ test("directories list their files, tasks by number", () => {
   expect(listDirectory(k, "/")).toEqual(["proc", "sys"]);
   expect(listDirectory(k, "/proc")).toEqual(expect.arrayContaining(["sys", "1", "2"]));
   expect(listDirectory(k, "/proc")).not.toContain(String(k.task.pid[thread]));
-  expect(listDirectory(k, "/proc/1")).toEqual(["task", "status", "comm", "stat", "statm", "maps", "smaps", "smaps_rollup", "pagemap"]);
+  expect(listDirectory(k, "/proc/1")).toEqual([
+    "task",
+    "status",
+    "comm",
+    "stat",
+    "statm",
+    "maps",
+    "smaps",
+    "smaps_rollup",
+    "pagemap",
+  ]);
   expect(listDirectory(k, "/proc/1/task")).toEqual(["1", "3"]);
   expect(listDirectory(k, "/proc/sys/vm")).toContain("overcommit_memory");
   expect(listDirectory(k, "/sys/block/sda/queue")).toContain("read_ahead_kb");
@@ -56,7 +67,8 @@ test("a sysctl is read and written through its file", () => {
 
 test("a bad value changes nothing and is EINVAL, a file that is not writable EACCES", () => {
   const { k } = procKernel();
-  for (const text of ["201", "-1", "ten", "1 2", "1.5"]) expect(writeFile(k, "/proc/sys/vm/swappiness", text)).toBe(-EINVAL);
+  for (const text of ["201", "-1", "ten", "1 2", "1.5"])
+    expect(writeFile(k, "/proc/sys/vm/swappiness", text)).toBe(-EINVAL);
   expect(writeFile(k, "/proc/sys/vm/swappiness", "")).toBe(0);
   expect(k.knob.swappiness).toBe(60);
   expect(writeFile(k, "/proc/1/maps", "1")).toBe(-EACCES);

@@ -9,7 +9,7 @@
  */
 import { EACCES, EISDIR, ENOENT, ENOTDIR } from "../base/errno.ts";
 import { NONE, type Task } from "../base/types.ts";
-import { TASK_FREE, findTask, leaderOf, taskRows } from "../space/task.ts";
+import { findTask, leaderOf, TASK_FREE, taskRows } from "../space/task.ts";
 import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
 import type { AbiState } from "./state.ts";
 import { readSysctl, sysctlPaths, writeSysctl } from "./sysctl.ts";
@@ -41,7 +41,7 @@ export function readFile(k: AbiState, path: string, options: ReadOptions = {}): 
   if (inTask !== undefined) {
     const file = TASK_FILES.find((row) => row.name === inTask.rest);
     if (file === undefined) return isDirectory(k, clean, options.self) ? -EISDIR : -ENOENT;
-    const show = inTask.isThread ? file.showThread ?? file.show : file.show;
+    const show = inTask.isThread ? (file.showThread ?? file.show) : file.show;
     return show(k, inTask.task, { offset: options.offset ?? 0, length: options.length ?? -1 });
   }
   const file = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
@@ -58,13 +58,16 @@ export function listDirectory(k: AbiState, path: string, self: Task = NONE): str
   const clean = cleanPath(path);
   const inTask = taskPath(k, clean, self);
   if (inTask !== undefined) {
-    if (inTask.rest === "") return [...(inTask.isThread ? [] : ["task"]), ...TASK_FILES.map((row) => row.name)];
+    if (inTask.rest === "")
+      return [...(inTask.isThread ? [] : ["task"]), ...TASK_FILES.map((row) => row.name)];
     if (inTask.rest === "task" && !inTask.isThread) return threadIds(k, inTask.task);
     return TASK_FILES.some((row) => row.name === inTask.rest) ? -ENOTDIR : -ENOENT;
   }
   const prefix = clean === "/" ? "/" : `${clean}/`;
   const all = [...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k)];
-  const names = new Set(all.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length).split("/")[0]));
+  const names = new Set(
+    all.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length).split("/")[0]),
+  );
   if (clean === "/proc") for (const pid of processIds(k)) names.add(pid);
   if (names.size > 0) return [...names];
   return all.includes(clean) ? -ENOTDIR : -ENOENT;
@@ -79,7 +82,8 @@ export function writeFile(k: AbiState, path: string, text: string): number {
   const result = writeSysctl(k, clean, text);
   if (result !== -ENOENT) return result;
   if (isDirectory(k, clean)) return -EISDIR;
-  const isFile = MACHINE_FILES.some((row) => `/proc/${row.name}` === clean) || taskPath(k, clean, NONE) !== undefined;
+  const isFile =
+    MACHINE_FILES.some((row) => `/proc/${row.name}` === clean) || taskPath(k, clean, NONE) !== undefined;
   return isFile ? -EACCES : -ENOENT;
 }
 
@@ -102,14 +106,17 @@ function taskPath(k: AbiState, path: string, self: Task): TaskPath | undefined {
   const rest = match[3] ?? "";
   if (match[2] === undefined) return { task, isThread: false, rest };
   const thread = findTask(k, Number(match[2]));
-  return thread === NONE || k.task.tgid[thread] !== k.task.tgid[task] ? undefined : { task: thread, isThread: true, rest };
+  return thread === NONE || k.task.tgid[thread] !== k.task.tgid[task]
+    ? undefined
+    : { task: thread, isThread: true, rest };
 }
 
 /** Numbers of all processes, ascending. */
 function processIds(k: AbiState): string[] {
   const { pid, tgid, state } = k.task;
   const ids: number[] = [];
-  for (let task = 1; task < taskRows(k); task++) if (state[task] !== TASK_FREE && pid[task] === tgid[task]) ids.push(pid[task]);
+  for (let task = 1; task < taskRows(k); task++)
+    if (state[task] !== TASK_FREE && pid[task] === tgid[task]) ids.push(pid[task]);
   return ids.sort((a, b) => a - b).map(String);
 }
 

@@ -6,8 +6,8 @@
  *
  * Linux: fs/proc/task_mmu.c show_map_vma, get_vma_name (6.12)   Doc: Documentation/filesystems/proc.rst, 1.1
  */
-import { NONE, PAGE_SIZE, type Mm, type Task, type Vma } from "../../base/types.ts";
-import { VMA_VDSO, VMA_VVAR, VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE } from "../../space/vma.ts";
+import { type Mm, NONE, PAGE_SIZE, type Task, type Vma } from "../../base/types.ts";
+import { VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE, VMA_VDSO, VMA_VVAR } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
 
 /** Columns before the blank in front of a name. */
@@ -27,8 +27,14 @@ export function mapLine(k: AbiState, vma: Vma): string {
   const { start, end, flags, pgoff, file } = k.vma;
   const openFile = file[vma];
   const inode = openFile === NONE ? NONE : k.file.inode[openFile];
-  const prefix = mapPrefix(start[vma] * PAGE_SIZE, end[vma] * PAGE_SIZE, flags[vma],
-    inode === NONE ? "00000000 00:00 0" : `${hex(pgoff[vma] * PAGE_SIZE, 8)} ${deviceText(k.file.dev[inode])} ${k.file.ino[inode]}`);
+  const prefix = mapPrefix(
+    start[vma] * PAGE_SIZE,
+    end[vma] * PAGE_SIZE,
+    flags[vma],
+    inode === NONE
+      ? "00000000 00:00 0"
+      : `${hex(pgoff[vma] * PAGE_SIZE, 8)} ${deviceText(k.file.dev[inode])} ${k.file.ino[inode]}`,
+  );
   const name = vmaName(k, vma);
   return name === "" ? `${prefix}\n` : `${prefix.padEnd(NAME_COLUMN)} ${name}\n`;
 }

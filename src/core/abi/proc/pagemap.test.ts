@@ -9,7 +9,12 @@ import { pagemapBytes, pagemapFile } from "./pagemap.ts";
 function entries(kernel: ReturnType<typeof procKernel>, from: number, count: number): string[] {
   const bytes = pagemapBytes(kernel.k, kernel.mm, from, count);
   const view = new DataView(bytes.buffer);
-  return Array.from({ length: count }, (_, index) => view.getBigUint64(index * 8, true).toString(16).padStart(16, "0"));
+  return Array.from({ length: count }, (_, index) =>
+    view
+      .getBigUint64(index * 8, true)
+      .toString(16)
+      .padStart(16, "0"),
+  );
 }
 
 test("entries say present, file, exclusive and soft-dirty, and name the frame", () => {
@@ -33,7 +38,12 @@ test("a VMA that is not soft-dirty shows the entry's own bit", () => {
   drawVma(kernel, { start: 0x7ffffffde, end: 0x7ffffffff, flags: VM_READ | VM_WRITE });
   drawPage(kernel, 0x7fffffffe, { pfn: 0x3e2, bits: PTE_SOFT_DIRTY });
   drawPage(kernel, 0x7fffffffd, { pfn: 0x3e3 });
-  expect(entries(kernel, 0x7fffffffc, 4)).toEqual(["0000000000000000", "81000000000003e3", "81800000000003e2", "0000000000000000"]);
+  expect(entries(kernel, 0x7fffffffc, 4)).toEqual([
+    "0000000000000000",
+    "81000000000003e3",
+    "81800000000003e2",
+    "0000000000000000",
+  ]);
 });
 
 test("reads must be of whole entries, have an end, and stop at the end of user space", () => {

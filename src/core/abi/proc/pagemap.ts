@@ -8,12 +8,12 @@
  * Linux: fs/proc/task_mmu.c pagemap_read, pte_to_pagemap_entry (6.12)   Doc: Documentation/admin-guide/mm/pagemap.rst
  */
 import { EFBIG, EINVAL } from "../../base/errno.ts";
-import { NONE, PAGE_SIZE, type Mm, type Task } from "../../base/types.ts";
+import { type Mm, NONE, PAGE_SIZE, type Task } from "../../base/types.ts";
 import { MAPCOUNT, MAPPING, PAGE_WORDS } from "../../frame/page.ts";
 import { PTE_MAPPED, PTE_SOFT_DIRTY, ptePfn } from "../../hw/pte.ts";
 import { forEachPte, normalPage } from "../../space/pagetable.ts";
-import { findVma } from "../../space/vma-tree.ts";
 import { VM_SOFTDIRTY } from "../../space/vma.ts";
+import { findVma } from "../../space/vma-tree.ts";
 import { taskSize } from "../../vm/unmapped-area.ts";
 import type { AbiState } from "../state.ts";
 

@@ -9,7 +9,16 @@
  * Linux: fs/proc/task_mmu.c show_smap, smaps_account (6.12)   Doc: Documentation/filesystems/proc.rst, 1.1
  */
 import { NONE, PAGE_SIZE, type Task, type Vma } from "../../base/types.ts";
-import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, PG_dirty, PG_referenced, PG_swapbacked, REFCOUNT } from "../../frame/page.ts";
+import {
+  FLAGS,
+  MAPCOUNT,
+  MAPPING,
+  PAGE_WORDS,
+  PG_dirty,
+  PG_referenced,
+  PG_swapbacked,
+  REFCOUNT,
+} from "../../frame/page.ts";
 import { PTE_ACCESSED, PTE_DIRTY } from "../../hw/pte.ts";
 import { forEachPte, normalPage } from "../../space/pagetable.ts";
 import { VM_LOCKED } from "../../space/vma.ts";
@@ -40,8 +49,38 @@ export interface MemSizeStats {
 
 /** VmFlags by bit; "??" is what the kernel prints for a bit without a name, "" is not printed. */
 const MNEMONICS: readonly string[] = [
-  "rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "um", "pf", "??", "uw", "lo", "io", "sr",
-  "rr", "dc", "de", "lf", "ac", "nr", "ht", "sf", "ar", "wf", "dd", "sd", "mm", "hg", "nh", "mg",
+  "rd",
+  "wr",
+  "ex",
+  "sh",
+  "mr",
+  "mw",
+  "me",
+  "ms",
+  "gd",
+  "um",
+  "pf",
+  "??",
+  "uw",
+  "lo",
+  "io",
+  "sr",
+  "rr",
+  "dc",
+  "de",
+  "lf",
+  "ac",
+  "nr",
+  "ht",
+  "sf",
+  "ar",
+  "wf",
+  "dd",
+  "sd",
+  "mm",
+  "hg",
+  "nh",
+  "mg",
 ];
 
 /** The text of /proc/PID/smaps; empty when the task has no address space any more. */
@@ -58,15 +97,29 @@ export function smapEntry(k: AbiState, vma: Vma): string {
   const stats = emptyStats();
   gatherStats(k, vma, stats);
   const pages = k.vma.end[vma] - k.vma.start[vma];
-  return `${mapLine(k, vma)}${field("Size:", pages * PAGE_SIZE)}${field("KernelPageSize:", PAGE_SIZE)}${field("MMUPageSize:", PAGE_SIZE)}${
-    statsText(stats, false)}THPeligible:    ${plain(0)}\nProtectionKey:  ${plain(0)}\n${vmFlagsLine(k.vma.flags[vma])}`;
+  return `${mapLine(k, vma)}${field("Size:", pages * PAGE_SIZE)}${field("KernelPageSize:", PAGE_SIZE)}${field("MMUPageSize:", PAGE_SIZE)}${statsText(
+    stats,
+    false,
+  )}THPeligible:    ${plain(0)}\nProtectionKey:  ${plain(0)}\n${vmFlagsLine(k.vma.flags[vma])}`;
 }
 
 /** Sums of nothing yet. */
 export function emptyStats(): MemSizeStats {
   return {
-    resident: 0, sharedClean: 0, sharedDirty: 0, privateClean: 0, privateDirty: 0, referenced: 0, anonymous: 0,
-    lazyfree: 0, pss: 0, pssAnon: 0, pssFile: 0, pssShmem: 0, pssDirty: 0, pssLocked: 0,
+    resident: 0,
+    sharedClean: 0,
+    sharedDirty: 0,
+    privateClean: 0,
+    privateDirty: 0,
+    referenced: 0,
+    anonymous: 0,
+    lazyfree: 0,
+    pss: 0,
+    pssAnon: 0,
+    pssFile: 0,
+    pssShmem: 0,
+    pssDirty: 0,
+    pssLocked: 0,
   };
 }
 
@@ -112,15 +165,32 @@ function accountPage(k: AbiState, stats: MemSizeStats, pfn: number, low: number,
 /** The fields smaps and smaps_rollup have in common; the rollup also tells the kinds of Pss apart. */
 export function statsText(stats: MemSizeStats, rollup: boolean): string {
   const kinds = rollup
-    ? pssField("Pss_Anon:", stats.pssAnon) + pssField("Pss_File:", stats.pssFile) + pssField("Pss_Shmem:", stats.pssShmem)
+    ? pssField("Pss_Anon:", stats.pssAnon) +
+      pssField("Pss_File:", stats.pssFile) +
+      pssField("Pss_Shmem:", stats.pssShmem)
     : "";
-  return field("Rss:", stats.resident) + pssField("Pss:", stats.pss) + pssField("Pss_Dirty:", stats.pssDirty) + kinds
-    + field("Shared_Clean:", stats.sharedClean) + field("Shared_Dirty:", stats.sharedDirty)
-    + field("Private_Clean:", stats.privateClean) + field("Private_Dirty:", stats.privateDirty)
-    + field("Referenced:", stats.referenced) + field("Anonymous:", stats.anonymous) + field("KSM:", 0)
-    + field("LazyFree:", stats.lazyfree) + field("AnonHugePages:", 0) + field("ShmemPmdMapped:", 0) + field("FilePmdMapped:", 0)
-    + field("Shared_Hugetlb:", 0) + "Private_Hugetlb:       0 kB\n" + field("Swap:", 0) + field("SwapPss:", 0)
-    + pssField("Locked:", stats.pssLocked);
+  return (
+    field("Rss:", stats.resident) +
+    pssField("Pss:", stats.pss) +
+    pssField("Pss_Dirty:", stats.pssDirty) +
+    kinds +
+    field("Shared_Clean:", stats.sharedClean) +
+    field("Shared_Dirty:", stats.sharedDirty) +
+    field("Private_Clean:", stats.privateClean) +
+    field("Private_Dirty:", stats.privateDirty) +
+    field("Referenced:", stats.referenced) +
+    field("Anonymous:", stats.anonymous) +
+    field("KSM:", 0) +
+    field("LazyFree:", stats.lazyfree) +
+    field("AnonHugePages:", 0) +
+    field("ShmemPmdMapped:", 0) +
+    field("FilePmdMapped:", 0) +
+    field("Shared_Hugetlb:", 0) +
+    "Private_Hugetlb:       0 kB\n" +
+    field("Swap:", 0) +
+    field("SwapPss:", 0) +
+    pssField("Locked:", stats.pssLocked)
+  );
 }
 
 /** The VmFlags line: two letters and a blank for every bit that is set. */

@@ -12,9 +12,9 @@
  * blkio ticks and guest times are 0.
  * Linux: fs/proc/array.c do_task_stat (6.12)   Doc: Documentation/filesystems/proc.rst, table 1-4
  */
-import { NONE, PAGE_SIZE, type Mm, type Task } from "../../base/types.ts";
+import { type Mm, NONE, PAGE_SIZE, type Task } from "../../base/types.ts";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES } from "../../space/mm.ts";
-import { TASK_RUNNING, TASK_STATE_NAMES, groupFaults, leaderOf } from "../../space/task.ts";
+import { groupFaults, leaderOf, TASK_RUNNING, TASK_STATE_NAMES } from "../../space/task.ts";
 import { LAYOUT_RANDOMIZED } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
 import { parentPid } from "./status.ts";
@@ -55,16 +55,59 @@ function statLine(k: AbiState, task: Task, own: readonly number[]): string {
   const state = t.state[task];
   const randomized = mm !== NONE && (k.mm.layout[mm] & LAYOUT_RANDOMIZED) !== 0;
   const fields: (number | string)[] = [
-    t.pid[task], `(${t.comm[task]})`, TASK_STATE_NAMES[state].charAt(0), parentPid(k, task), t.pgrp[task], 0, 0, -1,
-    randomized ? PF_RANDOMIZE : 0, own[0], t.cMinFlt[leader], own[1], t.cMajFlt[leader],
-    ticks(own[2]), ticks(own[3]), ticks(t.cUtimeNs[leader]), ticks(t.cStimeNs[leader]),
-    20 + t.nice[task], t.nice[task], t.liveThreads[leader], 0, ticks(t.startNs[task]),
-    mm === NONE ? 0 : k.mm.totalVm[mm] * PAGE_SIZE, mm === NONE ? 0 : foldedRss(k, mm), UNLIMITED,
+    t.pid[task],
+    `(${t.comm[task]})`,
+    TASK_STATE_NAMES[state].charAt(0),
+    parentPid(k, task),
+    t.pgrp[task],
+    0,
+    0,
+    -1,
+    randomized ? PF_RANDOMIZE : 0,
+    own[0],
+    t.cMinFlt[leader],
+    own[1],
+    t.cMajFlt[leader],
+    ticks(own[2]),
+    ticks(own[3]),
+    ticks(t.cUtimeNs[leader]),
+    ticks(t.cStimeNs[leader]),
+    20 + t.nice[task],
+    t.nice[task],
+    t.liveThreads[leader],
+    0,
+    ticks(t.startNs[task]),
+    mm === NONE ? 0 : k.mm.totalVm[mm] * PAGE_SIZE,
+    mm === NONE ? 0 : foldedRss(k, mm),
+    UNLIMITED,
     ...(mm === NONE ? [0, 0, 0] : [k.mm.startCode[mm], k.mm.endCode[mm], k.mm.startStack[mm]]),
-    0, 0, 0, 0, 0, 0, state === TASK_RUNNING ? 0 : 1, 0, 0, t.exitSignal[task], t.cpu[task], 0, 0, 0, 0, 0,
-    ...(mm === NONE ? [0, 0, 0, 0, 0, 0, 0] : [
-      k.mm.startData[mm], k.mm.endData[mm], k.mm.startBrk[mm], k.mm.argStart[mm], k.mm.argEnd[mm], k.mm.envStart[mm], k.mm.envEnd[mm],
-    ]),
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    state === TASK_RUNNING ? 0 : 1,
+    0,
+    0,
+    t.exitSignal[task],
+    t.cpu[task],
+    0,
+    0,
+    0,
+    0,
+    0,
+    ...(mm === NONE
+      ? [0, 0, 0, 0, 0, 0, 0]
+      : [
+          k.mm.startData[mm],
+          k.mm.endData[mm],
+          k.mm.startBrk[mm],
+          k.mm.argStart[mm],
+          k.mm.argEnd[mm],
+          k.mm.envStart[mm],
+          k.mm.envEnd[mm],
+        ]),
     t.exitCode[task],
   ];
   return `${fields.join(" ")}\n`;
@@ -73,7 +116,8 @@ function statLine(k: AbiState, task: Task, own: readonly number[]): string {
 /** Pages in memory as the shared halves of the per-CPU counters say, none below zero (Linux: get_mm_rss). */
 function foldedRss(k: AbiState, mm: Mm): number {
   let pages = 0;
-  for (const member of [MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES]) pages += Math.max(0, k.mm.rssShared[mm * 4 + member]);
+  for (const member of [MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES])
+    pages += Math.max(0, k.mm.rssShared[mm * 4 + member]);
   return pages;
 }
 

@@ -2,7 +2,7 @@
  * /proc/PID/statm: seven numbers, in pages: size, resident, shared, text, 0, data and stack, 0.
  * Linux: fs/proc/array.c proc_pid_statm, fs/proc/task_mmu.c task_statm (6.12)   Doc: Documentation/filesystems/proc.rst, table 1-3
  */
-import { NONE, PAGE_SIZE, type Mm, type Task } from "../../base/types.ts";
+import { type Mm, NONE, PAGE_SIZE, type Task } from "../../base/types.ts";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES } from "../../space/mm.ts";
 import type { AbiState } from "../state.ts";
 
@@ -24,5 +24,8 @@ export function rssOf(k: AbiState, mm: Mm, member: number): number {
 
 /** The program's code, from its first page to the end of its last. */
 export function textBytes(k: AbiState, mm: Mm): number {
-  return Math.ceil(k.mm.endCode[mm] / PAGE_SIZE) * PAGE_SIZE - Math.floor(k.mm.startCode[mm] / PAGE_SIZE) * PAGE_SIZE;
+  return (
+    Math.ceil(k.mm.endCode[mm] / PAGE_SIZE) * PAGE_SIZE -
+    Math.floor(k.mm.startCode[mm] / PAGE_SIZE) * PAGE_SIZE
+  );
 }

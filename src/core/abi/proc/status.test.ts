@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { procKernel } from "../../../../test/support/proc-kernel.ts";
 import { NONE } from "../../base/types.ts";
 import { MM_ANONPAGES } from "../../space/mm.ts";
-import { TASK_RUNNING, TASK_ZOMBIE, createTask } from "../../space/task.ts";
+import { createTask, TASK_RUNNING, TASK_ZOMBIE } from "../../space/task.ts";
 import { LAYOUT_RANDOMIZED } from "../../space/vma.ts";
 import { showComm } from "./comm.ts";
 import { showStat, showThreadStat } from "./stat.ts";
@@ -36,7 +36,10 @@ function freshProgram(): ReturnType<typeof procKernel> {
 
 test("the memory lines of status are those of the real program", () => {
   const { k, task } = freshProgram();
-  const memory = showStatus(k, task).split("\n").filter((line) => /^(Vm|Rss|Huge)/.test(line)).join("\n");
+  const memory = showStatus(k, task)
+    .split("\n")
+    .filter((line) => /^(Vm|Rss|Huge)/.test(line))
+    .join("\n");
   expect(memory).toBe(`VmPeak:	     892 kB
 VmSize:	     892 kB
 VmLck:	       0 kB
@@ -57,12 +60,63 @@ HugetlbPages:	       0 kB`);
 
 test("status keeps the kernel's lines in the kernel's order", () => {
   const { k, task } = freshProgram();
-  expect(showStatus(k, task).split("\n").map((line) => line.split(":")[0])).toEqual([
-    "Name", "Umask", "State", "Tgid", "Ngid", "Pid", "PPid", "TracerPid", "Uid", "Gid", "Groups", "NStgid", "NSpid", "NSpgid", "Kthread",
-    "VmPeak", "VmSize", "VmLck", "VmPin", "VmHWM", "VmRSS", "RssAnon", "RssFile", "RssShmem", "VmData", "VmStk", "VmExe", "VmLib", "VmPTE",
-    "VmSwap", "HugetlbPages", "CoreDumping", "THP_enabled", "untag_mask", "Threads", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt",
-    "NoNewPrivs", "Seccomp", "Seccomp_filters", "Cpus_allowed", "Cpus_allowed_list", "Mems_allowed", "Mems_allowed_list",
-    "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches", "x86_Thread_features", "x86_Thread_features_locked", "",
+  expect(
+    showStatus(k, task)
+      .split("\n")
+      .map((line) => line.split(":")[0]),
+  ).toEqual([
+    "Name",
+    "Umask",
+    "State",
+    "Tgid",
+    "Ngid",
+    "Pid",
+    "PPid",
+    "TracerPid",
+    "Uid",
+    "Gid",
+    "Groups",
+    "NStgid",
+    "NSpid",
+    "NSpgid",
+    "Kthread",
+    "VmPeak",
+    "VmSize",
+    "VmLck",
+    "VmPin",
+    "VmHWM",
+    "VmRSS",
+    "RssAnon",
+    "RssFile",
+    "RssShmem",
+    "VmData",
+    "VmStk",
+    "VmExe",
+    "VmLib",
+    "VmPTE",
+    "VmSwap",
+    "HugetlbPages",
+    "CoreDumping",
+    "THP_enabled",
+    "untag_mask",
+    "Threads",
+    "SigPnd",
+    "ShdPnd",
+    "SigBlk",
+    "SigIgn",
+    "SigCgt",
+    "NoNewPrivs",
+    "Seccomp",
+    "Seccomp_filters",
+    "Cpus_allowed",
+    "Cpus_allowed_list",
+    "Mems_allowed",
+    "Mems_allowed_list",
+    "voluntary_ctxt_switches",
+    "nonvoluntary_ctxt_switches",
+    "x86_Thread_features",
+    "x86_Thread_features_locked",
+    "",
   ]);
 });
 
@@ -94,7 +148,8 @@ test("statm and stat are the real program's", () => {
   k.task.state[task] = TASK_RUNNING;
   expect(showStat(k, task)).toBe(
     "161 (t3s) R 0 0 0 0 -1 0 21 0 0 0 0 0 0 0 20 0 1 0 169 913408 0 18446744073709551615 4198400 4688641 140737488350768 " +
-    "0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 4851416 4874864 4947968 140737488351214 140737488351219 140737488351219 140737488351219 0\n");
+      "0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 4851416 4874864 4947968 140737488351214 140737488351219 140737488351219 140737488351219 0\n",
+  );
 });
 
 test("random addresses show as PF_RANDOMIZE in the flags", () => {
@@ -116,6 +171,13 @@ test("without an address space statm is zeros", () => {
   const { k, task } = freshProgram();
   k.task.mm[task] = NONE;
   expect(showStatm(k, task)).toBe("0 0 0 0 0 0 0\n");
-  expect(showStat(k, task).split(" ").slice(22, 28)).toEqual(["0", "0", "18446744073709551615", "0", "0", "0"]);
+  expect(showStat(k, task).split(" ").slice(22, 28)).toEqual([
+    "0",
+    "0",
+    "18446744073709551615",
+    "0",
+    "0",
+    "0",
+  ]);
   expect(showComm(k, task)).toBe("prog\n");
 });

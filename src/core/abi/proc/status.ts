@@ -7,9 +7,9 @@
  * empty, because no task has handlers.
  * Linux: fs/proc/array.c proc_pid_status, fs/proc/task_mmu.c task_mem (6.12)   Doc: Documentation/filesystems/proc.rst, table 1-2
  */
-import { NONE, PAGE_SIZE, type Mm, type Task } from "../../base/types.ts";
+import { type Mm, NONE, PAGE_SIZE, type Task } from "../../base/types.ts";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from "../../space/mm.ts";
-import { TASK_STATE_NAMES, leaderOf } from "../../space/task.ts";
+import { leaderOf, TASK_STATE_NAMES } from "../../space/task.ts";
 import type { AbiState } from "../state.ts";
 import { rssOf, textBytes } from "./statm.ts";
 
@@ -23,15 +23,19 @@ export function showStatus(k: AbiState, task: Task): string {
   const mm = t.mm[task];
   const pid = t.pid[task];
   const tgid = t.tgid[task];
-  return `Name:\t${escapeName(t.comm[task])}\nUmask:\t0022\nState:\t${TASK_STATE_NAMES[t.state[task]]}\nTgid:\t${tgid}\nNgid:\t0\nPid:\t${pid}\n`
-    + `PPid:\t${parentPid(k, task)}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t \nNStgid:\t${tgid}\nNSpid:\t${pid}\nNSpgid:\t${t.pgrp[task]}\nKthread:\t0\n`
-    + (mm === NONE ? "" : `${memoryLines(k, mm)}CoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n`)
-    + `Threads:\t${t.liveThreads[leaderOf(k, task)]}\nSigPnd:\t${NO_SIGNALS}\nShdPnd:\t${NO_SIGNALS}\nSigBlk:\t${NO_SIGNALS}\n`
-    + `SigIgn:\t${NO_SIGNALS}\nSigCgt:\t${NO_SIGNALS}\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n`
-    + `Cpus_allowed:\t${bitmapHex(k.machine.cpus, k.machine.cpus)}\nCpus_allowed_list:\t${bitmapList(k.machine.cpus)}\n`
-    + `Mems_allowed:\t${bitmapHex(k.machine.nodes.length, MAX_NUMNODES)}\nMems_allowed_list:\t${bitmapList(k.machine.nodes.length)}\n`
-    + `voluntary_ctxt_switches:\t${t.voluntarySwitches[task]}\nnonvoluntary_ctxt_switches:\t${t.involuntarySwitches[task]}\n`
-    + "x86_Thread_features:\t\nx86_Thread_features_locked:\t\n";
+  return (
+    `Name:\t${escapeName(t.comm[task])}\nUmask:\t0022\nState:\t${TASK_STATE_NAMES[t.state[task]]}\nTgid:\t${tgid}\nNgid:\t0\nPid:\t${pid}\n` +
+    `PPid:\t${parentPid(k, task)}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t \nNStgid:\t${tgid}\nNSpid:\t${pid}\nNSpgid:\t${t.pgrp[task]}\nKthread:\t0\n` +
+    (mm === NONE
+      ? ""
+      : `${memoryLines(k, mm)}CoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n`) +
+    `Threads:\t${t.liveThreads[leaderOf(k, task)]}\nSigPnd:\t${NO_SIGNALS}\nShdPnd:\t${NO_SIGNALS}\nSigBlk:\t${NO_SIGNALS}\n` +
+    `SigIgn:\t${NO_SIGNALS}\nSigCgt:\t${NO_SIGNALS}\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n` +
+    `Cpus_allowed:\t${bitmapHex(k.machine.cpus, k.machine.cpus)}\nCpus_allowed_list:\t${bitmapList(k.machine.cpus)}\n` +
+    `Mems_allowed:\t${bitmapHex(k.machine.nodes.length, MAX_NUMNODES)}\nMems_allowed_list:\t${bitmapList(k.machine.nodes.length)}\n` +
+    `voluntary_ctxt_switches:\t${t.voluntarySwitches[task]}\nnonvoluntary_ctxt_switches:\t${t.involuntarySwitches[task]}\n` +
+    "x86_Thread_features:\t\nx86_Thread_features_locked:\t\n"
+  );
 }
 
 /** The parent's process id, 0 when there is none. */
@@ -51,14 +55,26 @@ function memoryLines(k: AbiState, mm: Mm): string {
   const execBytes = execVm[mm] * PAGE_SIZE;
   const text = Math.min(textBytes(k, mm), execBytes);
   const lines: readonly (readonly [string, number])[] = [
-    ["VmPeak", Math.max(hiwaterVm[mm], totalVm[mm]) * PAGE_SIZE], ["VmSize", totalVm[mm] * PAGE_SIZE],
-    ["VmLck", lockedVm[mm] * PAGE_SIZE], ["VmPin", 0],
-    ["VmHWM", Math.max(hiwaterRss[mm], total) * PAGE_SIZE], ["VmRSS", total * PAGE_SIZE],
-    ["RssAnon", anon * PAGE_SIZE], ["RssFile", file * PAGE_SIZE], ["RssShmem", shmem * PAGE_SIZE],
-    ["VmData", dataVm[mm] * PAGE_SIZE], ["VmStk", stackVm[mm] * PAGE_SIZE], ["VmExe", text], ["VmLib", execBytes - text],
-    ["VmPTE", pgtablesBytes[mm]], ["VmSwap", rssOf(k, mm, MM_SWAPENTS) * PAGE_SIZE], ["HugetlbPages", 0],
+    ["VmPeak", Math.max(hiwaterVm[mm], totalVm[mm]) * PAGE_SIZE],
+    ["VmSize", totalVm[mm] * PAGE_SIZE],
+    ["VmLck", lockedVm[mm] * PAGE_SIZE],
+    ["VmPin", 0],
+    ["VmHWM", Math.max(hiwaterRss[mm], total) * PAGE_SIZE],
+    ["VmRSS", total * PAGE_SIZE],
+    ["RssAnon", anon * PAGE_SIZE],
+    ["RssFile", file * PAGE_SIZE],
+    ["RssShmem", shmem * PAGE_SIZE],
+    ["VmData", dataVm[mm] * PAGE_SIZE],
+    ["VmStk", stackVm[mm] * PAGE_SIZE],
+    ["VmExe", text],
+    ["VmLib", execBytes - text],
+    ["VmPTE", pgtablesBytes[mm]],
+    ["VmSwap", rssOf(k, mm, MM_SWAPENTS) * PAGE_SIZE],
+    ["HugetlbPages", 0],
   ];
-  return lines.map(([name, bytes]) => `${name}:\t${String(Math.floor(bytes / 1024)).padStart(8)} kB\n`).join("");
+  return lines
+    .map(([name, bytes]) => `${name}:\t${String(Math.floor(bytes / 1024)).padStart(8)} kB\n`)
+    .join("");
 }
 
 /** A task's name with newline and backslash as octal and letter escapes, as the kernel escapes it in one-line files. */

@@ -5,14 +5,18 @@
  */
 import type { Task } from "../../base/types.ts";
 import type { AbiState } from "../state.ts";
+import { showBuddyinfo } from "./buddyinfo.ts";
 import { showComm } from "./comm.ts";
 import { showMaps } from "./maps.ts";
+import { showMeminfo } from "./meminfo.ts";
 import { pagemapFile } from "./pagemap.ts";
-import { showSmapsRollup } from "./smaps-rollup.ts";
 import { showSmaps } from "./smaps.ts";
+import { showSmapsRollup } from "./smaps-rollup.ts";
 import { showStat, showThreadStat } from "./stat.ts";
 import { showStatm } from "./statm.ts";
 import { showStatus } from "./status.ts";
+import { showVmstat } from "./vmstat.ts";
+import { showZoneinfo } from "./zoneinfo.ts";
 
 /** Which bytes of a file are wanted. */
 export interface ByteRange {
@@ -49,4 +53,9 @@ export const TASK_FILES: readonly TaskFile[] = [
 ];
 
 /** Files of the machine. */
-export const MACHINE_FILES: readonly MachineFile[] = [];
+export const MACHINE_FILES: readonly MachineFile[] = [
+  { name: "buddyinfo", show: showBuddyinfo },
+  { name: "meminfo", show: showMeminfo },
+  { name: "vmstat", show: showVmstat },
+  { name: "zoneinfo", show: showZoneinfo },
+];

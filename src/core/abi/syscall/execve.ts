@@ -7,11 +7,11 @@
 import { ENAMETOOLONG } from "../../base/errno.ts";
 import { NONE, type Task } from "../../base/types.ts";
 import { LAYOUT_RANDOMIZED } from "../../space/vma.ts";
-import { ADDR_NO_RANDOMIZE } from "../exec-layout.ts";
 import { doExecve } from "../exec.ts";
+import { ADDR_NO_RANDOMIZE } from "../exec-layout.ts";
 import { findProgram } from "../program.ts";
 import type { AbiState } from "../state.ts";
-import { listArg, stringArg, type SyscallArgs } from "./row.ts";
+import { listArg, type SyscallArgs, stringArg } from "./row.ts";
 
 const PATH_MAX = 4096;
 
@@ -26,5 +26,11 @@ export function sysExecve(k: AbiState, task: Task, args: SyscallArgs): number {
   if (typeof program === "number") return program;
   const mm = k.task.mm[task];
   const isFixed = mm !== NONE && (k.mm.layout[mm] & LAYOUT_RANDOMIZED) === 0 && k.knob.randomizeVaSpace !== 0;
-  return doExecve(k, task, { ...program, path, argv: listArg(args, 1), envp: listArg(args, 2), personality: isFixed ? ADDR_NO_RANDOMIZE : 0 });
+  return doExecve(k, task, {
+    ...program,
+    path,
+    argv: listArg(args, 1),
+    envp: listArg(args, 2),
+    personality: isFixed ? ADDR_NO_RANDOMIZE : 0,
+  });
 }

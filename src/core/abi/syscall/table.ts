@@ -26,29 +26,61 @@ import type { SyscallArgs, SyscallRow } from "./row.ts";
 import { sysWait4 } from "./wait4.ts";
 import { sysPwrite64, sysWrite } from "./write.ts";
 
-const PATHS = "partial: paths are compared whole: no links, no \"..\", no directories' descriptors, no other users";
+const PATHS =
+  'partial: paths are compared whole: no links, no "..", no directories\' descriptors, no other users';
 
 /** The table, by number. A call that is not in it does not exist: ENOSYS. */
 export const SYSCALLS: readonly SyscallRow[] = [
-  { nr: 0, name: "read", faithful: "partial: regular files and directories; others read as /dev/null", run: sysRead },
-  { nr: 1, name: "write", faithful: "partial: regular files; others take everything as /dev/null", run: sysWrite },
+  {
+    nr: 0,
+    name: "read",
+    faithful: "partial: regular files and directories; others read as /dev/null",
+    run: sysRead,
+  },
+  {
+    nr: 1,
+    name: "write",
+    faithful: "partial: regular files; others take everything as /dev/null",
+    run: sysWrite,
+  },
   { nr: 2, name: "open", faithful: PATHS, run: sysOpen },
   { nr: 3, name: "close", faithful: "exact", run: sysClose },
   { nr: 8, name: "lseek", faithful: "exact", run: sysLseek },
-  { nr: 9, name: "mmap", faithful: "partial: no shared anonymous memory, MAP_LOCKED, MAP_HUGETLB or MAP_DROPPABLE (ENOSYS)", run: sysMmap },
+  {
+    nr: 9,
+    name: "mmap",
+    faithful: "partial: no shared anonymous memory, MAP_LOCKED, MAP_HUGETLB or MAP_DROPPABLE (ENOSYS)",
+    run: sysMmap,
+  },
   { nr: 10, name: "mprotect", faithful: "partial: no protection keys", run: sysMprotect },
   { nr: 11, name: "munmap", faithful: "exact", run: sysMunmap },
   { nr: 12, name: "brk", faithful: "exact", run: sysBrk },
   { nr: 17, name: "pread64", faithful: "partial: as read", run: sysPread64 },
   { nr: 18, name: "pwrite64", faithful: "partial: as write", run: sysPwrite64 },
-  { nr: 28, name: "madvise", faithful: "partial: DONTNEED, NORMAL, RANDOM, SEQUENTIAL, (DO|DONT)FORK, (DO|DONT)DUMP, (WIPE|KEEP)ONFORK, (NO)HUGEPAGE; ENOSYS for other advice", run: sysMadvise },
+  {
+    nr: 28,
+    name: "madvise",
+    faithful:
+      "partial: DONTNEED, NORMAL, RANDOM, SEQUENTIAL, (DO|DONT)FORK, (DO|DONT)DUMP, (WIPE|KEEP)ONFORK, (NO)HUGEPAGE; ENOSYS for other advice",
+    run: sysMadvise,
+  },
   { nr: 32, name: "dup", faithful: "partial: 256 descriptors a table", run: sysDup },
   { nr: 33, name: "dup2", faithful: "partial: 256 descriptors a table", run: sysDup2 },
   { nr: 39, name: "getpid", faithful: "exact", run: sysGetpid },
-  { nr: 56, name: "clone", faithful: "partial: no namespaces, no pidfd; stack and thread pointer are the program's own business", run: sysClone },
+  {
+    nr: 56,
+    name: "clone",
+    faithful: "partial: no namespaces, no pidfd; stack and thread pointer are the program's own business",
+    run: sysClone,
+  },
   { nr: 57, name: "fork", faithful: "exact", run: sysFork },
   { nr: 58, name: "vfork", faithful: "exact", run: sysVfork },
-  { nr: 59, name: "execve", faithful: "partial: no scripts (#!), no 32-bit programs; descriptors stay open", run: sysExecve },
+  {
+    nr: 59,
+    name: "execve",
+    faithful: "partial: no scripts (#!), no 32-bit programs; descriptors stay open",
+    run: sysExecve,
+  },
   { nr: 60, name: "exit", faithful: "exact", run: sysExit },
   { nr: 61, name: "wait4", faithful: "partial: no stopped or continued children", run: sysWait4 },
   { nr: 77, name: "ftruncate", faithful: "exact", run: sysFtruncate },

@@ -1,10 +1,11 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { MACHINE_FILES, TASK_FILES } from "../proc/tree.ts";
-import { SYSCALLS } from "./table.ts";
+import { MACHINE_FILES, TASK_FILES } from "../src/core/abi/proc/tree.ts";
+import { SYSCALLS } from "../src/core/abi/syscall/table.ts";
 
-const HERE = import.meta.dirname;
+const ABI = path.join(import.meta.dirname, "../src/core/abi");
+const HERE = path.join(ABI, "syscall");
 
 /** Every function `sys…` that a file of this folder exports. */
 async function exportedCalls(): Promise<Map<unknown, string>> {
@@ -26,7 +27,11 @@ test("every call of the folder is in the table, and every line of the table is a
 
 test("a call's function bears its name", async () => {
   const calls = await exportedCalls();
-  const camel = (name: string): string => `sys${name.split("_").map((word) => word[0]?.toUpperCase() + word.slice(1)).join("")}`;
+  const camel = (name: string): string =>
+    `sys${name
+      .split("_")
+      .map((word) => word[0]?.toUpperCase() + word.slice(1))
+      .join("")}`;
   for (const row of SYSCALLS) expect(calls.get(row.run)).toBe(camel(row.name));
 });
 
@@ -38,7 +43,9 @@ test("numbers are x86-64's, ascending, and each says how faithful it is", () => 
 });
 
 test("every file of the /proc folder shows a file of the tree, and the other way round", () => {
-  const files = readdirSync(path.join(HERE, "../proc")).filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && file !== "tree.ts");
+  const files = readdirSync(path.join(ABI, "proc")).filter(
+    (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && file !== "tree.ts",
+  );
   const names = [...TASK_FILES, ...MACHINE_FILES].map((row) => `${row.name.replaceAll("_", "-")}.ts`);
   expect(files.sort()).toEqual(names.sort());
 });
