@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -26,12 +27,21 @@
 #define STACK_LIMIT_BYTES (8u << 20)
 #define MAPPED_HIGH UINT64_C(0x700000000000)
 
+/* Where nothing is mapped yet. */
+#define ASIDE UINT64_C(0x10000000)
+
 /* A task seen asleep this many times, this far apart, sleeps for good: everybody who could wake it stands still. */
 #define SLEEPS_SEEN 40
 #define SLEEP_LOOK_NS 5000000
 
-/* The two calls after which a task may not stop again. */
-enum { CALL_EXIT = 60, CALL_WAIT4 = 61 };
+/* Calls the controller knows by itself. After exit and wait4 a task may not stop again. */
+enum { CALL_MUNMAP = 11, CALL_MREMAP = 25, CALL_EXIT = 60, CALL_WAIT4 = 61 };
+
+/* A line of /proc/PID/maps. */
+typedef struct Mapping {
+    uint64_t start;
+    uint64_t end;
+} Mapping;
 
 /* Fields of /proc/PID/stat, counted from 1 as proc(5) does. */
 enum { STAT_STATE = 3, STAT_MINFLT = 10, STAT_MAJFLT = 12, STAT_START_BRK = 47, STAT_ARG_START = 48 };
@@ -120,23 +130,56 @@ static Task *add_task(Tasks *tasks, const char *name, pid_t id)
     return task;
 }
 
+/* Finds the mapping of that name, or with name NULL the lowest one from `least` on. Returns whether there is one. */
+static bool find_mapping(const Tasks *tasks, const Task *task, const char *name, uint64_t least, Mapping *mapping)
+{
+    size_t mark = take_mark();
+    char *line = read_task_file(tasks, task, "maps", NULL);
+    bool is_found = false;
+    while (*line && !is_found) {
+        char *next;
+        size_t length = strcspn(line, "\n");
+        mapping->start = strtoull(line, &next, 16);
+        mapping->end = strtoull(next + 1, NULL, 16);
+        is_found = mapping->start >= least && (name == NULL || memmem(line, length, name, strlen(name)));
+        line += length + (line[length] == '\n');
+    }
+    give_back(mark);
+    return is_found;
+}
+
+/*
+ * Linux 6.13 and later map the pages of virtual clocks apart, [vvar_vclock], which lays everything below two pages lower than 6.12 does,
+ * and the alignment of every later mapping with it. The stub reads no clock: away with them, and [vvar] up into their place.
+ */
+static void lay_out_as_6_12(Tasks *tasks, Task *task)
+{
+    Mapping data;
+    Mapping clocks;
+    if (!find_mapping(tasks, task, "[vvar_vclock]", 0, &clocks) || !find_mapping(tasks, task, "[vvar]", 0, &data)
+        || data.end != clocks.start)
+        return;
+    uint64_t length = data.end - data.start;
+    uint64_t unmap[6] = {clocks.start, clocks.end - clocks.start};
+    /* In two steps: old and new place overlap, which mremap refuses. */
+    uint64_t away[6] = {data.start, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, ASIDE};
+    uint64_t back[6] = {ASIDE, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, clocks.end - length};
+    if (call_in_task(tasks, task, CALL_MUNMAP, unmap).registers.rax != 0
+        || call_in_task(tasks, task, CALL_MREMAP, away).registers.rax != away[4]
+        || call_in_task(tasks, task, CALL_MREMAP, back).registers.rax != back[4])
+        refuse("moving [vvar] did not work");
+}
+
 static void read_layout(const Tasks *tasks, const Task *task, Layout *layout)
 {
+    Mapping mapping;
     const char *stat = read_stat(tasks, task);
     layout->heap = strtoull(stat_field(stat, STAT_START_BRK), NULL, 10);
     layout->strings = strtoull(stat_field(stat, STAT_ARG_START), NULL, 10) + sizeof "stub";
-    char *line = read_task_file(tasks, task, "maps", NULL);
-    while (*line) {
-        char *next;
-        uint64_t start = strtoull(line, &next, 16);
-        uint64_t end = strtoull(next + 1, NULL, 16);
-        size_t length = strcspn(line, "\n");
-        if (layout->top == 0 && start >= MAPPED_HIGH)
-            layout->top = start;
-        if (memmem(line, length, "[stack]", 7))
-            layout->stack = end;
-        line += length + (line[length] == '\n');
-    }
+    if (find_mapping(tasks, task, NULL, MAPPED_HIGH, &mapping))
+        layout->top = mapping.start;
+    if (find_mapping(tasks, task, "[stack]", 0, &mapping))
+        layout->stack = mapping.end;
 }
 
 Task *start_main(Tasks *tasks, const char *const *strings, int count, Layout *layout)
@@ -160,6 +203,7 @@ Task *start_main(Tasks *tasks, const char *const *strings, int count, Layout *la
     read_registers(task, &registers);
     if (run_task(tasks, task, &registers).kind != STOP_BREAKPOINT)
         refuse("the stub did not reach its first breakpoint");
+    lay_out_as_6_12(tasks, task);
     *layout = (Layout){0};
     read_layout(tasks, task, layout);
     task->shown = read_faults(tasks, task);

@@ -1,0 +1,38 @@
+/**
+ * What goes to a real kernel and what comes back.
+ * Doc: docs/script.md
+ */
+
+/** Which real kernel: the one this machine runs, or Debian's 6.12 in a virtual machine. */
+export type KernelChoice = "host" | "qemu";
+
+/** A script to run. The name stands in error messages and comes back with the transcript; it must be unique in a run. */
+export interface KernelScript {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What a script's run gave. */
+export interface KernelTranscript {
+  readonly name: string;
+  /** The transcript, verbatim; up to where the script stopped when it failed. */
+  readonly text: string;
+  /** 0: it ran. 1: a statement could not run. 2: the script cannot be read. Others: the runner died. */
+  readonly status: number;
+  /** What the runner wrote to its error stream. */
+  readonly errors: readonly string[];
+}
+
+/** A run of several scripts on one kernel. */
+export interface KernelRun {
+  /** `uname -r`. */
+  readonly release: string;
+  /** How it was started: the emulator's or the controller's command line, scripts left out. */
+  readonly commandLine: string;
+  readonly transcripts: readonly KernelTranscript[];
+  /** Scripts that this kernel can not be asked, each with the reason. */
+  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Called when a script's transcript is complete. */
+export type OnTranscript = (transcript: KernelTranscript) => void;

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Fetches Debian's Linux 6.12 for x86-64 virtual machines from trixie's main archive, unpacked into a cache directory and never
+# installed: nothing of this system changes, and apt's own lists stay as they are.
+#
+#     tools/oracle/fetch-kernel.sh [DIRECTORY]
+#
+# DIRECTORY is $PAGEWALK_CACHE, or $XDG_CACHE_HOME/pagewalk, or ~/.cache/pagewalk; the kernel is then DIRECTORY/kernel/vmlinuz-6.12...
+# MIRROR overrides http://deb.debian.org/debian.
+set -eu
+
+cache=${1:-${PAGEWALK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pagewalk}}
+mirror=${MIRROR:-http://deb.debian.org/debian}
+pattern='^linux-image-6\.12\.[0-9]+\+deb13-cloud-amd64$'
+
+for tool in apt-get apt-cache dpkg-deb; do
+  command -v "$tool" >/dev/null || { echo "fetch-kernel: $tool is not here; this needs a Debian-like system" >&2; exit 1; }
+done
+
+mkdir -p "$cache/kernel"
+work=$(mktemp -d "$cache/fetch.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/lists/partial" "$work/archives/partial"
+chmod 755 "$work"
+echo "deb $mirror trixie main" >"$work/sources.list"
+
+# apt with lists and archives of its own.
+own_apt() {
+  command=$1
+  shift
+  "$command" -o Dir::State::lists="$work/lists" -o Dir::Cache="$work" -o Dir::Etc::sourcelist="$work/sources.list" \
+    -o Dir::Etc::sourceparts=/dev/null -o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Sandbox::User=root "$@"
+}
+
+own_apt apt-get -q update >&2
+package=$(own_apt apt-cache search --names-only "$pattern" | cut -d' ' -f1 | sort -V | tail -n 1)
+[ -n "$package" ] || { echo "fetch-kernel: no package matches $pattern" >&2; exit 1; }
+(cd "$work" && own_apt apt-get -q download "$package" >&2)
+dpkg-deb -x "$work/$package"_*.deb "$work/root"
+cp "$work"/root/boot/vmlinuz-6.12.* "$work"/root/boot/config-6.12.* "$cache/kernel/"
+echo "$cache/kernel/vmlinuz-${package#linux-image-}"
