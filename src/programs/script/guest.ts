@@ -26,11 +26,11 @@ import {
   quiesceDisks,
   readElf,
   readFile,
+  warmFile as readWholeFile,
   S_IFCHR,
   storeBytes,
   syscall,
   type Task,
-  warmFile as readWholeFile,
   writeBackFile,
   writeFile,
 } from "../../core/index.ts";

@@ -55,12 +55,15 @@ import {
   formatLoaded,
   formatSignal,
   formatWaitStatus,
+  isCanonical,
   resultLine,
   shownLine,
   signalOf,
 } from "./transcript.ts";
 import { BASES, CALLS, type ResultKind } from "./words.ts";
 
+/** The result of an access to an address that no page table can map. */
+const NOT_CANONICAL = "SIGSEGV SI_KERNEL";
 /** Directives concern no task, so they have no faults. */
 const NO_FAULTS = { minor: 0, major: 0 };
 
@@ -258,7 +261,10 @@ function signalled(
   isFatal: boolean,
   after = "",
 ): string {
-  const text = formatSignal(session.regions, outcome.code, outcome.address) + after;
+  const { regions, k } = session;
+  const isThere = isCanonical(outcome.address, k.machine.levels);
+  const signal = isThere ? formatSignal(regions, outcome.code, outcome.address) : NOT_CANONICAL;
+  const text = signal + after;
   if (!isFatal) return text;
   killGuest(session.k, task, signalOf(outcome.code));
   return `${text} killed`;

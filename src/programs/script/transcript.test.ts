@@ -7,6 +7,7 @@ import {
   formatLoaded,
   formatSignal,
   formatWaitStatus,
+  isCanonical,
   resultLine,
 } from "./transcript.ts";
 
@@ -33,7 +34,20 @@ test("a signal has its code and the address that caused it", () => {
   expect(formatSignal(regions, FAULT_SEGV_ACCERR, 0x10001)).toBe("SIGSEGV SEGV_ACCERR a+1");
   expect(formatSignal(regions, FAULT_SIGBUS, 0x10000)).toBe("SIGBUS BUS_ADRERR a");
   expect(formatSignal(regions, FAULT_OOM, 0x10000)).toBe("SIGKILL");
-  expect(formatSignal(regions, FAULT_SEGV_MAPERR, 2 ** 47)).toBe("SIGSEGV SI_KERNEL");
+});
+
+test("addresses have 48 bits with four levels of page tables and 57 with five", () => {
+  expect([2 ** 47 - 1, 2 ** 47, -(2 ** 47), 2 ** 56].map((address) => isCanonical(address, 4))).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
+  expect([2 ** 47, 2 ** 56 - 1, 2 ** 56].map((address) => isCanonical(address, 5))).toEqual([
+    true,
+    true,
+    false,
+  ]);
 });
 
 test("a wait status is an exit code or a signal", () => {

@@ -51,7 +51,6 @@ export function formatErrno(result: number): string {
 /** An outcome below 0 of an access at `address`: the signal, its code and the address. */
 export function formatSignal(regions: Regions, code: number, address: number): string {
   if (code === FAULT_OOM) return "SIGKILL";
-  if (!isCanonical(address)) return "SIGSEGV SI_KERNEL";
   const where = formatAddress(regions, address);
   if (code === FAULT_SEGV_MAPERR) return `SIGSEGV SEGV_MAPERR ${where}`;
   if (code === FAULT_SEGV_ACCERR) return `SIGSEGV SEGV_ACCERR ${where}`;
@@ -64,9 +63,10 @@ export function signalOf(code: number): number {
   return code === FAULT_SIGBUS ? SIGBUS : SIGSEGV;
 }
 
-/** Whether an address (48 bits, sign-extended) exists. Differs: four-level page tables are assumed for scripts. */
-export function isCanonical(address: number): boolean {
-  return address >= -140737488355328 && address < 140737488355328;
+/** Whether a processor with this many levels of page tables has the address: 48 or 57 bits, sign-extended. */
+export function isCanonical(address: number, levels: number): boolean {
+  const end = levels === 5 ? 2 ** 56 : 2 ** 47;
+  return address >= -end && address < end;
 }
 
 const SIGNAL_NAMES: Readonly<Record<number, string>> = {
