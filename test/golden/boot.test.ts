@@ -15,7 +15,8 @@ import { setKnob } from "../../src/core/base/knobs.ts";
 import { applyKnobs } from "../../src/core/frame/boot.ts";
 import { checkBuddy } from "../../src/core/frame/buddy.ts";
 import { PCP_HIGH_MAX, PCP_HIGH_MIN } from "../../src/core/frame/mmzone.ts";
-import { checkPcp, pcpRow } from "../../src/core/frame/pcp.ts";
+import { pcpRow } from "../../src/core/frame/pcp-tune.ts";
+import { checkPcp } from "../../src/core/frame/pcp.ts";
 import { checkZones } from "../../src/core/frame/zone.ts";
 import { boot, type MachineInput } from "../../src/core/index.ts";
 

@@ -5,7 +5,7 @@
  */
 import { EINVAL, ENOENT } from "../base/errno.ts";
 import { KNOBS, type KnobKey, type KnobRow } from "../base/knobs.ts";
-import { setupPageset } from "../frame/pcp.ts";
+import { setupPageset } from "../frame/pcp-tune.ts";
 import { setupWatermarks } from "../frame/watermark.ts";
 import { OVERCOMMIT_NEVER, syncCommitted } from "../vm/accounting.ts";
 import type { AbiState } from "./state.ts";

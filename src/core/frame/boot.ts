@@ -14,13 +14,14 @@
 import { PAGE_SIZE } from "../base/types.ts";
 import type { Machine, ReservedRange } from "../hw/machine.ts";
 import type { HwState } from "../hw/state.ts";
-import { accountFree, freeList, linkBlock } from "./buddy.ts";
+import { accountFree, freeList, linkTail } from "./buddy.ts";
 import {
   BOOT_MEMMAP_PAGES, BOOT_MIN_FREE_KBYTES, BOOT_TOTALRAM, MAX_ORDER_PAGES, MAX_PAGE_ORDER, MIGRATE_MOVABLE,
   NR_BOOT_FACTS, PAGEBLOCK_ORDER, ZONES_PER_NODE,
 } from "./mmzone.ts";
 import { PAGE_WORDS } from "./page.ts";
-import { createPcp, freePage, setupPageset } from "./pcp.ts";
+import { setupPageset } from "./pcp-tune.ts";
+import { createPcp, freePage } from "./pcp.ts";
 import type { FrameState } from "./state.ts";
 import { PGFREE, createVmstat } from "./vmstat.ts";
 import { hugepageMinFreeKbytes, setupLowmemReserve, setupWatermarks, usualMinFreeKbytes } from "./watermark.ts";
@@ -67,19 +68,16 @@ export function bootFrames(k: FrameState): void {
   for (let node = 0; node < k.machine.nodes.length; node++) k.boot[BOOT_MEMMAP_PAGES] += memmapBytes(k.machine, node) / PAGE_SIZE;
   setupLimits(k);
   freeLate(k, reserved);
-  applyKnobs(k);
+  const isAsked = !Number.isNaN(k.knob.minFreeKbytes);
+  if (!isAsked) k.knob.minFreeKbytes = k.boot[BOOT_MIN_FREE_KBYTES];
+  // What the machine file sets is set as an operator would, after boot.
+  if (isAsked || k.knob.watermarkScaleFactor !== USUAL_SCALE_FACTOR || k.knob.percpuPagelistHighFraction !== 0) applyKnobs(k);
 }
 
-/** Works the limits out again after an operator changed a knob they depend on. */
+/** Works the limits out again after an operator set a knob they depend on. */
 export function applyKnobs(k: FrameState): void {
-  const { minFreeKbytes, watermarkScaleFactor, percpuPagelistHighFraction } = k.knob;
-  const asked = Number.isNaN(minFreeKbytes) ? k.boot[BOOT_MIN_FREE_KBYTES] : minFreeKbytes;
-  const isUsual = asked === k.boot[BOOT_MIN_FREE_KBYTES] && watermarkScaleFactor === USUAL_SCALE_FACTOR;
-  if (!isUsual || percpuPagelistHighFraction !== 0) {
-    setupWatermarks(k, asked, watermarkScaleFactor);
-    setupPagesets(k);
-  }
-  k.knob.minFreeKbytes = asked;
+  setupWatermarks(k, k.knob.minFreeKbytes, k.knob.watermarkScaleFactor);
+  setupPagesets(k);
 }
 
 /** What a machine file that does not say reserves: the kernel's image, page records, hash tables, per-CPU areas. */
@@ -195,7 +193,7 @@ function linkPieces(k: FrameState, zone: number, from: number, to: number): void
   while (at < to) {
     let order = MAX_PAGE_ORDER;
     while ((at & ((1 << order) - 1)) !== 0 || at + (1 << order) > to) order--;
-    linkBlock(k, zone, at, order, MIGRATE_MOVABLE, true);
+    linkTail(k, zone, at, order, MIGRATE_MOVABLE);
     at += 1 << order;
   }
 }

@@ -119,35 +119,44 @@ export function mergeBlock(k: FrameState, zone: Zone, pfn: Pfn, order: number, m
     const higher = ((at & ~(1 << reached)) ^ (1 << (reached + 1))) * PAGE_WORDS;
     toTail = page[higher] === mark && page[higher + PRIVATE] === reached + 1;
   }
-  linkBlock(k, zone, at, reached, migratetype, toTail);
+  if (toTail) linkTail(k, zone, at, reached, migratetype);
+  else linkHead(k, zone, at, reached, migratetype);
 }
 
-/** Puts a block on its list. */
-export function linkBlock(k: FrameState, zone: Zone, pfn: Pfn, order: number, migratetype: number, toTail: boolean): void {
+/** Puts a block at the head of its list: it is handed out next. */
+export function linkHead(k: FrameState, zone: Zone, pfn: Pfn, order: number, migratetype: number): void {
   const page = k.page;
   const { freeHead, freeTail, freeCount } = k.zone;
   const list = (zone * NR_PAGE_ORDERS + order) * MIGRATE_TYPES + migratetype;
   const record = pfn * PAGE_WORDS;
+  const first = freeHead[list];
   page[record + FLAGS] = (zone << PG_ZONE_SHIFT) | PG_buddy;
   page[record + PRIVATE] = order;
-  freeCount[list]++;
-  if (toTail) {
-    // The untouched ranges stand behind the tail: a block that goes behind them makes them real first.
-    if (order === MAX_PAGE_ORDER && migratetype === MIGRATE_MOVABLE) while (revealBlock(k, zone) !== NONE);
-    const last = freeTail[list];
-    page[record + PREV] = last;
-    page[record + NEXT] = NONE;
-    if (last === NONE) freeHead[list] = pfn;
-    else page[last * PAGE_WORDS + NEXT] = pfn;
-    freeTail[list] = pfn;
-    return;
-  }
-  const first = freeHead[list];
   page[record + PREV] = NONE;
   page[record + NEXT] = first;
   if (first === NONE) freeTail[list] = pfn;
   else page[first * PAGE_WORDS + PREV] = pfn;
   freeHead[list] = pfn;
+  freeCount[list]++;
+}
+
+/** Puts a block at the tail of its list: it is handed out last. */
+export function linkTail(k: FrameState, zone: Zone, pfn: Pfn, order: number, migratetype: number): void {
+  const page = k.page;
+  const { freeHead, freeTail, freeCount } = k.zone;
+  // The untouched ranges stand behind the tail: a block that goes behind them makes them real first.
+  if (order === MAX_PAGE_ORDER && migratetype === MIGRATE_MOVABLE) while (revealBlock(k, zone) !== NONE);
+  const list = (zone * NR_PAGE_ORDERS + order) * MIGRATE_TYPES + migratetype;
+  const record = pfn * PAGE_WORDS;
+  const last = freeTail[list];
+  page[record + FLAGS] = (zone << PG_ZONE_SHIFT) | PG_buddy;
+  page[record + PRIVATE] = order;
+  page[record + PREV] = last;
+  page[record + NEXT] = NONE;
+  if (last === NONE) freeHead[list] = pfn;
+  else page[last * PAGE_WORDS + NEXT] = pfn;
+  freeTail[list] = pfn;
+  freeCount[list]++;
 }
 
 /** Takes a block off its list. Its record then holds nothing but its zone. */
@@ -187,7 +196,7 @@ export function takeSmallest(k: FrameState, zone: Zone, order: number, migratety
     if (freeCount[(zone * NR_PAGE_ORDERS + high) * MIGRATE_TYPES + migratetype] === 0) continue;
     const pfn = firstBlock(k, zone, high, migratetype);
     unlinkBlock(k, zone, pfn, high, migratetype);
-    for (let half = high - 1; half >= order; half--) linkBlock(k, zone, pfn + (1 << half), half, migratetype, false);
+    for (let half = high - 1; half >= order; half--) linkHead(k, zone, pfn + (1 << half), half, migratetype);
     accountFree(k, zone, -(1 << order), migratetype);
     return pfn;
   }
@@ -219,7 +228,7 @@ export function movePageblock(k: FrameState, zone: Zone, pfn: Pfn, newType: numb
     }
     const order = page[record + PRIVATE];
     unlinkBlock(k, zone, at, order, oldType);
-    linkBlock(k, zone, at, order, newType, true);
+    linkTail(k, zone, at, order, newType);
     accountFree(k, zone, -(1 << order), oldType);
     accountFree(k, zone, 1 << order, newType);
     at += 1 << order;

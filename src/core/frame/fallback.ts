@@ -11,7 +11,7 @@
  */
 import { NONE, type Pfn, type Zone } from "../base/types.ts";
 import { emit, TRACE_MM_PAGE_ALLOC_EXTFRAG } from "../base/trace.ts";
-import { accountFree, firstBlock, linkBlock, movePageblock, setPageblocks, takeSmallest, unlinkBlock } from "./buddy.ts";
+import { accountFree, firstBlock, linkHead, linkTail, movePageblock, setPageblocks, takeSmallest, unlinkBlock } from "./buddy.ts";
 import {
   MAX_PAGE_ORDER, MIGRATE_HIGHATOMIC, MIGRATE_MOVABLE, MIGRATE_PCPTYPES, MIGRATE_RECLAIMABLE, MIGRATE_TYPES,
   MIGRATE_UNMOVABLE, NR_PAGE_ORDERS, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, ZONE_BOOSTED_WATERMARK,
@@ -70,7 +70,7 @@ export function stealBlock(k: FrameState, zone: Zone, order: number, migratetype
     if (other < 0) continue;
     const pfn = firstBlock(k, zone, high, other);
     unlinkBlock(k, zone, pfn, high, other);
-    for (let half = high - 1; half >= order; half--) linkBlock(k, zone, pfn + (1 << half), half, other, false);
+    for (let half = high - 1; half >= order; half--) linkHead(k, zone, pfn + (1 << half), half, other);
     accountFree(k, zone, -(1 << order), other);
     traceFallback(k, pfn, order, high);
     return pfn;
@@ -112,7 +112,7 @@ export function unreserveHighatomic(k: FrameState, zone: Zone, migratetype: numb
     unlinkBlock(k, zone, pfn, order, MIGRATE_HIGHATOMIC);
     accountFree(k, zone, -(1 << order), MIGRATE_HIGHATOMIC);
     setPageblocks(k, pfn, order, migratetype);
-    linkBlock(k, zone, pfn, order, migratetype, true);
+    linkTail(k, zone, pfn, order, migratetype);
     accountFree(k, zone, 1 << order, migratetype);
     return true;
   }
@@ -132,7 +132,7 @@ function claimWhole(k: FrameState, zone: Zone, block: Pfn, orders: { low: number
   const other = k.pageblock[block >> PAGEBLOCK_ORDER];
   unlinkBlock(k, zone, block, orders.high, other);
   setPageblocks(k, block, orders.high, migratetype);
-  for (let half = orders.high - 1; half >= orders.low; half--) linkBlock(k, zone, block + (1 << half), half, migratetype, false);
+  for (let half = orders.high - 1; half >= orders.low; half--) linkHead(k, zone, block + (1 << half), half, migratetype);
   accountFree(k, zone, -(1 << orders.high), other);
   accountFree(k, zone, (1 << orders.high) - (1 << orders.low), migratetype);
   return block;

@@ -8,7 +8,7 @@
  * Pages are freed to the head and allocated from the head: the page freed last is still in the cache. What is too much
  * goes back from the tail. A list has grown too long at `high`, which tunes itself between high_min (its share of the
  * low watermark) and high_max (its share of an eighth of the zone). Refills double while nothing is freed
- * (alloc_factor), and bulk frees grow with the pages freed since the last allocation (free_count).
+ * (alloc_factor), and bulk frees grow with the pages freed since the last allocation (free_count): pcp-tune.ts.
  *
  * Invariant: PREV of a list's first page means nothing, so that taking it writes no other page's record.
  * Linux: mm/page_alloc.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst (percpu_pagelist_high_fraction)
@@ -18,27 +18,24 @@ import { emit, TRACE_MM_PAGE_FREE } from "../base/trace.ts";
 import { NONE, type Pfn, type Zone } from "../base/types.ts";
 import type { Machine } from "../hw/machine.ts";
 import { dropSlot } from "../hw/ram.ts";
-import { accountFree, clearPages, firstBlock, freePages, linkBlock, mergeBlock, unlinkBlock } from "./buddy.ts";
+import { accountFree, clearPages, firstBlock, freePages, linkHead, mergeBlock, unlinkBlock } from "./buddy.ts";
 import { claimBlock, stealBlock } from "./fallback.ts";
 import {
   BATCH_SCALE_MAX, BOOT_RUNNING_CPU, COSTLY_ORDER, HEAD_TO_TAIL, LOW_LISTS, MIGRATE_ISOLATE, MIGRATE_MOVABLE,
   MIGRATE_PCPTYPES, MIGRATE_TYPES, NR_PAGE_ORDERS, NR_PCP_LISTS, PAGEBLOCK_ORDER, PCPF_FREE_HIGH_BATCH,
   PCPF_PREV_FREE_HIGH_ORDER, PCP_ALLOC_FACTOR, PCP_BATCH, PCP_COUNT, PCP_FLAGS, PCP_FREED, PCP_FREE_COUNT,
-  PCP_HEAD, PCP_HIGH, PCP_HIGH_MAX, PCP_HIGH_MIN, PCP_TAIL, PCP_TAKEN, PCP_WORDS, PCP_ZONE_FLAGS,
-  ZONE_BELOW_HIGH, ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE,
+  PCP_HEAD, PCP_HIGH, PCP_HIGH_MIN, PCP_TAIL, PCP_TAKEN, PCP_WORDS, PCP_ZONE_FLAGS, ZONE_BELOW_HIGH,
+  ZONE_MOVABLE,
 } from "./mmzone.ts";
 import {
   FLAGS, INDEX, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_IN_USE, PG_ZONE_SHIFT, PG_pcp, PREV, PRIVATE,
   REFCOUNT,
 } from "./page.ts";
+import { highAfterFree, nrToTake, pcpRow } from "./pcp-tune.ts";
 import type { FrameState, PcpColumns, ZoneColumns } from "./state.ts";
 import { NR_ZONE_ITEMS, NUMA_HIT, NUMA_LOCAL, PGALLOC_DMA, PGFREE } from "./vmstat.ts";
-import { ALLOC_NOFRAGMENT, ALLOC_WMARK_HIGH, ALLOC_WMARK_LOW, watermark, zoneWatermarkOk } from "./watermark.ts";
-import { setZoneFlags, zoneNode, zoneOf, zoneType } from "./zone.ts";
-
-/** A megabyte: the largest batch before it is quartered. */
-const MOST_BATCH_PAGES = 256;
-const HIGH_MAX_FRACTION = 8;
+import { ALLOC_NOFRAGMENT, ALLOC_WMARK_HIGH, watermark, zoneWatermarkOk } from "./watermark.ts";
+import { setZoneFlags, zoneOf, zoneType } from "./zone.ts";
 
 /** Counters of a row are folded at the latest when this bit of one is set. */
 const FOLD_AT = 0x40000000;
@@ -242,30 +239,6 @@ export function decayPcpHigh(k: FrameState, zone: Zone, cpu: number): boolean {
   return more;
 }
 
-/** Sets batch, high_min and high_max of every CPU for the zone, from its size and its low watermark. */
-export function setupPageset(k: FrameState, zone: Zone): void {
-  if (k.zone.presentPages[zone] === 0) return;
-  const rows = k.pcp.rows;
-  const managed = k.zone.managedPages[zone];
-  const quarter = Math.max(1, Math.floor(Math.min(Math.floor(managed / 1024), MOST_BATCH_PAGES) / 4));
-  const batch = Math.max(1, 2 ** Math.floor(Math.log2(quarter + Math.floor(quarter / 2))) - 1);
-  const cpus = k.machine.nodes[zoneNode(zone)].cpus.length || k.pcp.cpus;
-  const share = (pages: number): number => Math.max(Math.floor(pages / cpus), batch * 4);
-  const fraction = k.knob.percpuPagelistHighFraction;
-  const highMin = share(fraction === 0 ? watermark(k, zone, ALLOC_WMARK_LOW) : Math.floor(managed / fraction));
-  const highMax = fraction === 0 ? share(Math.floor(managed / HIGH_MAX_FRACTION)) : highMin;
-  for (let cpu = 0; cpu < k.pcp.cpus; cpu++) {
-    const row = pcpRow(k, zone, cpu);
-    rows[row + PCP_BATCH] = batch;
-    rows[row + PCP_HIGH_MIN] = highMin;
-    rows[row + PCP_HIGH_MAX] = highMax;
-    // Differs: Linux brings `high` into the new bounds when the list is used next.
-    if (rows[row + PCP_HIGH] !== 0) rows[row + PCP_HIGH] = clamp(rows[row + PCP_HIGH], highMin, highMax);
-    if (k.machine.cacheSliceBytes / 4096 > 3 * batch) rows[row + PCP_FLAGS] |= PCPF_FREE_HIGH_BATCH;
-    else rows[row + PCP_FLAGS] &= ~PCPF_FREE_HIGH_BATCH;
-  }
-}
-
 /**
  * Walks every per-CPU list. Invariants: pages marked PG_pcp with nothing else in their records, in the zone, linked both
  * ways; count is the number of pages on the lists.
@@ -309,11 +282,6 @@ export function foldPcp(k: FrameState): void {
   }
 }
 
-/** First word of a CPU's row for a zone. */
-export function pcpRow(k: FrameState, zone: Zone, cpu: number): number {
-  return (zone * k.pcp.cpus + cpu) * PCP_WORDS;
-}
-
 function freedInUse(k: FrameState, pfn: Pfn): never {
   const record = pfn * PAGE_WORDS;
   bug(`frame ${pfn} is freed while in use: flags 0x${(k.page[record] >>> 0).toString(16)}, mapcount ${k.page[record + MAPCOUNT]}`);
@@ -341,58 +309,6 @@ function settleFree(k: FrameState, zone: Zone, row: number, list: number, freeHi
   }
 }
 
-/** The length at which lists are too long, after tuning it (Linux: nr_pcp_high). */
-function highAfterFree(k: FrameState, zone: Zone, row: number, freeHigh: boolean): number {
-  const rows = k.pcp.rows;
-  const min = rows[row + PCP_HIGH_MIN];
-  const max = rows[row + PCP_HIGH_MAX];
-  const batch = rows[row + PCP_BATCH];
-  const high = clamp(rows[row + PCP_HIGH], min, max);
-  rows[row + PCP_HIGH] = high;
-  if (high === 0) return 0;
-  if (freeHigh) {
-    rows[row + PCP_HIGH] = Math.max(high - (batch << BATCH_SCALE_MAX), min);
-    return 0;
-  }
-  const flags = k.zone.flags[zone];
-  if ((flags & ZONE_RECLAIM_ACTIVE) !== 0) {
-    rows[row + PCP_HIGH] = Math.max(high - Math.max(rows[row + PCP_FREE_COUNT], batch), min);
-    return Math.min(batch << 2, rows[row + PCP_HIGH]);
-  }
-  if (min === max) return high;
-  if ((flags & ZONE_BELOW_HIGH) !== 0) {
-    rows[row + PCP_HIGH] = Math.max(high - Math.max(rows[row + PCP_FREE_COUNT], batch), min);
-    return Math.max(rows[row + PCP_COUNT], min);
-  }
-  if (rows[row + PCP_COUNT] >= high) {
-    const needed = rows[row + PCP_FREE_COUNT] + batch;
-    if (high < needed) rows[row + PCP_HIGH] = clamp(needed, min, max);
-  }
-  return high;
-}
-
-/** Blocks to take from the buddy lists at once; raises high and the factor (Linux: nr_pcp_alloc). */
-function nrToTake(k: FrameState, zone: Zone, row: number, order: number): number {
-  const rows = k.pcp.rows;
-  const base = rows[row + PCP_BATCH];
-  const min = rows[row + PCP_HIGH_MIN];
-  const max = rows[row + PCP_HIGH_MAX];
-  let high = clamp(rows[row + PCP_HIGH], min, max);
-  rows[row + PCP_HIGH] = high;
-  if (high < base) return 1;
-  let batch = order === 0 ? base << rows[row + PCP_ALLOC_FACTOR] : base;
-  if (min !== max && (k.zone.flags[zone] & ZONE_BELOW_HIGH) === 0) {
-    high = Math.min(high + batch, max);
-    rows[row + PCP_HIGH] = high;
-  }
-  if (order === 0) {
-    const most = Math.max(high - rows[row + PCP_COUNT] - base, base);
-    if (batch <= most && rows[row + PCP_ALLOC_FACTOR] < BATCH_SCALE_MAX) rows[row + PCP_ALLOC_FACTOR]++;
-    batch = Math.min(batch, most);
-  }
-  return batch > 1 ? Math.max(batch >> order, 2) : batch;
-}
-
 /**
  * Takes the smallest block of the type and puts up to `most` pieces of 2^order pages, in order of address, at the tail of
  * the list; the rest of the block goes back. The same as taking them one by one, because every piece after the first
@@ -410,7 +326,7 @@ function takeRun(k: FrameState, zone: Zone, list: number, order: number, want: {
   // What is left over is the tail of the block, cut into the largest aligned pieces, smallest first.
   for (let at = end, half = order; at < block + (1 << high); half++) {
     if (((at - block) & (1 << half)) === 0) continue;
-    linkBlock(k, zone, at, half, migratetype, false);
+    linkHead(k, zone, at, half, migratetype);
     at += 1 << half;
   }
   accountFree(k, zone, -(pieces << order), migratetype);
@@ -489,8 +405,4 @@ function pushTail(k: FrameState, list: number, zone: Zone, pfn: Pfn): void {
   if (last === NONE) rows[list] = pfn;
   else k.page[last * PAGE_WORDS + NEXT] = pfn;
   rows[list + HEAD_TO_TAIL] = pfn;
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return value < least ? least : value > most ? most : value;
 }

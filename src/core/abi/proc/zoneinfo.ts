@@ -5,7 +5,8 @@
  */
 import type { Node, Zone } from "../../base/types.ts";
 import { PCP_BATCH, PCP_COUNT, PCP_HIGH, ZONES_PER_NODE } from "../../frame/mmzone.ts";
-import { foldPcp, pcpRow } from "../../frame/pcp.ts";
+import { pcpRow } from "../../frame/pcp-tune.ts";
+import { foldPcp } from "../../frame/pcp.ts";
 import type { FrameState } from "../../frame/state.ts";
 import {
   isCountedInHugePages, NODE_ITEM_NAMES, NR_FREE_PAGES, NR_NODE_ITEMS, NR_ZONE_ITEMS, ZONE_ITEM_NAMES,
