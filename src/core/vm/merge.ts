@@ -96,38 +96,45 @@ export function rangeOf(k: VmState, vma: Vma, start: number, end: number, flags:
 
 /** Linux: vma_merge_existing_range. Returns the merged VMA, NONE, or -ENOMEM. */
 function mergeExistingRange(k: VmState, prev: Vma, vma: Vma, range: MergeRange): Vma {
-  const { start, end, pgoff, next: nextOf } = k.vma;
+  const { start, end, anonVma } = k.vma;
   const atStart = range.start === start[vma];
   const atEnd = range.end === end[vma];
   if ((range.flags & VM_SPECIAL) !== 0 || (!atStart && !atEnd)) return NONE;
-  const whole = atStart && atEnd;
-  const next = atEnd ? nextOf[vma] : NONE;
+  const next = atEnd ? k.vma.next[vma] : NONE;
   const left = atStart && canMergeLeft(k, range, prev);
-  const right = canMergeRight(k, range, next) && (!left || anonVmasAgree(k, k.vma.anonVma[prev], k.vma.anonVma[next], NONE));
+  const right = canMergeRight(k, range, next) && (!left || anonVmasAgree(k, anonVma[prev], anonVma[next], NONE));
   if (!left && !right) return NONE;
-  const survivor = left ? prev : next;
-  const error = shareAnonVma(k, survivor, left && right && k.vma.anonVma[next] !== NONE ? next : vma);
+  const source = left && right && anonVma[next] !== NONE ? next : vma;
+  const error = shareAnonVma(k, left ? prev : next, source);
   if (error < 0) return error;
-  if (left && right) {
-    const newEnd = end[next];
-    absorb(k, prev, vma);
-    absorb(k, prev, next);
-    setVmaRange(k, prev, start[prev], newEnd);
-  } else if (left) {
-    if (whole) {
-      absorb(k, prev, vma);
-    } else {
-      pgoff[vma] += range.end - start[vma];
-      setVmaRange(k, vma, range.end, end[vma]);
-    }
-    setVmaRange(k, prev, start[prev], range.end);
-  } else {
-    if (whole) absorb(k, next, vma);
-    else setVmaRange(k, vma, start[vma], range.start);
-    pgoff[next] -= range.end - range.start;
-    setVmaRange(k, next, range.start, end[next]);
+  if (!left) {
+    growDown(k, next, vma, range.start);
+    return next;
   }
-  return survivor;
+  growUp(k, prev, vma, range.end);
+  if (right) growUp(k, prev, next, end[next]);
+  return prev;
+}
+
+/** Lets `taker` have the pages of the VMA after it, up to `until`; a VMA that has none left goes. */
+function growUp(k: VmState, taker: Vma, after: Vma, until: number): void {
+  const { start, end, pgoff } = k.vma;
+  if (until === end[after]) {
+    absorb(k, taker, after);
+  } else {
+    pgoff[after] += until - start[after];
+    setVmaRange(k, after, until, end[after]);
+  }
+  setVmaRange(k, taker, start[taker], until);
+}
+
+/** Lets `taker` have the pages of the VMA before it, down to `from`; a VMA that has none left goes. */
+function growDown(k: VmState, taker: Vma, before: Vma, from: number): void {
+  const { start, end, pgoff } = k.vma;
+  if (from === start[before]) absorb(k, taker, before);
+  else setVmaRange(k, before, start[before], from);
+  pgoff[taker] -= start[taker] - from;
+  setVmaRange(k, taker, from, end[taker]);
 }
 
 /** Whether the VMA before the range touches it and is alike (Linux: can_vma_merge_left). */
