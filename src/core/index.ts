@@ -26,6 +26,8 @@ export { readHiwaterRss } from "./space/mm.ts";
 export { createTask, findTask, TASK_ZOMBIE } from "./space/task.ts";
 export { ACCESS_KERNEL, access, type AccessRuns, runAccesses } from "./vm/access.ts";
 export { warmFile } from "./vm/file-read.ts";
+export { createMm } from "./vm/mm-create.ts";
 export { forceReadAhead } from "./vm/readahead.ts";
 export { invalidatePages, writeBackFile } from "./vm/truncate.ts";
 export { loadBytes, storeBytes } from "./vm/user-bytes.ts";
+export { pickMmapLayout } from "./vm/unmapped-area.ts";

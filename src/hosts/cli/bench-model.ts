@@ -1,0 +1,171 @@
+/**
+ * The model's side of the bench: a machine with one process, and the operations of tools/bench/kernel-bench.c done to
+ * it through the same system calls. Times are wall time, in nanoseconds a page.
+ */
+import {
+  ACCESS_LOAD, ACCESS_STORE, type AccessRuns, boot, createMm, createTask, findTask, type Kernel, pickMmapLayout, runAccesses, syscall,
+  type Task, vpnHigh, vpnLow,
+} from "../../core/index.ts";
+
+const PAGE = 4096;
+const CHUNK = 65536;
+const SYS_MMAP = 9;
+const SYS_MUNMAP = 11;
+const SYS_FORK = 57;
+const SYS_EXIT_GROUP = 231;
+const SYS_WAIT4 = 61;
+const PROT_READ_WRITE = 3;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+const MAP_POPULATE = 0x8000;
+const ZIPF_PAGES = 65536;
+const ZIPF_EXPONENT = 0.9;
+const ZIPF_ACCESSES = 1 << 20;
+const HOT_PAGES = 48;
+
+/** Nanoseconds a page. */
+export interface BenchFigures {
+  readonly fault: number;
+  readonly populate: number;
+  readonly cow: number;
+  readonly fork: number;
+  readonly munmap: number;
+}
+
+/** The machine, its process, and what is reused from round to round. */
+export interface Bench {
+  readonly k: Kernel;
+  readonly task: Task;
+  readonly pages: number;
+  readonly runs: AccessRuns;
+}
+
+/** A machine that has room for `mib` MiB three times over, with one process on it. */
+export function createBench(mib: number): Bench {
+  const k = boot({ name: "bench", sizeBytes: (mib * 3 + 256) * 2 ** 20, cpus: 2 });
+  const mm = createMm(k);
+  pickMmapLayout(k, mm, false);
+  return { k, task: createTask(k, { comm: "bench", mm }), pages: mib * 256, runs: emptyRuns(CHUNK) };
+}
+
+/** One round of everything. */
+export function modelRound(bench: Bench): BenchFigures {
+  const { k, task, pages } = bench;
+  const bytes = pages * PAGE;
+  let addr = call(k, task, SYS_MMAP, [0, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0]);
+  const fault = perPage(pages, () => touch(bench, addr));
+  let pid = 0;
+  const fork = perPage(pages, () => {
+    pid = call(k, task, SYS_FORK, []);
+  });
+  const cow = perPage(pages, () => touch(bench, addr));
+  const child = findTask(k, pid);
+  syscall(k, child, SYS_EXIT_GROUP, [0]);
+  call(k, task, SYS_WAIT4, [pid, 0, 0, 0]);
+  const munmap = perPage(pages, () => call(k, task, SYS_MUNMAP, [addr, bytes]));
+  const populate = perPage(pages, () => {
+    addr = call(k, task, SYS_MMAP, [0, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_POPULATE, -1, 0]);
+  });
+  call(k, task, SYS_MUNMAP, [addr, bytes]);
+  return { fault, populate, cow, fork, munmap };
+}
+
+/** Accesses to a few pages that the first TLB level holds, half of them stores. */
+export function hotRuns(bench: Bench): AccessRuns {
+  const first = mapPopulated(bench, HOT_PAGES) / PAGE;
+  return fillRuns(ZIPF_ACCESSES, (i) => first + ((i * 7) % HOT_PAGES));
+}
+
+/** Accesses to ZIPF_PAGES pages, the page of rank r with weight r^-0.9, ranks scattered over the range. */
+export function zipfRuns(bench: Bench): AccessRuns {
+  const first = mapPopulated(bench, ZIPF_PAGES) / PAGE;
+  const random = generator(12345);
+  const cumulative = new Float64Array(ZIPF_PAGES);
+  let sum = 0;
+  for (let rank = 0; rank < ZIPF_PAGES; rank++) {
+    sum += (rank + 1) ** -ZIPF_EXPONENT;
+    cumulative[rank] = sum;
+  }
+  const scattered = Int32Array.from({ length: ZIPF_PAGES }, (_, i) => i);
+  for (let i = ZIPF_PAGES - 1; i > 0; i--) {
+    const other = Math.floor(random() * (i + 1));
+    const kept = scattered[i]!;
+    scattered[i] = scattered[other]!;
+    scattered[other] = kept;
+  }
+  return fillRuns(ZIPF_ACCESSES, () => first + scattered[rankOf(cumulative, random() * sum)]!);
+}
+
+/** Plays the runs in chunks; millions of accesses a second. */
+export function replayRate(bench: Bench, runs: AccessRuns): number {
+  const start = performance.now();
+  for (let pass = 0; pass < 4; pass++) {
+    for (let at = 0; at < ZIPF_ACCESSES; at += CHUNK) play(bench, runs, at, at + CHUNK);
+  }
+  return (4 * ZIPF_ACCESSES) / ((performance.now() - start) * 1e3);
+}
+
+function perPage(pages: number, action: () => unknown): number {
+  const start = performance.now();
+  action();
+  return ((performance.now() - start) * 1e6) / pages;
+}
+
+/** One store to each page. */
+function touch(bench: Bench, addr: number): void {
+  const { pages, runs } = bench;
+  const first = addr / PAGE;
+  for (let done = 0; done < pages; done += CHUNK) {
+    const count = Math.min(CHUNK, pages - done);
+    for (let i = 0; i < count; i++) setRun(runs, i, first + done + i, ACCESS_STORE);
+    play(bench, runs, 0, count);
+  }
+}
+
+function play(bench: Bench, runs: AccessRuns, from: number, to: number): void {
+  if (runAccesses(bench.k, bench.task, runs, from, to) !== to) throw new Error(`the bench's access failed: ${runs.outcome[0]}`);
+}
+
+function mapPopulated(bench: Bench, pages: number): number {
+  return call(bench.k, bench.task, SYS_MMAP, [0, pages * PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_POPULATE, -1, 0]);
+}
+
+function call(k: Kernel, task: Task, nr: number, args: number[]): number {
+  const result = syscall(k, task, nr, args);
+  if (result < 0) throw new Error(`the bench's system call ${nr} failed: ${result}`);
+  return result;
+}
+
+function fillRuns(length: number, vpnOf: (i: number) => number): AccessRuns {
+  const runs = emptyRuns(length);
+  for (let i = 0; i < length; i++) setRun(runs, i, vpnOf(i), i & 1 ? ACCESS_STORE : ACCESS_LOAD);
+  return runs;
+}
+
+function emptyRuns(length: number): AccessRuns {
+  return { high: new Int32Array(length), low: new Int32Array(length), count: new Int32Array(length).fill(1), outcome: new Int32Array(1) };
+}
+
+function setRun(runs: AccessRuns, i: number, vpn: number, kind: number): void {
+  runs.high[i] = vpnHigh(vpn);
+  runs.low[i] = (vpnLow(vpn) << 2) | kind;
+}
+
+function rankOf(cumulative: Float64Array, point: number): number {
+  let low = 0;
+  let high = cumulative.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (cumulative[middle]! < point) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Numbers from 0 to 1, the same ones every time. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 4294967296;
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * `pagewalk bench`: how fast the model does what the real kernel does, both measured in this run, and how fast it
+ * replays accesses. tools/bench/kernel-bench.c is the kernel's side; without a compiler it is skipped, with the reason.
+ *
+ *   round:   kernel (one warm-up, one measured)   model       round: kernel   model       …       medians
+ *
+ * The rounds alternate so that whatever else the machine does falls on both. The JSON is
+ *
+ *   { version: 1, node, cpu, kernel, mib, rounds, skipped: string | null,
+ *     figures: [{ name, unit: "ns/page", model, kernel: number | null, ratio: number | null, target }],
+ *     replay:  [{ name, unit: "M accesses/s", model, target }] }
+ *
+ * where ratio is kernel over model (how many times as fast the model is) and target is what the project promises.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BenchFigures, createBench, hotRuns, modelRound, replayRate, zipfRuns } from "./bench-model.ts";
+import { writeWhole } from "./write-file.ts";
+
+const ROUNDS = 7;
+const WARM_UPS = 3;
+/** Times the kernel's speed that the model promises, by figure. */
+const TARGETS: Readonly<Record<keyof BenchFigures, number>> = { fault: 12, populate: 8, cow: 8, fork: 8, munmap: 8 };
+const NAMES: Readonly<Record<keyof BenchFigures, string>> = {
+  fault: "anonymous write faults", populate: "MAP_POPULATE", cow: "COW faults", fork: "fork", munmap: "munmap",
+};
+const FIGURES = Object.keys(TARGETS) as (keyof BenchFigures)[];
+const REPLAY_TARGETS = { hot: 50, zipf: 12 };
+const REPLAY_NAMES = { hot: "hot set of 48 pages", zipf: "zipf(0.9) over 65536 pages" };
+
+/** What the JSON file holds. */
+interface BenchReport {
+  readonly version: 1;
+  readonly node: string;
+  readonly cpu: string;
+  readonly kernel: string;
+  readonly mib: number;
+  readonly rounds: number;
+  readonly skipped: string | null;
+  readonly figures: readonly { name: string; unit: string; model: number; kernel: number | null; ratio: number | null; target: number }[];
+  readonly replay: readonly { name: string; unit: string; model: number; target: number }[];
+}
+
+/** Measures, prints a table, and writes the JSON when a file is named. */
+export async function runBench(options: { json?: string }): Promise<void> {
+  const mib = os.freemem() > 4 * 2 ** 30 ? 1024 : 256;
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pagewalk-bench-"));
+  try {
+    const program = buildKernelBench(folder);
+    const report = measure(mib, program);
+    process.stdout.write(table(report));
+    if (options.json !== undefined) writeWhole(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The C program, built; or why there is none. */
+type KernelBench = { readonly file: string } | { readonly skipped: string };
+
+function buildKernelBench(folder: string): KernelBench {
+  if (process.platform !== "linux") return { skipped: `this is ${process.platform}, not Linux` };
+  const here = path.dirname(fileURLToPath(import.meta.url));
+  // Beside the bundle in dist/, or from the source tree.
+  const source = ["../tools/bench/kernel-bench.c", "../../../tools/bench/kernel-bench.c"]
+    .map((relative) => path.join(here, relative))
+    .find((candidate) => existsSync(candidate));
+  if (source === undefined) return { skipped: "tools/bench/kernel-bench.c is not part of this installation" };
+  const file = path.join(folder, "kernel-bench");
+  try {
+    execFileSync("gcc", ["-std=c11", "-O2", "-o", file, source], { stdio: ["ignore", "ignore", "pipe"] });
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    return { skipped: missing ? "gcc is not installed" : "gcc could not build tools/bench/kernel-bench.c" };
+  }
+  return { file };
+}
+
+/** All rounds. */
+function measure(mib: number, program: KernelBench): BenchReport {
+  const bench = createBench(mib);
+  const samples = { model: emptySamples(), kernel: emptySamples() };
+  let skipped = "skipped" in program ? program.skipped : null;
+  for (let round = 0; round < WARM_UPS; round++) modelRound(bench);
+  for (let round = 0; round < ROUNDS; round++) {
+    if ("file" in program && skipped === null) {
+      const taken = kernelRound(program.file, mib);
+      if (taken === null) skipped = "the C program failed (not enough memory?)";
+      else for (const name of FIGURES) samples.kernel[name].push(taken[name]);
+    }
+    const model = modelRound(bench);
+    for (const name of FIGURES) samples.model[name].push(model[name]);
+  }
+  const hot = hotRuns(bench);
+  const zipf = zipfRuns(bench);
+  const rates = { hot: [] as number[], zipf: [] as number[] };
+  for (let round = 0; round < ROUNDS + WARM_UPS; round++) {
+    const hotRate = replayRate(bench, hot);
+    const zipfRate = replayRate(bench, zipf);
+    if (round < WARM_UPS) continue;
+    rates.hot.push(hotRate);
+    rates.zipf.push(zipfRate);
+  }
+  return {
+    version: 1,
+    node: process.version,
+    cpu: os.cpus()[0]?.model ?? "unknown",
+    kernel: `${os.type()} ${os.release()}`,
+    mib,
+    rounds: ROUNDS,
+    skipped,
+    figures: FIGURES.map((name) => {
+      const model = median(samples.model[name]);
+      const kernel = skipped === null ? median(samples.kernel[name]) : null;
+      return { name, unit: "ns/page", model, kernel, ratio: kernel === null ? null : kernel / model, target: TARGETS[name] };
+    }),
+    replay: (["hot", "zipf"] as const).map((name) => ({
+      name, unit: "M accesses/s", model: median(rates[name]), target: REPLAY_TARGETS[name],
+    })),
+  };
+}
+
+function emptySamples(): Record<keyof BenchFigures, number[]> {
+  return { fault: [], populate: [], cow: [], fork: [], munmap: [] };
+}
+
+/** One measured round on the kernel, after one that brings the memory in; null when the program failed. */
+function kernelRound(file: string, mib: number): Record<keyof BenchFigures, number> | null {
+  let text: string;
+  try {
+    text = execFileSync(file, [String(mib), "2"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  } catch {
+    return null;
+  }
+  const figures: Partial<Record<keyof BenchFigures, number>> = {};
+  // The second round's lines come last and win.
+  for (const line of text.trim().split("\n")) {
+    const [name, pages, ns] = line.split(" ");
+    const figure = FIGURES.find((candidate) => candidate === name);
+    if (figure !== undefined) figures[figure] = Number(ns) / Number(pages);
+  }
+  return FIGURES.every((name) => figures[name] !== undefined) ? (figures as Record<keyof BenchFigures, number>) : null;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted.length === 0 ? Number.NaN : sorted[sorted.length >> 1]!;
+}
+
+/** The report as lines of text. */
+function table(report: BenchReport): string {
+  const lines = [
+    `${report.mib} MiB of pages, medians of ${report.rounds} rounds, Node ${report.node}, ${report.cpu}, ${report.kernel}`,
+    "",
+    row(["", "kernel", "model", "times as fast", "promised"]),
+  ];
+  for (const { name, kernel, model, ratio, target } of report.figures) {
+    const kernelText = kernel === null ? "skipped" : `${kernel.toFixed(1)} ns`;
+    lines.push(row([NAMES[name as keyof BenchFigures], kernelText, `${model.toFixed(1)} ns`, ratio === null ? "-" : `${ratio.toFixed(1)} x`, `${target} x`]));
+  }
+  lines.push("", row(["replay with the TLB", "", "M accesses/s", "", "promised"]));
+  for (const { name, model, target } of report.replay) {
+    lines.push(row([REPLAY_NAMES[name as "hot" | "zipf"], "", model.toFixed(1), "", String(target)]));
+  }
+  if (report.skipped !== null) lines.push("", `the kernel's side was skipped: ${report.skipped}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function row(cells: readonly string[]): string {
+  return cells.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(15))).join("").trimEnd();
+}
