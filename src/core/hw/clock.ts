@@ -52,6 +52,10 @@ export const COST_CLEAR_PAGE = 400;
 export const COST_COPY_PAGE = 800;
 /** Entry and exit of a system call that does nothing: `getpid` on a mitigated core, about 300 cycles. */
 export const COST_SYSCALL = 100;
+/** Changing VMAs in mmap, munmap, mprotect or brk, besides entry and exit: 2.0 to 2.2 µs each on the bench's virtual machine, where an anonymous fault takes 2.1. */
+export const COST_VMA_CALL = 900;
+/** mprotect, a mapped page: 113 on the same machine, where munmap takes 264. */
+export const COST_PROTECT_PAGE = 50;
 /** munmap, a page: bench 264. */
 export const COST_ZAP_PAGE = 120;
 /** fork, a page of the parent: bench 85. */

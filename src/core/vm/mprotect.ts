@@ -10,6 +10,7 @@
 import { EACCES, EINVAL, ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE, type Vma, vpnLow } from "../base/types.ts";
 import { FLAGS, MAPPING, PAGE_WORDS, PG_anonExclusive } from "../frame/page.ts";
+import { CAUSE_SYSCALL, COST_PROTECT_PAGE, spend } from "../hw/clock.ts";
 import { PTE_DIRTY, PTE_MAPPED, PTE_NX_HIGH, PTE_PRESENT, PTE_PROTNONE, PTE_RW, PTE_SOFT_DIRTY, PTE_USER } from "../hw/pte.ts";
 import { afterHole, findPteTable, NO_PTE_TABLE, normalPage } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
@@ -135,6 +136,7 @@ function changeProtection(k: VmState, vma: Vma, start: number, end: number, flus
   const mm = k.vma.mm[vma];
   const { words } = k.ram;
   let vpn = start;
+  let pages = 0;
   while (vpn < end) {
     const table = findPteTable(k, mm, vpn);
     if (table < 0) {
@@ -143,11 +145,14 @@ function changeProtection(k: VmState, vma: Vma, start: number, end: number, flus
     }
     const stop = Math.min(end, afterHole(vpn, NO_PTE_TABLE));
     for (let pte = table + (vpnLow(vpn) & 511) * 2; vpn < stop; vpn++, pte += 2) {
-      if ((words[pte] & PTE_MAPPED) === 0 || !changeEntry(k, vma, pte)) continue;
+      if ((words[pte] & PTE_MAPPED) === 0) continue;
+      pages++;
+      if (!changeEntry(k, vma, pte)) continue;
       if (vpn < flush.start) flush.start = vpn;
       if (vpn >= flush.end) flush.end = vpn + 1;
     }
   }
+  if (pages !== 0) spend(k, CAUSE_SYSCALL, pages * COST_PROTECT_PAGE);
 }
 
 /** Changes one entry. Returns whether a TLB may hold something that is not true any more (Linux: pte_needs_flush). */

@@ -4,6 +4,7 @@
  */
 import { EBADF, EINVAL } from "../../base/errno.ts";
 import { BLOCKED, NONE, PAGE_SIZE, type Task } from "../../base/types.ts";
+import { CAUSE_SYSCALL, COST_SYSCALL, COST_VMA_CALL, spend } from "../../hw/clock.ts";
 import { fdFile } from "../../space/file.ts";
 import { isPageAligned, pageAlign, unsigned } from "../../vm/bytes.ts";
 import {
@@ -36,6 +37,7 @@ export function sysMmap(k: VmState, task: Task, args: SyscallArgs): number {
 
 /** Everything but populating. */
 function map(k: VmState, task: Task, args: SyscallArgs, flags: number): number {
+  spend(k, CAUSE_SYSCALL, COST_SYSCALL + COST_VMA_CALL);
   const offset = unsigned(numberArg(args, 5));
   if (!isPageAligned(offset)) return -EINVAL;
   let file = NONE;
