@@ -121,6 +121,7 @@ function createStack(k: AbiState, task: Task, mm: Mm): Bprm | number {
 function copyAllStrings(k: AbiState, bprm: Bprm, strings: ExecStrings): number {
   bprm.argc = Math.max(strings.argv.length, 1);
   bprm.envc = strings.envp.length;
+  // Strings and pointers may take three quarters of the usual limit or a quarter of the limit in force, whichever is less.
   const share = Math.max(
     Math.min((DEFAULT_STACK_LIMIT / 4) * 3, Math.floor(k.knob.stackRlimitBytes / 4)),
     ARG_MAX,
@@ -215,12 +216,14 @@ export function setupArgPages(
   executable: boolean,
 ): number {
   const { vma, mm } = bprm;
+  // The shift within a page is taken off again by rounding; Linux draws the number all the same.
   const top = pageAlign(alignStack(k, stackTop, randomize));
   const { start, end, flags } = k.vma;
   const sizeBytes = (end[vma] - start[vma]) * PAGE_SIZE;
   if (top < k.knob.mmapMinAddr || sizeBytes >= top - k.knob.mmapMinAddr) return -ENOMEM;
   const shiftPages = end[vma] - top / PAGE_SIZE;
   k.mm.argStart[mm] = (bprm.base - shiftPages) * PAGE_SIZE + bprm.p;
+  // The flags are set anew, so a stack is the one VMA of a fresh program that is not soft-dirty as a whole.
   flags[vma] = VM_STACK_FLAGS | (executable ? VM_EXEC : 0) | VM_STACK_INCOMPLETE_SETUP;
   if (executable) allowExecution(k, bprm);
   if (shiftPages > 0) {
@@ -228,6 +231,7 @@ export function setupArgPages(
     if (error < 0) return error;
   }
   flags[vma] &= ~VM_STACK_INCOMPLETE_SETUP;
+  // The first size is 128 KiB more than the strings take, if the limit allows.
   const wanted = Math.min(pageStart(k.knob.stackRlimitBytes), sizeBytes + STACK_EXPAND_BYTES);
   k.mm.startStack[mm] = k.mm.argStart[mm];
   const base = end[vma] - wanted / PAGE_SIZE;
@@ -261,6 +265,7 @@ function relocateStack(k: AbiState, bprm: Bprm, shiftPages: number): number {
     if ((low | high) === 0) continue;
     const to = ensurePte(k, mm, vpn - shiftPages);
     if (to < 0) return to;
+    // A moved entry counts as written for who tracks soft-dirty pages.
     k.ram.words[from] = 0;
     k.ram.words[from + 1] = 0;
     k.ram.words[to] = low | PTE_SOFT_DIRTY;

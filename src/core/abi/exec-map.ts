@@ -86,6 +86,7 @@ export function mapFirst(k: AbiState, load: Loading): FirstMapping {
     if (base > 0) flags |= MAP_FIXED_NOREPLACE;
     bias = pageStart(base - segment.vaddr);
   }
+  // A file that may go anywhere is mapped at a hint: where it really went makes the bias.
   const mapped = mapSegment(k, load, { segment, addr: bias + segment.vaddr, flags, total });
   if (mapped < 0) return { bias: 0, error: mapped };
   return { bias: isFixed ? 0 : bias + mapped - pageStart(bias + segment.vaddr), error: 0 };
@@ -133,6 +134,7 @@ function mapSegment(k: AbiState, load: Loading, place: Placement): number {
   const inPage = pageOffset(segment.vaddr);
   const size = pageAlign(segment.fileBytes + inPage);
   const offset = segment.offset - inPage;
+  // Address and file offset must agree within the page, or no page of the file could be mapped there.
   if (offset < 0 || pageOffset(offset) !== 0) return -EINVAL;
   const length = total === 0 ? size : pageAlign(total);
   const mapped = doMmap(k, load.mm, {
@@ -157,6 +159,7 @@ export function clearTail(k: AbiState, load: Loading, index: number, bias: numbe
   const from = bias + segment.vaddr + segment.fileBytes;
   if (pageOffset(from) === 0) return 0;
   const zeros = new Uint8Array(PAGE_SIZE - pageOffset(from));
+  // Storing zeros in a private page of a file copies the page: the fault is the task's.
   const done = copyToUser(k, load.task, from, zeros);
   if (done === BLOCKED) return BLOCKED;
   return done !== zeros.length && (segment.flags & PF_W) !== 0 ? -EFAULT : 0;

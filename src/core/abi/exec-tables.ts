@@ -37,6 +37,7 @@ const PROGRAM_HEADER_BYTES = 56;
 const RSEQ_FEATURE_SIZE = 28;
 const RSEQ_ALIGN = 32;
 
+/** Kinds of entries of the vector, as getauxval(3) knows them. */
 const AT_NULL = 0;
 const AT_PHDR = 3;
 const AT_PHENT = 4;
@@ -89,6 +90,7 @@ export function createElfTables(k: AbiState, tables: ElfTables): number {
   const random = platform - RANDOM_BYTES;
   const vector = auxiliaryVector(k, tables, platform, random);
 
+  // Arguments come first in memory, the environment follows without a gap.
   const argPointers = pointersTo(argv, argStart[mm]);
   argEnd[mm] = argPointers.end;
   envStart[mm] = argPointers.end;
@@ -106,6 +108,7 @@ export function createElfTables(k: AbiState, tables: ElfTables): number {
     const error = store(k, task, at, bytes);
     if (error !== 0) return error;
   }
+  // Strings that fill the first 128 KiB leave no room for the tables: then the stack grows once more.
   const vpn = Math.floor(pointer / PAGE_SIZE);
   if (vpn < k.vma.start[stack] && vmaExpandDownwards(k, stack, vpn) < 0) return -EFAULT;
   const error = store(k, task, pointer, wordBytes(words));

@@ -1,164 +1,22 @@
 import { expect, test } from "vitest";
-import { buildElf, type ElfPart, type ElfPlan } from "../../../test/support/elf-file.ts";
-import { E2BIG, EACCES, EINVAL, ELIBBAD, ENOENT, ENOEXEC, ENOSYS, SIGSEGV } from "../base/errno.ts";
-import { BLOCKED, NONE, type Task } from "../base/types.ts";
+import {
+  install,
+  LD,
+  LINKER,
+  machine,
+  run,
+  show,
+  stat,
+  T2,
+  T2SPIE,
+  T3,
+  T3NP,
+} from "../../../test/support/exec-machine.ts";
+import type { Task } from "../base/types.ts";
 import { PRESETS } from "../hw/presets.ts";
 import { boot, checkKernel, type Kernel } from "../kernel.ts";
-import { createInode } from "../space/file.ts";
-import { createTask, TASK_ZOMBIE } from "../space/task.ts";
-import { warmFile } from "../vm/file-read.ts";
+import { createTask } from "../space/task.ts";
 import { loadBytes } from "../vm/user-bytes.ts";
-import { ET_DYN, ET_EXEC, PF_R, PF_W, PF_X, PT_GNU_STACK, PT_LOAD } from "./elf.ts";
-import { doExecve } from "./exec.ts";
-import { ADDR_NO_RANDOMIZE } from "./exec-layout.ts";
-import { addProgram, findProgram } from "./program.ts";
-import { syscall } from "./syscall/table.ts";
-import { readFile, writeFile } from "./vfs.ts";
-
-/** A PT_LOAD. */
-function load(
-  flags: number,
-  offset: number,
-  vaddr: number,
-  fileBytes: number,
-  memoryBytes = fileBytes,
-): ElfPart {
-  return { type: PT_LOAD, flags, offset, vaddr, fileBytes, memoryBytes };
-}
-
-const STACK: ElfPart = {
-  type: PT_GNU_STACK,
-  flags: PF_R | PF_W,
-  offset: 0,
-  vaddr: 0,
-  fileBytes: 0,
-  memoryBytes: 0,
-  align: 16,
-};
-const LINKER = "/lib64/ld-linux-x86-64.so.2";
-
-/** Programs that Debian's 6.12 executed, with the inode numbers they had there. What it printed is expected below. */
-const T2: ElfPlan & { ino: number } = {
-  ino: 16,
-  type: ET_EXEC,
-  entry: 0x401000,
-  parts: [
-    load(PF_R, 0, 0x400000, 0x1b4),
-    load(PF_R | PF_X, 0x1000, 0x401000, 0x10),
-    load(PF_R, 0x2000, 0x402000, 0x38),
-    load(PF_R | PF_W, 0x3000, 0x403000, 0xc, 0x4e48),
-    STACK,
-  ],
-};
-const T2SPIE: ElfPlan & { ino: number } = {
-  ino: 11,
-  type: ET_DYN,
-  entry: 0x1000,
-  parts: [
-    load(PF_R, 0, 0, 0x299),
-    load(PF_R | PF_X, 0x1000, 0x1000, 0x10),
-    load(PF_R, 0x2000, 0x2000, 0x50),
-    load(PF_R | PF_W, 0x2f30, 0x3f30, 0xdc, 0x4f18),
-    STACK,
-  ],
-};
-const T3: ElfPlan & { ino: number } = {
-  ino: 7,
-  type: ET_DYN,
-  entry: 0x1040,
-  interpreter: LINKER,
-  parts: [
-    load(PF_R, 0, 0, 0x5e0),
-    load(PF_R | PF_X, 0x1000, 0x1000, 0x13d),
-    load(PF_R, 0x2000, 0x2000, 0xdc),
-    load(PF_R | PF_W, 0x2e00, 0x3e00, 0x214, 0xc590),
-    STACK,
-  ],
-};
-const T3NP: ElfPlan & { ino: number } = {
-  ino: 15,
-  type: ET_EXEC,
-  entry: 0x401020,
-  interpreter: LINKER,
-  parts: [
-    load(PF_R, 0, 0x400000, 0x498),
-    load(PF_R | PF_X, 0x1000, 0x401000, 0x11d),
-    load(PF_R, 0x2000, 0x402000, 0xa4),
-    load(PF_R | PF_W, 0x2e38, 0x403e38, 0x1dc, 0xc558),
-    STACK,
-  ],
-};
-const LD: ElfPlan & { ino: number } = {
-  ino: 21,
-  type: ET_DYN,
-  entry: 0x1ab70,
-  parts: [
-    load(PF_R, 0, 0, 0xd58),
-    load(PF_R | PF_X, 0x1000, 0x1000, 0x25111),
-    load(PF_R, 0x27000, 0x27000, 0x9c7c),
-    load(PF_R | PF_W, 0x31900, 0x31900, 0x2810, 0x29d8),
-    STACK,
-  ],
-};
-
-/** A small machine with one task that has no program yet. */
-function machine(): { k: Kernel; task: Task } {
-  const k = boot({ ...PRESETS["tiny"], seed: 7 });
-  return { k, task: createTask(k, { comm: "shell" }) };
-}
-
-/** Puts a program on the disk; its pages are cached unless `cold`. */
-function install(
-  k: Kernel,
-  path: string,
-  plan: ElfPlan & { ino?: number },
-  options: { cold?: boolean; mode?: number } = {},
-): void {
-  const size = Math.max(...plan.parts.map((part) => part.offset + part.fileBytes), 4096);
-  const inode = createInode(k, {
-    path,
-    sizeBytes: size,
-    mode: options.mode ?? 0o100755,
-    dev: 2,
-    ino: plan.ino ?? 99,
-    contentSeed: 5,
-  });
-  expect(addProgram(k, inode, buildElf(plan))).toBeUndefined();
-  if (options.cold !== true) warmFile(k, inode);
-}
-
-/** Executes until it does not wait any more: disk time passes at once. */
-function run(
-  k: Kernel,
-  task: Task,
-  path: string,
-  options: { argv?: string[]; envp?: string[]; personality?: number } = {},
-): number {
-  const program = findProgram(k, path);
-  if (typeof program === "number") return program;
-  const request = {
-    ...program,
-    path,
-    argv: options.argv ?? [path],
-    envp: options.envp ?? [],
-    personality: options.personality ?? ADDR_NO_RANDOMIZE,
-  };
-  let result = doExecve(k, task, request);
-  for (let tries = 0; result === BLOCKED && tries < 20; tries++) {
-    k.clock.ns[0] += 1e9;
-    result = doExecve(k, task, request);
-  }
-  return result;
-}
-
-function show(k: Kernel, task: Task, name: string): string {
-  return String(readFile(k, `/proc/${k.task.pid[task]}/${name}`));
-}
-
-/** A field of stat by its number in proc(5). */
-function stat(k: Kernel, task: Task, field: number): number {
-  return Number(show(k, task, "stat").trim().split(" ")[field - 1]);
-}
 
 test("a static program with a bss is laid out as on Debian's 6.12", () => {
   const { k, task } = machine();
@@ -323,19 +181,6 @@ test("long arguments take pages from the top down, each one fault, and the stack
   expect(k.mm.envEnd[k.task.mm[task]]).toBe(start + 10);
 });
 
-test("too much argument is E2BIG and leaves the old program running", () => {
-  const { k, task } = machine();
-  install(k, "/t2", T2);
-  expect(run(k, task, "/t2")).toBe(0);
-  const before = show(k, task, "maps");
-  const free = k.vmstat.zone.slice();
-  expect(run(k, task, "/t2", { argv: ["x".repeat(131072)] })).toBe(-E2BIG);
-  expect(run(k, task, "/t2", { argv: Array.from({ length: 20 }, () => "y".repeat(131071)) })).toBe(-E2BIG);
-  expect(show(k, task, "maps")).toBe(before);
-  expect(free.length).toBe(k.vmstat.zone.length);
-  checkKernel(k);
-});
-
 test("with 5 levels of page tables the strings come from beyond 2^53 and end up in the same place", () => {
   const k = boot({ ...PRESETS["tiny"], levels: 5, seed: 7 });
   const task = createTask(k, { comm: "shell" });
@@ -386,64 +231,4 @@ test("random addresses: stack, mappings and program move, the heap too from mode
   expect(fixedHeap.k.mm.startBrk[other] - fixedHeap.k.mm.startCode[other]).toBe(0x11000 - 0x1000);
   const off = start(0, 1);
   expect(show(off.k, off.task, "maps")).toContain("555555554000-555555555000");
-});
-
-test("a cold program waits for the disk, and its cleared page is a major fault", () => {
-  const { k, task } = machine();
-  install(k, "/t2", T2, { cold: true });
-  expect(syscall(k, task, 59, ["/t2", ["/t2"], []])).toBe(BLOCKED);
-  expect(k.task.mm[task]).toBe(NONE);
-  expect(run(k, task, "/t2")).toBe(0);
-  expect(show(k, task, "maps")).toContain("00403000-00404000 rw-p");
-  checkKernel(k);
-});
-
-test("what can not be executed is refused before anything changes", () => {
-  const { k, task } = machine();
-  expect(syscall(k, task, 59, ["/nothing", ["x"], []])).toBe(-ENOENT);
-  createInode(k, { path: "/text", sizeBytes: 10, mode: 0o100755 });
-  expect(syscall(k, task, 59, ["/text", ["x"], []])).toBe(-ENOEXEC);
-  install(k, "/data", T2, { mode: 0o100644 });
-  expect(syscall(k, task, 59, ["/data", ["x"], []])).toBe(-EACCES);
-  install(k, "/t3", T3);
-  expect(syscall(k, task, 59, ["/t3", ["x"], []])).toBe(-ENOENT);
-  createInode(k, { path: LINKER, sizeBytes: 10, mode: 0o100755 });
-  expect(syscall(k, task, 59, ["/t3", ["x"], []])).toBe(-ELIBBAD);
-  expect(syscall(k, task, 999, [])).toBe(-ENOSYS);
-  expect(k.task.mm[task]).toBe(NONE);
-});
-
-test("headers that can not be mapped kill the task, because its old program is gone", () => {
-  const { k, task } = machine();
-  install(k, "/bad", { type: ET_EXEC, entry: 0, parts: [load(PF_R, 0x123, 0x400000, 0x100)] });
-  expect(run(k, task, "/bad")).toBe(-EINVAL);
-  checkKernel(k);
-  const child = createTask(k, { comm: "child", parent: createTask(k, { comm: "parent" }) });
-  install(k, "/overlap", { type: ET_EXEC, entry: 0, parts: [load(PF_R, 0, 0x400000, 0x100, 0x80)] });
-  expect(run(k, child, "/overlap")).toBe(-EINVAL);
-  expect(k.task.state[child]).toBe(TASK_ZOMBIE);
-  expect(k.task.exitCode[child]).toBe(SIGSEGV);
-});
-
-test("a sysctl that sizes the reserves changes the watermarks at once", () => {
-  const { k } = machine();
-  const before = String(readFile(k, "/proc/zoneinfo"));
-  expect(writeFile(k, "/proc/sys/vm/min_free_kbytes", "4096")).toBe(0);
-  const after = String(readFile(k, "/proc/zoneinfo"));
-  expect(after).not.toBe(before);
-  const mins = [...after.matchAll(/^ {8}min {6}(\d+)$/gm)].map((match) => Number(match[1]));
-  expect(mins.reduce((sum, pages) => sum + pages, 0)).toBeGreaterThanOrEqual(1022);
-  expect(writeFile(k, "/proc/sys/vm/percpu_pagelist_high_fraction", "7")).toBe(-EINVAL);
-  expect(writeFile(k, "/proc/sys/vm/percpu_pagelist_high_fraction", "8")).toBe(0);
-  checkKernel(k);
-});
-
-test("execve as a call keeps ADDR_NO_RANDOMIZE", () => {
-  const { k, task } = machine();
-  install(k, "/t2", T2);
-  expect(run(k, task, "/t2")).toBe(0);
-  const before = show(k, task, "maps");
-  expect(syscall(k, task, 59, ["/t2", ["/t2"], []])).toBe(0);
-  expect(show(k, task, "maps")).toBe(before);
-  checkKernel(k);
 });

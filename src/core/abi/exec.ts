@@ -90,6 +90,7 @@ export interface ExecRequest {
  */
 export function doExecve(k: AbiState, task: Task, request: ExecRequest): number {
   const { step, context, failure } = k.program;
+  // A step is worth something only for the address space it was taken in: the task may have been killed in between.
   if (step[task] === 0 || context[task] !== k.mm.contextId[k.task.mm[task]]) {
     endExec(k, task);
     const error = beginExec(k, task, request);
@@ -116,6 +117,7 @@ function endExec(k: AbiState, task: Task): void {
 
 /** Everything up to the point of no return, and the switch. Returns 0, BLOCKED, or a negative errno. */
 function beginExec(k: AbiState, task: Task, request: ExecRequest): number {
+  // Each attempt opens the files anew: what came into the page cache meanwhile is found there.
   const file = openFile(k, request.inode, O_RDONLY);
   if (file < 0) return file;
   const interpreterFile =
@@ -164,6 +166,7 @@ function enterNewMm(k: AbiState, task: Task, request: ExecRequest, bprm: Bprm): 
   releaseMm(k, task);
   const old: Mm = k.task.mm[task];
   k.task.mm[task] = mm;
+  // The old address space goes while its user already runs on the new one, as in Linux.
   switchMm(k, k.boot[2], mm);
   if (old !== NONE) putMm(k, old);
   k.task.comm[task] = request.path.slice(request.path.lastIndexOf("/") + 1).slice(0, COMM_BYTES);
@@ -256,6 +259,7 @@ function finishExec(k: AbiState, program: Loading, request: ExecRequest): number
   const bounds = imageBounds(request.image);
   const error = mapVdso(k, mm);
   if (error < 0) return error;
+  // The stack is the VMA that holds the strings, whatever else has been mapped since.
   const stack = findVma(k, mm, Math.floor(m.argStart[mm] / PAGE_SIZE));
   if (stack === NONE) return -EFAULT;
   const tableError = createElfTables(k, {
@@ -277,7 +281,9 @@ function finishExec(k: AbiState, program: Loading, request: ExecRequest): number
   m.startData[mm] = bounds.startData + bias;
   m.endData[mm] = bounds.endData + bias;
   const moved = movesBrk(program);
+  // A loader that runs by itself lies among the mappings, where a heap could not grow: its heap goes where programs are.
   let brk = pageAlign(moved ? ELF_ET_DYN_BASE : bounds.brk + bias);
+  // Mode 2 leaves a page between bss and heap besides, so that the two never merge.
   if (program.randomize && k.knob.randomizeVaSpace > 1) brk = randomizeBrk(k, moved ? brk : brk + PAGE_SIZE);
   m.startBrk[mm] = brk;
   m.brk[mm] = brk;

@@ -31,14 +31,20 @@ const PAGE_PSS = PAGE_SIZE * PSS_UNITS;
 
 /** The sums over one VMA, or over all of them: bytes, the `pss…` in 1/4096 bytes. */
 export interface MemSizeStats {
+  /** Mapped and in memory (Rss). */
   resident: number;
+  /** The same by whether somebody else maps the page, and whether it differs from its file or is anonymous and written. */
   sharedClean: number;
   sharedDirty: number;
   privateClean: number;
   privateDirty: number;
+  /** Used since the accessed bit was cleared last. */
   referenced: number;
+  /** Without a file, copies of private file pages included. */
   anonymous: number;
+  /** Given up by MADV_FREE and not written since. */
   lazyfree: number;
+  /** Shares: of all pages, then by kind, then of dirty pages and of those that mlock keeps. */
   pss: number;
   pssAnon: number;
   pssFile: number;

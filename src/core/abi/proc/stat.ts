@@ -32,6 +32,7 @@ export function showStat(k: AbiState, task: Task): string {
   const [minFlt, majFlt] = groupFaults(k, leader);
   let utime = t.goneUtimeNs[leader];
   let stime = t.goneStimeNs[leader];
+  // Threads that have ended are in the leader's sums already.
   let thread = leader;
   do {
     utime += t.utimeNs[thread];
@@ -50,6 +51,7 @@ export function showThreadStat(k: AbiState, task: Task): string {
 /** `own`: minor faults, major faults, user and system time, of the thread or the group. */
 function statLine(k: AbiState, task: Task, own: readonly number[]): string {
   const t = k.task;
+  // Children and threads are the process's, so they are kept with its leader.
   const leader = leaderOf(k, task);
   const mm = t.mm[task];
   const state = t.state[task];
