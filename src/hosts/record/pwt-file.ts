@@ -6,8 +6,10 @@
 import fs from "node:fs";
 import zlib from "node:zlib";
 import { formatError } from "../../programs/replay/format-error.ts";
+import { type OpenTrace, openTrace } from "../../programs/replay/index.ts";
 import { PACK_BROTLI, PACK_DEFLATE, PACK_NONE, BLOCK_MOST_BYTES, type PwtMeta, type PwtTotals } from "../../programs/replay/pwt-format.ts";
 import { openPwt, type PwtReader } from "../../programs/replay/pwt-read.ts";
+import type { TraceInput } from "../../programs/replay/text-source.ts";
 import { createPwtWriter, finishPwt, type PwtWriter } from "../../programs/replay/pwt-write.ts";
 
 /** A recording being written to disk. */
@@ -19,6 +21,8 @@ export interface PwtFile {
   readonly discard: () => void;
 }
 
+/** Larger traces are to be unpacked by hand: they are read from disk piece by piece. */
+const GUNZIP_MOST_BYTES = 1073741824;
 /** Level 9 of brotli keeps up with any recorder and is within 3 % of the best. */
 const BROTLI_LEVEL = 9;
 
@@ -59,8 +63,32 @@ export function createPwtFile(path: string, meta: PwtMeta): PwtFile {
 
 /** Opens a recording on disk. Throws a FormatError, or what the file system throws. The file stays open. */
 export function openPwtFile(path: string): PwtReader {
+  return openPwt(fileInput(path));
+}
+
+/**
+ * Opens a trace of any format; a name that ends in .gz is unpacked first, into memory. Throws a FormatError, or what the
+ * file system throws.
+ */
+export function openTraceFile(path: string): OpenTrace {
+  return openTrace(path.endsWith(".gz") ? unpackedInput(path) : fileInput(path));
+}
+
+function fileInput(path: string): TraceInput {
   const fd = fs.openSync(path, "r");
-  return openPwt({ name: path, readAt: (offset, length) => readAt(fd, offset, length), unpack });
+  return { name: path, readAt: (offset, length) => readAt(fd, offset, length), unpack };
+}
+
+function unpackedInput(path: string): TraceInput {
+  let bytes: Buffer;
+  try {
+    bytes = zlib.gunzipSync(fs.readFileSync(path), { maxOutputLength: GUNZIP_MOST_BYTES });
+  } catch (error) {
+    const isSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
+    if (isSystem) throw error;
+    throw formatError(path, "byte 0", `expected a whole gzip file of at most ${GUNZIP_MOST_BYTES} bytes (${(error as Error).message})`);
+  }
+  return { name: path, readAt: (offset, length) => bytes.subarray(offset, offset + length), unpack };
 }
 
 function writeWhole(fd: number, bytes: Uint8Array): void {
@@ -86,16 +114,5 @@ function unpack(packing: number, bytes: Uint8Array): Uint8Array | undefined {
     return packing === PACK_BROTLI ? zlib.brotliDecompressSync(bytes, limit) : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Reads a whole text trace, unpacking it first when its name ends in .gz. */
-export function readTraceBytes(path: string): Uint8Array {
-  const bytes = fs.readFileSync(path);
-  if (!path.endsWith(".gz")) return bytes;
-  try {
-    return zlib.gunzipSync(bytes);
-  } catch {
-    throw formatError(path, "byte 0", "expected a whole gzip file");
   }
 }

@@ -120,6 +120,8 @@ export function createChunk(): Chunk {
  * Where chunks come from. Every format of this folder makes one of these.
  */
 export interface ChunkSource {
+  /** The source says nothing of programs and mappings: memory is there wherever it is touched. */
+  readonly isBare: boolean;
   /** Fills `chunk` with the stream's next; false when the stream has ended. Throws a FormatError. */
   next(stream: number, chunk: Chunk): boolean;
 }

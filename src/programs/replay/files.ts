@@ -3,7 +3,7 @@
  * paths.
  * Doc: docs/pwt.md
  */
-import { createInode, filePages, forceReadAhead, type Inode, type Kernel, openFile, putFile, quiesceDisks } from "../../core/index.ts";
+import { createInode, type Inode, type Kernel, warmFile } from "../../core/index.ts";
 import type { FileEvent } from "./events.ts";
 
 /** What is to be known of a file before it can be made. */
@@ -30,10 +30,6 @@ export function inodeOf(inodes: Map<string, Inode>, k: Kernel, file: FileSpec): 
 
 /** Brings a whole file into the page cache, as it is on a machine where somebody has read it before. */
 export function cacheFile(k: Kernel, inode: Inode): void {
-  const file = openFile(k, inode, 0);
-  if (file < 0) return;
-  forceReadAhead(k, file, 0, filePages(k, inode));
-  quiesceDisks(k);
+  warmFile(k, inode);
   k.clock.cpuNs[k.boot[2]!] = k.clock.ns[0]!;
-  putFile(k, file);
 }

@@ -58,7 +58,7 @@ export function openPwt(input: PwtInput): PwtReader {
         throw formatError(input.name, `byte ${at}`, `expected ${totals.blocks} blocks of ${totals.streams} streams, found ${blocks} of ${streams.size}`);
       }
       if (input.readAt(after, 1).length > 0) throw formatError(input.name, `byte ${after}`, "expected the end of the file after the closing block");
-      return { meta: meta!, totals, next: (stream, chunk) => nextChunk(input, streams.get(stream), chunk) };
+      return { isBare: false, meta: meta!, totals, next: (stream, chunk) => nextChunk(input, streams.get(stream), chunk) };
     }
     at = after;
   }

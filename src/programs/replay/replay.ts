@@ -9,13 +9,16 @@
  */
 import {
   ACCESS_KERNEL, ACCESS_LOAD, ACCESS_STORE, access, BLOCKED, createTask, doExecve, FAULT_OOM, findTask, type Kernel, killTask, NONE, readElf,
-  readFile, runAccesses, SIGKILL, syscall, type Task, TASK_ZOMBIE,
+  readHiwaterRss, runAccesses, SIGKILL, syscall, type Task, TASK_ZOMBIE,
 } from "../../core/index.ts";
-import { type Program, type Programs, TURN_BLOCKED, TURN_ENDED, TURN_OVER } from "../driver.ts";
+import { attempt, type Program, type Programs, TURN_BLOCKED, TURN_ENDED, TURN_OVER } from "../driver.ts";
+import { setRange } from "./address-map.ts";
+import { bareProgram } from "./bare-program.ts";
 import { placeImage, placeStack, type SegmentList } from "./placement.ts";
 import { planCall } from "./calls.ts";
 import {
-  type ChunkSource, EVENT_CALL, EVENT_EXEC, EVENT_EXIT, EVENT_FILE, EVENT_NONE, EVENT_NOTE, type ExecEvent, type ExitEvent, type ProgramFile,
+  type ChunkSource, EVENT_CALL, EVENT_EXEC, EVENT_EXIT, EVENT_FILE, EVENT_NONE, EVENT_NOTE, type ExecEvent, type ExitEvent, type FileEvent,
+  type ProgramFile,
 } from "./events.ts";
 import { cacheFile, type FileSpec, inodeOf, isRegular } from "./files.ts";
 import { formatError } from "./format-error.ts";
@@ -39,13 +42,22 @@ export interface StartedReplay {
 
 /** Runs played in one go: long enough to be fast, short enough for turns to end in time. */
 const SLICE_RUNS = 4096;
+/** Memory that a bare trace gets where it touches: 2 MiB. */
+const BARE_PAGES = 512;
+const PROT_ALL = 7;
+/** MAP_PRIVATE, MAP_ANONYMOUS, MAP_FIXED_NOREPLACE. */
+const BARE_FLAGS = 0x100022;
+/** Pages below vm.mmap_min_addr of a bare trace go above 4 GiB. */
+const LOW_PAGES = 16;
+const LOW_SHIFT = 1048576;
+const NR_MMAP = 9;
 const NR_VFORK = 58;
 const NR_FORK = 57;
 const NR_CLONE = 56;
 const NR_EXIT_GROUP = 231;
 const PAGE = 4096;
 
-/** Sets up the replay of stream 0 of a source that begins with an exec. Throws a FormatError when it does not. */
+/** Sets up the replay of a source: a task for its stream 0. Driving the programs throws a FormatError for damaged data. */
 export function startReplay(k: Kernel, source: ChunkSource, options: ReplayOptions = {}): StartedReplay {
   const summary: ReplaySummary = { accesses: 0, calls: new Map(), notes: new Map(), ended: [] };
   const replay: Replay = { source, inodes: new Map(), pids: new Map(), summary, beforeExit: options.beforeExit };
@@ -54,9 +66,25 @@ export function startReplay(k: Kernel, source: ChunkSource, options: ReplayOptio
     if (inode > 0) cacheFile(k, inode);
   }
   const programs: Programs = new Map();
-  const task = createTask(k, { comm: "recorded" });
-  programs.set(task, programOf(replay, createProcess(0, task)));
+  const task = createTask(k, { comm: "trace" });
+  const process = createProcess(0, task);
+  if (source.isBare) startBare(replay, k, process);
+  programs.set(task, programOf(replay, process));
   return { programs, summary };
+}
+
+/** Gives a trace that names no program an address space. Addresses that no program may map are moved up. */
+function startBare(replay: Replay, k: Kernel, process: ReplayProcess): void {
+  const headers = bareProgram();
+  const file: FileEvent = { type: EVENT_FILE, id: 0, path: "/trace", mode: 0o100755, dev: 0x801, ino: 1, sizeBytes: PAGE };
+  process.files.set(0, file);
+  cacheFile(k, inodeOf(replay.inodes, k, file));
+  const event: ExecEvent = {
+    type: EVENT_EXEC, program: { file: 0, headers, base: 0 }, interpreter: null, argv: ["trace"], envLengths: [], stackPointer: 0,
+  };
+  attempt(k, process.task, () => execRecorded(replay, k, process, event));
+  process.space = createSpace();
+  setRange(process.space.map, 0, LOW_PAGES, LOW_SHIFT);
 }
 
 function programOf(replay: Replay, process: ReplayProcess): Program {
@@ -75,6 +103,7 @@ function runProcess(replay: Replay, k: Kernel, process: ReplayProcess, untilNs: 
       if (process.at < to) {
         if (runs.outcome[0] === BLOCKED) return TURN_BLOCKED;
         if (runs.outcome[0] === FAULT_OOM) return endProcess(replay, k, process, SIGKILL);
+        if (replay.source.isBare && mapTouched(k, process)) continue;
         note(replay, "accesses to pages that were mapped when they were recorded and are not mapped here were left out");
         process.at++;
       }
@@ -85,6 +114,17 @@ function runProcess(replay: Replay, k: Kernel, process: ReplayProcess, untilNs: 
     }
   } while (now[0]! < untilNs);
   return TURN_OVER;
+}
+
+/** Maps anonymous memory around the page that a bare trace touches next. False when that cannot be. */
+function mapTouched(k: Kernel, process: ReplayProcess): boolean {
+  const { high, low } = process.runs;
+  const page = high[process.at]! * 262144 + (low[process.at]! >>> 2);
+  const first = Math.floor(page / BARE_PAGES) * BARE_PAGES;
+  for (const [start, pages] of [[first, BARE_PAGES], [page, 1]] as const) {
+    if (syscall(k, process.task, NR_MMAP, [start * PAGE, pages * PAGE, PROT_ALL, BARE_FLAGS, -1, 0]) >= 0) return true;
+  }
+  return false;
 }
 
 /** Plays the chunk's event. TURN_OVER when that is done. */
@@ -152,8 +192,17 @@ function adoptChild(replay: Replay, k: Kernel, process: ReplayProcess, pid: numb
   programs.set(child, programOf(replay, createProcess(event.child, child, process, sharesSpace)));
 }
 
-/** Executes the recorded program from its headers, and notes where its parts are now. */
 function playExec(replay: Replay, k: Kernel, process: ReplayProcess, event: ExecEvent): number {
+  const { task } = process;
+  const result = execRecorded(replay, k, process, event);
+  if (result === BLOCKED) return TURN_BLOCKED;
+  if (result === 0) return TURN_OVER;
+  note(replay, `execve of ${process.files.get(event.program.file)!.path} failed (${result})`);
+  return k.task.state[task] === TASK_ZOMBIE ? TURN_ENDED : endProcess(replay, k, process, SIGKILL);
+}
+
+/** Executes the recorded program from its headers, and notes where its parts are now. Returns as doExecve. */
+function execRecorded(replay: Replay, k: Kernel, process: ReplayProcess, event: ExecEvent): number {
   const { task } = process;
   const program = programFile(replay, k, process, event.program);
   const interpreter = event.interpreter === null ? null : programFile(replay, k, process, event.interpreter);
@@ -167,21 +216,17 @@ function playExec(replay: Replay, k: Kernel, process: ReplayProcess, event: Exec
     envp: event.envLengths.map((length) => "e".repeat(length)),
   };
   const result = doExecve(k, task, process.request as Parameters<typeof doExecve>[2]);
-  if (result === BLOCKED) return TURN_BLOCKED;
+  if (result === BLOCKED) return BLOCKED;
   process.request = undefined;
-  if (result < 0) {
-    note(replay, `execve of ${program.path} failed (${result})`);
-    if (k.task.state[task] !== TASK_ZOMBIE) return endProcess(replay, k, process, SIGKILL);
-    return TURN_ENDED;
-  }
+  if (result < 0) return result;
   process.space = createSpace();
   placeImage(process, program.image, event.program.base, k.program.bias[task]!);
   if (interpreter !== null) placeImage(process, interpreter.image, event.interpreter!.base, k.program.interpreterBias[task]!);
   placeStack(k, process, event.stackPointer);
   // Valgrind hides the vdso, whose headers the C library reads when it starts.
   const vdso = k.mm.vdso[k.task.mm[task]!]! / PAGE;
-  process.actions = [{ kind: "touch", page: vdso, end: vdso + 1, isStore: false }];
-  return playTouch(k, task, process.actions[0] as TouchAction) === BLOCKED ? TURN_BLOCKED : TURN_OVER;
+  playTouch(k, task, { kind: "touch", page: vdso, end: vdso + 1, isStore: false });
+  return 0;
 }
 
 interface FoundProgram {
@@ -214,16 +259,9 @@ function endProcess(replay: Replay, k: Kernel, process: ReplayProcess, status: n
     status,
     minorFaults: t.minFlt[task]! + t.goneMinFlt[task]! + t.cMinFlt[task]!,
     majorFaults: t.majFlt[task]! + t.goneMajFlt[task]! + t.cMajFlt[task]!,
-    peakRssKb: Math.max(peakKb(k, task), t.maxRss[task]! * 4, t.cMaxRss[task]! * 4),
+    peakRssKb: Math.max(readHiwaterRss(k, t.mm[task]!), t.maxRss[task]!, t.cMaxRss[task]!) * 4,
   });
   if ((status & 127) !== 0) killTask(k, task, status & 127);
   else syscall(k, task, NR_EXIT_GROUP, [status >> 8]);
   return TURN_ENDED;
-}
-
-/** VmHWM, as the process itself would read it. */
-function peakKb(k: Kernel, task: Task): number {
-  const text = readFile(k, `/proc/${k.task.pid[task]!}/status`);
-  const line = typeof text === "string" ? /^VmHWM:\s*(\d+) kB/m.exec(text) : null;
-  return line === null ? 0 : Number(line[1]);
 }
