@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { MAKE_DISK } from "../../src/hosts/oracle/disk.ts";
-import type { KernelRun, KernelScript } from "../../src/hosts/oracle/kernel-run.ts";
+import type { KernelMachine, KernelRun, KernelScript } from "../../src/hosts/oracle/kernel-run.ts";
 import { runOnKernel, whyNotKernel } from "../../src/hosts/oracle/run-on-kernel.ts";
 
 const FOLDER = path.join(import.meta.dirname, "../../golden/linux-6.12-x86_64");
@@ -25,6 +25,14 @@ function chosenCases(args: readonly string[]): string[] {
   if (named.length > 0) return named;
   if (args.includes("--all")) return cases;
   return cases.filter((name) => !existsSync(path.join(FOLDER, name, "transcript.txt")));
+}
+
+/** The machine of a case, as far as a boot can be given it. */
+function machineOf(name: string): KernelMachine {
+  const machine = JSON.parse(readFileSync(path.join(FOLDER, name, "machine.json"), "utf8"));
+  const nodes: readonly { readonly sizeBytes: number }[] = machine.nodes;
+  const memoryBytes = nodes.reduce((sum, node) => sum + node.sizeBytes, 0);
+  return { cpus: machine.cpus, memoryBytes, levels: machine.levels ?? 4 };
 }
 
 /** Runs all, and prints what each boot took. */
@@ -66,8 +74,8 @@ verbatim. Each script was run in two boots, and only transcripts that were equal
 |---|---|
 | kernel | Linux ${run.release}, Debian trixie's \`linux-image-${run.release}\`, fetched by \`tools/oracle/fetch-kernel.sh\`, unchanged |
 | configuration | Debian's (in the package: \`boot/config-${run.release}\`); set by the controller: transparent huge pages \`never\`, \`lru_gen/enabled\` 0, \`vm.dirty_writeback_centisecs\` 0, \`vm.dirty_background_ratio\` 90, \`vm.dirty_ratio\` 95, read-ahead 128 kB; no swap; ASLR off by personality(2) |
-| machine | QEMU, software emulation, 1 processor, 512 MiB, NVMe disk with ext4 |
-| command line | \`${run.commandLine}\` |
+| machine | QEMU, software emulation, as \`machine.json\` says: processors, memory, levels of page tables; an NVMe disk with ext4 |
+${run.commandLines.map((line) => `| command line | \`${line}\` |`).join("\n")}
 | disk | \`${MAKE_DISK.join(" ")} -O ^has_journal disk\` |
 | program | \`golden/stub/stub.elf\`, sha256 \`${createHash("sha256").update(stub).digest("hex")}\`, started as root |
 | date | ${new Date().toISOString().slice(0, 10)} |
@@ -81,7 +89,11 @@ const cases = chosenCases(args);
 if (cases.length === 0) fail("every case has a transcript; name cases, or --all");
 const missing = whyNotKernel("qemu");
 if (missing !== undefined) fail(`skipped: ${missing}`);
-const scripts = cases.map((name) => ({ name, text: readFileSync(path.join(FOLDER, name, "script.pw"), "utf8") }));
+const scripts = cases.map((name) => ({
+  name,
+  text: readFileSync(path.join(FOLDER, name, "script.pw"), "utf8"),
+  machine: machineOf(name),
+}));
 const first = await runAll(scripts, "first");
 const second = await runAll(scripts, "second");
 const refused = keepTranscripts(first, second);

@@ -9,7 +9,13 @@ import path from "node:path";
 import { writeArchive } from "./cpio.ts";
 import { makeDisk } from "./disk.ts";
 import { createFrameReader, readFrames } from "./frames.ts";
-import type { KernelRun, KernelScript, OnTranscript } from "./kernel-run.ts";
+import {
+  DEFAULT_MACHINE,
+  type KernelMachine,
+  type KernelRun,
+  type KernelScript,
+  type OnTranscript,
+} from "./kernel-run.ts";
 import {
   buildRunner,
   cacheDirectory,
@@ -24,23 +30,9 @@ const BOOT_TIMEOUT_MS = 120_000;
 /** The longest a script may take. */
 const SCRIPT_TIMEOUT_MS = 60_000;
 
-const KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 transparent_hugepage=never";
+const MEBIBYTE = 1024 * 1024;
 
-/** The machine: one processor, 512 MiB. Without cx16, because QEMU 7.2 emulates it wrongly now and then. */
-const MACHINE = [
-  "-machine",
-  "q35,accel=tcg",
-  "-cpu",
-  "max,-cx16",
-  "-smp",
-  "1",
-  "-m",
-  "512",
-  "-nodefaults",
-  "-display",
-  "none",
-  "-no-reboot",
-] as const;
+const KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 transparent_hugepage=never";
 
 /** What a boot needs. */
 interface Guest {
@@ -79,8 +71,35 @@ function findKernel(): string | undefined {
   }
 }
 
-/** Boots, runs the scripts, powers off. Throws an Error with one line when the machine dies. */
+/**
+ * Boots once for every machine that the scripts ask for, and runs them. Throws an Error with one line when a machine dies. Transcripts are in
+ * the order of the scripts.
+ */
 export async function runInGuest(
+  guest: Guest,
+  scripts: readonly KernelScript[],
+  onTranscript?: OnTranscript,
+): Promise<KernelRun> {
+  const machines = new Map<string, KernelScript[]>();
+  for (const script of scripts) {
+    const key = JSON.stringify(script.machine ?? DEFAULT_MACHINE);
+    machines.set(key, [...(machines.get(key) ?? []), script]);
+  }
+  const runs: KernelRun[] = [];
+  for (const group of machines.values()) runs.push(await runOneBoot(guest, group, onTranscript));
+  const found = new Map(
+    runs.flatMap((run) => run.transcripts).map((transcript) => [transcript.name, transcript]),
+  );
+  return {
+    release: runs[0]?.release ?? "",
+    commandLines: runs.flatMap((run) => run.commandLines),
+    transcripts: scripts.map((script) => found.get(script.name)!),
+    skipped: [],
+  };
+}
+
+/** Boots, runs scripts that all want the same machine, powers off. */
+async function runOneBoot(
   guest: Guest,
   scripts: readonly KernelScript[],
   onTranscript?: OnTranscript,
@@ -89,13 +108,15 @@ export async function runInGuest(
   try {
     const disk = makeDisk(path.join(scratch, "disk"), "guest");
     if (disk.missing !== undefined) throw new Error(disk.missing);
-    const initramfs = path.join(scratch, "initramfs");
-    writeFileSync(initramfs, packInitramfs(guest.runner, scripts));
-    const args = emulatorArguments({
-      kernel: guest.kernel,
-      initramfs,
+    const files = {
+      initramfs: path.join(scratch, "initramfs"),
       disk: disk.value,
       log: path.join(scratch, "log"),
+    };
+    writeFileSync(files.initramfs, packInitramfs(guest.runner, scripts));
+    const args = emulatorArguments(scripts[0]!.machine ?? DEFAULT_MACHINE, {
+      kernel: guest.kernel,
+      ...files,
     });
     return await boot(guest.emulator, args, scripts, onTranscript);
   } finally {
@@ -121,28 +142,20 @@ function packedName(index: number): string {
   return String(index).padStart(6, "0");
 }
 
-function emulatorArguments(files: {
-  kernel: string;
-  initramfs: string;
-  disk: string;
-  log: string;
-}): string[] {
+/** The emulator's arguments. Without cx16, because QEMU 7.2 emulates it wrongly now and then. */
+function emulatorArguments(
+  machine: KernelMachine,
+  files: { kernel: string; initramfs: string; disk: string; log: string },
+): string[] {
+  const levels = machine.levels === 4 ? " no5lvl" : "";
+  const text =
+    `-machine q35,accel=tcg -cpu max,-cx16 -smp ${machine.cpus} -m ${machine.memoryBytes / MEBIBYTE} ` +
+    "-nodefaults -display none -no-reboot -device nvme,drive=disk,serial=pagewalk";
   return [
-    ...MACHINE,
-    "-kernel",
-    files.kernel,
-    "-initrd",
-    files.initramfs,
-    "-append",
-    KERNEL_ARGUMENTS,
-    "-serial",
-    `file:${files.log}`,
-    "-serial",
-    "stdio",
-    "-drive",
-    `file=${files.disk},if=none,id=disk,format=raw,cache=unsafe`,
-    "-device",
-    "nvme,drive=disk,serial=pagewalk",
+    ...text.split(" "),
+    ...["-drive", `file=${files.disk},if=none,id=disk,format=raw,cache=unsafe`],
+    ...["-serial", `file:${files.log}`, "-serial", "stdio"],
+    ...["-kernel", files.kernel, "-initrd", files.initramfs, "-append", `${KERNEL_ARGUMENTS}${levels}`],
   ];
 }
 
@@ -192,7 +205,7 @@ async function boot(
       `the virtual machine stopped ${where}. ${lastLine(complaint) || lastLine(readLog(args))}`.trim(),
     );
   }
-  return { release: reader.release, commandLine: recordedCommandLine(args), transcripts, skipped: [] };
+  return { release: reader.release, commandLines: [recordedCommandLine(args)], transcripts, skipped: [] };
 }
 
 /** Error lines begin with the packed name; they get the script's own. */

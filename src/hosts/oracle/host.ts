@@ -4,7 +4,7 @@
  * whatever it is. Sysctls are never touched: others live on this machine.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { platform } from "node:os";
 import path from "node:path";
 import { makeDisk } from "./disk.ts";
@@ -42,7 +42,7 @@ export async function runOnHost(
   try {
     const skipped: { name: string; reason: string }[] = [];
     const askable = scripts.filter((script) => {
-      const reason = whyNot(host, script.text);
+      const reason = whyNot(host, script);
       if (reason !== undefined) skipped.push({ name: script.name, reason });
       return reason === undefined;
     });
@@ -55,11 +55,16 @@ export async function runOnHost(
 }
 
 /** Why a script can not be run here, if it can not. */
-function whyNot(host: Host, text: string): string | undefined {
+function whyNot(host: Host, { text, machine }: KernelScript): string | undefined {
   if (/^[ \t]*sysctl[ \t]/m.test(text)) return "it changes a sysctl, and others live on this machine";
   if (!host.hasDisk && /^[ \t]*file[ \t]/m.test(text))
     return "its files need a disk of their own (root, a loop device, mkfs.ext4)";
+  if (machine?.levels === 5 && !hasFiveLevels()) return "this processor has four levels of page tables";
   return undefined;
+}
+
+function hasFiveLevels(): boolean {
+  return /^flags\b.*\bla57\b/m.test(readFileSync("/proc/cpuinfo", "utf8"));
 }
 
 /** The controller's arguments that say where scripts run. */
@@ -122,7 +127,7 @@ async function runController(
     throw new Error(complaint.trim().split("\n")[0] || "the controller died");
   return {
     release: reader.release,
-    commandLine: `controller ${world[0]} --stub stub.elf`,
+    commandLines: [`controller ${world[0]} --stub stub.elf`],
     transcripts,
     skipped: [],
   };

@@ -6,10 +6,22 @@
 /** Which real kernel: the one this machine runs, or Debian's 6.12 in a virtual machine. */
 export type KernelChoice = "host" | "qemu";
 
+/** The machine a script asks for. A virtual machine is made so; of this machine's kernel only the page table levels are asked. */
+export interface KernelMachine {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** Levels of page tables. */
+  readonly levels: 4 | 5;
+}
+
+/** What a script without a machine gets. */
+export const DEFAULT_MACHINE: KernelMachine = { cpus: 1, memoryBytes: 1024 ** 3, levels: 4 };
+
 /** A script to run. The name stands in error messages and comes back with the transcript; it must be unique in a run. */
 export interface KernelScript {
   readonly name: string;
   readonly text: string;
+  readonly machine?: KernelMachine;
 }
 
 /** What a script's run gave. */
@@ -27,8 +39,8 @@ export interface KernelTranscript {
 export interface KernelRun {
   /** `uname -r`. */
   readonly release: string;
-  /** How it was started: the emulator's or the controller's command line, scripts left out. */
-  readonly commandLine: string;
+  /** How it was started, one line a machine: the emulator's or the controller's command line, scripts left out. */
+  readonly commandLines: readonly string[];
   readonly transcripts: readonly KernelTranscript[];
   /** Scripts that this kernel can not be asked, each with the reason. */
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];

@@ -17,7 +17,7 @@
 #define ADDRESS_BITS 48
 
 /* Codes of siginfo_t that the C library names only in part. */
-enum { CODE_KERNEL = 0x80, CODE_SEGV_MAPERR = 1, CODE_SEGV_ACCERR = 2, CODE_BUS_ADRERR = 2 };
+enum { CODE_KERNEL = 0x80, CODE_SEGV_MAPERR = 1, CODE_SEGV_ACCERR = 2, CODE_SEGV_PKUERR = 4, CODE_BUS_ADRERR = 2 };
 
 static bool is_canonical(uint64_t address)
 {
@@ -31,6 +31,8 @@ static const char *code_name(const siginfo_t *info)
         return "SEGV_MAPERR";
     if (info->si_signo == SIGSEGV && info->si_code == CODE_SEGV_ACCERR)
         return "SEGV_ACCERR";
+    if (info->si_signo == SIGSEGV && info->si_code == CODE_SEGV_PKUERR)
+        return "SEGV_PKUERR";
     if (info->si_signo == SIGBUS && info->si_code == CODE_BUS_ADRERR)
         return "BUS_ADRERR";
     return take_format("code %d", info->si_code);

@@ -12,6 +12,9 @@
 
 /* Enough for the largest zipf table (16 MiB) and the longest smaps beside it. */
 #define BLOCK_BYTES (24u << 20)
+/* Files of /proc/sys refuse to be read in large pieces. */
+#define READ_BYTES (64u << 10)
+
 #define FNV_PRIME 0x01000193u
 
 static char block[BLOCK_BYTES];
@@ -66,7 +69,8 @@ char *take_contents(int descriptor, size_t *length)
     for (;;) {
         if (got + 1 >= room)
             refuse("a file is larger than the controller's memory");
-        ssize_t count = read(descriptor, start + got, room - got - 1);
+        size_t left = room - got - 1;
+        ssize_t count = read(descriptor, start + got, left < READ_BYTES ? left : READ_BYTES);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)

@@ -34,6 +34,9 @@ const Region *nearest_region(const Regions *regions, int64_t address)
 {
     const Region *nearest = NULL;
     int64_t least = FARTHEST;
+    /* The upper half of the address space, where the kernel is, is far from everything. */
+    if (address < 0)
+        return NULL;
     for (int i = 0; i < regions->count; i++) {
         const Region *region = &regions->list[i];
         int64_t distance = address < region->start ? region->start - address : address - region->end;

@@ -171,8 +171,8 @@ void run_script(const World *world, const Script *script)
     run.world = world;
     run.script = script;
     run.tasks.world = world;
-    note_fields(&run);
     begin_run(&run);
+    note_fields(&run);
     for (int i = 0; i < script->count; i++) {
         size_t mark = take_mark();
         run.statement = &script->statements[i];
