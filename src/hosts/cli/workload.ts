@@ -2,20 +2,18 @@
  * The workloads a user can name: a script, a recording, or a trace. Opening one finds out which by its content, and
  * running it is the same for all: on a booted kernel, watched by a collector.
  */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { SIGBUS, SIGKILL, SIGSEGV, type Kernel } from "../../core/index.ts";
 import { drive } from "../../programs/driver.ts";
 import { FORMAT_ERROR } from "../../programs/replay/format-error.ts";
-import { openTrace } from "../../programs/replay/index.ts";
-import { isPwt } from "../../programs/replay/pwt-format.ts";
 import { startReplay, type StartedReplay } from "../../programs/replay/replay.ts";
 import { formatScriptError } from "../../programs/script/ast.ts";
 import { readScript } from "../../programs/script/check.ts";
 import { runScript } from "../../programs/script/run.ts";
-import { openPwtFile, readTraceBytes } from "../record/pwt-file.ts";
+import { openTraceFile } from "../record/pwt-file.ts";
 import { startProgress } from "./progress.ts";
 import type { Collector } from "./report/collect.ts";
-import { EXIT_FAILED, fileProblem, userError } from "./user-error.ts";
+import { EXIT_FAILED, fileProblem, isUserError, userError } from "./user-error.ts";
 
 /** What a run came to. */
 export interface WorkloadResult {
@@ -39,11 +37,11 @@ const NO_CALLS: WorkloadResult["calls"] = [];
 /** Opens the file. UserError when it is missing, damaged, or none of the kinds there are. */
 export function openWorkload(path: string): Workload {
   try {
-    if (path.endsWith(".pw")) return openScript(path);
-    return isPwt(firstBytes(path)) ? openRecording(path) : openTextTrace(path);
+    return path.endsWith(".pw") ? openScript(path) : openReplay(path);
   } catch (error) {
+    if (isUserError(error)) throw error;
     if (error instanceof Error && error.name === FORMAT_ERROR) throw userError(error.message);
-    throw error;
+    throw fileProblem(path, error);
   }
 }
 
@@ -65,29 +63,14 @@ function openScript(path: string): Workload {
   };
 }
 
-function openRecording(path: string): Workload {
-  const reader = openPwtFile(path);
+function openReplay(path: string): Workload {
+  const trace = openTraceFile(path);
   return {
-    kind: `recording of ${reader.meta.command.join(" ")}`,
+    kind: trace.about === "" ? "trace" : trace.about,
     run: (k, collector) => {
-      const replay = startReplay(k, reader, { cached: reader.totals.files, beforeExit: collector.beforeExit });
-      return play(k, replay, reader.totals.accesses, collector);
+      const replay = startReplay(k, trace.source, { cached: trace.files, beforeExit: collector.beforeExit });
+      return play(k, replay, trace.accesses, collector);
     },
-  };
-}
-
-function openTextTrace(path: string): Workload {
-  let bytes: Uint8Array;
-  try {
-    bytes = readTraceBytes(path);
-  } catch (error) {
-    if (error instanceof Error && error.name === FORMAT_ERROR) throw error;
-    throw fileProblem(path, error);
-  }
-  const trace = openTrace(path, bytes);
-  return {
-    kind: trace.kind,
-    run: (k, collector) => play(k, trace.start(k, collector.beforeExit), trace.accesses, collector),
   };
 }
 
@@ -131,20 +114,6 @@ function endOf(status: number): string {
 function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
-  } catch (error) {
-    throw fileProblem(path, error);
-  }
-}
-
-function firstBytes(path: string): Uint8Array {
-  const bytes = new Uint8Array(64);
-  try {
-    const fd = openSync(path, "r");
-    try {
-      return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
-    } finally {
-      closeSync(fd);
-    }
   } catch (error) {
     throw fileProblem(path, error);
   }
