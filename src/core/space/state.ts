@@ -87,7 +87,7 @@ export interface VmaColumns {
   /** Neighbours in the list of all VMAs that map the same inode (Linux: i_mmap). */
   readonly prevShared: Column<Vma>;
   readonly nextShared: Column<Vma>;
-  /** 0 or one of the kinds of vma.ts: VMA_VDSO, VMA_VVAR, VMA_VSYSCALL: special mappings with a name of their own. */
+  /** 0 or one of the kinds of vma.ts: VMA_VDSO, VMA_VVAR: special mappings with a name of their own. */
   readonly special: Uint8Array;
   /** Faults taken here, for reports. */
   readonly minorFaults: Float64Array;

@@ -40,6 +40,7 @@ export function detachNode(k: SpaceState, mm: Mm, vma: Vma): void {
   const { left, right, parent, height, next } = k.vma;
   let changed: Vma;
   if (left[vma] === NONE || right[vma] === NONE) {
+    // At most one child: it moves up.
     const child = left[vma] === NONE ? right[vma] : left[vma];
     changed = parent[vma];
     replaceChild(k, mm, vma, child);
@@ -77,6 +78,7 @@ export function updateGapUpwards(columns: VmaColumns, vma: Vma): void {
   }
 }
 
+/** The largest hole below any VMA of the subtree: its own, or a child's. */
 function updateGap(columns: VmaColumns, node: Vma): void {
   const { start, end, prev, left, right, gap } = columns;
   const before = prev[node];
@@ -86,6 +88,7 @@ function updateGap(columns: VmaColumns, node: Vma): void {
   gap[node] = largest;
 }
 
+/** Height and gap of a node from those of its children. */
 function updateNode(columns: VmaColumns, node: Vma): void {
   const { left, right, height } = columns;
   const leftHeight = height[left[node]];
@@ -100,6 +103,7 @@ function rebalance(k: SpaceState, mm: Mm, from: Vma): void {
   const { left, right, parent, height } = columns;
   let node = from;
   while (node !== NONE) {
+    // A child that leans the other way is turned first, so that one turn here suffices.
     const lean = height[left[node]] - height[right[node]];
     if (lean > 1) {
       const child = left[node];

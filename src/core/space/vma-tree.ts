@@ -105,6 +105,7 @@ export function findGapBelow(k: SpaceState, mm: Mm, low: number, high: number, p
   const columns = k.vma;
   const { start, end, prev } = columns;
   if (high - low < pages) return -1;
+  // The hole above the last VMA first: it is in no node.
   const last = k.mm.lastVma[mm];
   if (last === NONE) return high;
   if (high - Math.max(end[last], low) >= pages) return high;
@@ -132,6 +133,7 @@ export function findGapBelow(k: SpaceState, mm: Mm, low: number, high: number, p
 export function findGapAbove(k: SpaceState, mm: Mm, low: number, high: number, pages: number): number {
   const { start, end, prev, next } = k.vma;
   if (high - low < pages) return -1;
+  // The hole that `low` cuts belongs to the first VMA that begins at or above it.
   let vma = firstStartingFrom(k, mm, low);
   if (vma !== NONE) {
     const before = prev[vma];
@@ -139,6 +141,7 @@ export function findGapAbove(k: SpaceState, mm: Mm, low: number, high: number, p
     if (Math.min(start[vma], high) - floor >= pages) return floor;
     vma = next[vma] === NONE ? NONE : firstWithGap(k, next[vma], pages);
     if (vma !== NONE) {
+      // Holes above this one lie above `high` as well when it is cut too short.
       const bottom = end[prev[vma]];
       return Math.min(start[vma], high) - bottom >= pages ? bottom : -1;
     }

@@ -24,36 +24,42 @@ export const VM_MAYEXEC = 0x00000040;
 export const VM_MAYSHARE = 0x00000080;
 /** A stack: grows when the page below is touched. */
 export const VM_GROWSDOWN = 0x00000100;
-export const VM_UFFD_MISSING = 0x00000200;
 /** Frames without reference counts (vvar). */
 export const VM_PFNMAP = 0x00000400;
-export const VM_UFFD_WP = 0x00001000;
+/** Its pages stay in memory; LOCKONFAULT: once they were touched. */
 export const VM_LOCKED = 0x00002000;
+/** Not RAM: no core dump, no pages to count. */
 export const VM_IO = 0x00004000;
+/** How a file mapping is read ahead: much, or not at all. */
 export const VM_SEQ_READ = 0x00008000;
 export const VM_RAND_READ = 0x00010000;
 /** fork leaves it out. */
 export const VM_DONTCOPY = 0x00020000;
+/** mremap may not make it larger, and it merges with nothing. */
 export const VM_DONTEXPAND = 0x00040000;
 export const VM_LOCKONFAULT = 0x00080000;
 /** Its pages are counted as committed. */
 export const VM_ACCOUNT = 0x00100000;
+/** They are not, by MAP_NORESERVE. */
 export const VM_NORESERVE = 0x00200000;
 export const VM_HUGETLB = 0x00400000;
+/** MAP_SYNC was asked for. */
 export const VM_SYNC = 0x00800000;
 /** fork gives the child an empty one. */
 export const VM_WIPEONFORK = 0x02000000;
+/** A core dump leaves it out. */
 export const VM_DONTDUMP = 0x04000000;
+/** Everything in it counts as written since the last clear of soft-dirty bits. */
 export const VM_SOFTDIRTY = 0x08000000;
 export const VM_MIXEDMAP = 0x10000000;
+/** What MADV_HUGEPAGE and MADV_NOHUGEPAGE said. */
 export const VM_HUGEPAGE = 0x20000000;
 export const VM_NOHUGEPAGE = 0x40000000;
-export const VM_MERGEABLE = 0x80000000 | 0;
 
 /** The bits loads, stores and fetches look at. */
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 /** The bits that make a stack. */
-export const VM_STACK = VM_GROWSDOWN;
+const VM_STACK = VM_GROWSDOWN;
 /** Flags of the heap. */
 export const VM_DATA_DEFAULT_FLAGS = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
 /** Flags of the main stack, before exec adds VM_EXEC or not. */
@@ -66,7 +72,6 @@ export const VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT;
 /** Kinds of special mappings, in the `special` column: the kernel's own pages, with names of their own. */
 export const VMA_VDSO = 1;
 export const VMA_VVAR = 2;
-export const VMA_VSYSCALL = 3;
 
 /** Bits of `k.mm.layout`: areas are searched from mmapBase downwards; addresses were randomised at exec. */
 export const LAYOUT_TOPDOWN = 1;

@@ -32,6 +32,7 @@ const ABSENT: readonly number[] = [
   MADV_WILLNEED, MADV_FREE, MADV_REMOVE, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_MERGEABLE,
   MADV_UNMERGEABLE, MADV_COLLAPSE, MADV_HWPOISON, MADV_SOFT_OFFLINE,
 ];
+/** Advice that is followed. */
 const PRESENT: readonly number[] = [
   MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_DONTFORK, MADV_DOFORK,
   MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK,
@@ -65,6 +66,7 @@ function walkVmas(k: VmState, mm: Mm, range: Advice): number {
   let result = 0;
   let from = range.start;
   let vma = findVma(k, mm, from);
+  // The VMA before the part that is looked at; the same one when the range begins inside it.
   let prev = vma !== NONE && columns.start[vma] < from ? vma : findVmaPrev(k, mm, from);
   for (;;) {
     if (vma === NONE) return -ENOMEM;
@@ -76,6 +78,7 @@ function walkVmas(k: VmState, mm: Mm, range: Advice): number {
     const to = Math.min(columns.end[vma], range.end);
     const done = adviseVma(k, prev, vma, { start: from, end: to, advice: range.advice });
     if (done < 0) return done;
+    // Merging may have taken in pages beyond the part: those have the flags already.
     prev = done;
     from = Math.max(to, columns.end[done]);
     if (from >= range.end) return result;
@@ -95,6 +98,7 @@ function adviseVma(k: VmState, prev: Vma, vma: Vma, part: Advice): Vma {
     zapRange(k, k.vma.mm[vma], vma, part.start, part.end);
     return vma;
   }
+  // All other advice is a flag of the VMA, and a part with other flags is a VMA of its own.
   const refused = refusal(k, vma, part.advice);
   if (refused < 0) return refused;
   const newFlags = advisedFlags(flags, part.advice);

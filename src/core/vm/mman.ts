@@ -3,10 +3,10 @@
  * Linux: include/uapi/asm-generic/mman-common.h, mman.h, arch/x86/include/uapi/asm/mman.h (6.12)   Doc: man 2 mmap
  */
 
-export const PROT_NONE = 0x0;
 export const PROT_READ = 0x1;
 export const PROT_WRITE = 0x2;
 export const PROT_EXEC = 0x4;
+/** Accepted and without effect. */
 export const PROT_SEM = 0x8;
 /** mprotect only: from the start of the stack VMA that contains the range. */
 export const PROT_GROWSDOWN = 0x01000000;
@@ -20,20 +20,26 @@ export const MAP_SHARED_VALIDATE = 0x03;
 export const MAP_DROPPABLE = 0x08;
 /** The bits that hold one of the four kinds above. */
 export const MAP_TYPE = 0x0f;
+/** Exactly at the address, in place of what is there. */
 export const MAP_FIXED = 0x10;
 export const MAP_ANONYMOUS = 0x20;
+/** In the second gigabyte. */
 export const MAP_32BIT = 0x40;
+/** Not below the fourth gigabyte. */
 export const MAP_ABOVE4G = 0x80;
 export const MAP_GROWSDOWN = 0x0100;
+/** This one and the next are accepted and without effect. */
 export const MAP_DENYWRITE = 0x0800;
 export const MAP_EXECUTABLE = 0x1000;
 export const MAP_LOCKED = 0x2000;
 export const MAP_NORESERVE = 0x4000;
+/** Fault everything in before returning; NONBLOCK turns that off. */
 export const MAP_POPULATE = 0x008000;
 export const MAP_NONBLOCK = 0x010000;
 export const MAP_STACK = 0x020000;
 export const MAP_HUGETLB = 0x040000;
 export const MAP_SYNC = 0x080000;
+/** Exactly at the address, unless something is there. */
 export const MAP_FIXED_NOREPLACE = 0x100000;
 const MAP_UNINITIALIZED = 0x4000000;
 /** Bits 26 to 31: binary logarithm of the huge page size, 0 for the default size. */
@@ -50,6 +56,7 @@ export const MADV_NORMAL = 0;
 export const MADV_RANDOM = 1;
 export const MADV_SEQUENTIAL = 2;
 export const MADV_WILLNEED = 3;
+/** Throw the pages away now. */
 export const MADV_DONTNEED = 4;
 export const MADV_FREE = 8;
 export const MADV_REMOVE = 9;

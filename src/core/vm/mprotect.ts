@@ -87,6 +87,7 @@ function protectRange(k: VmState, first: Vma, range: Change, flush: FlushRange):
     const to = Math.min(columns.end[vma], range.end);
     const result = protectVma(k, prev, vma, { start: from, end: to, flags }, flush);
     if (result < 0) return result;
+    // Merging may have taken in the VMA after this part: it has the permissions already.
     prev = result;
     from = columns.end[result];
     if (from >= range.end) return 0;
@@ -107,6 +108,7 @@ export function protectVma(k: VmState, prev: Vma, vma: Vma, change: Change, flus
   if (newFlags === oldFlags) return vma;
   const pages = end - start;
   let charged = 0;
+  // Private memory that becomes writable is promised, once.
   if ((newFlags & VM_WRITE) !== 0) {
     if (!mayExpandVm(k, mm, newFlags, pages) && mayExpandVm(k, mm, oldFlags, pages)) return -ENOMEM;
     if ((oldFlags & (VM_ACCOUNT | VM_WRITE | VM_HUGETLB | VM_SHARED | VM_NORESERVE)) === 0) {
@@ -167,6 +169,7 @@ function changeEntry(k: VmState, vma: Vma, pte: number): boolean {
   if ((flags & VM_WRITE) !== 0 && mayWriteEntry(k, flags, pte)) low |= PTE_RW;
   words[pte] = low;
   words[pte + 1] = high;
+  // An entry without PRESENT was in no TLB.
   if ((oldLow & PTE_PRESENT) === 0) return false;
   return ((oldLow ^ low) & FLUSH_ON_CHANGE) !== 0 || (oldLow & ~low & FLUSH_ON_CLEAR) !== 0 || oldHigh !== high;
 }
@@ -176,6 +179,7 @@ function mayWriteEntry(k: VmState, flags: number, pte: number): boolean {
   const low = k.ram.words[pte];
   if ((flags & VM_SOFTDIRTY) === 0 && (low & PTE_SOFT_DIRTY) === 0) return false;
   if ((flags & VM_SHARED) !== 0) return (low & PTE_DIRTY) !== 0;
+  // The zero page and page cache pages are copied first.
   const pfn = normalPage(k, pte);
   if (pfn === NONE) return false;
   const page = pfn * PAGE_WORDS;
