@@ -62,7 +62,7 @@ export function pickNext(k: VmState): Task {
   let bestNs = Number.POSITIVE_INFINITY;
   const rows = taskRows(k);
   for (let task: Task = 1; task < rows; task++) {
-    const { [task]: state } = t.state;
+    const state = t.state[task];
     if (state !== TASK_RUNNING && state !== TASK_UNINTERRUPTIBLE) continue;
     const beginNs = Math.max(freeNs, t.waitUntilNs[task]);
     if (beginNs === Number.POSITIVE_INFINITY || beginNs > bestNs) continue;
@@ -72,7 +72,7 @@ export function pickNext(k: VmState): Task {
     }
   }
   if (best === NONE) return NONE;
-  const { [best]: own } = t.cpu;
+  const own = t.cpu[best];
   startTurn(k, best, own < k.machine.cpus && cpuNs[own] <= bestNs ? own : firstFreeCpu(k, bestNs), bestNs);
   return best;
 }
@@ -82,9 +82,9 @@ export function pickNext(k: VmState): Task {
  * of their own (scripts). What the task waits for is done by then.
  */
 export function beginTurn(k: VmState, task: Task): void {
-  const { [task]: cpu } = k.task.cpu;
-  const { [cpu]: nowNs } = k.clock.cpuNs;
-  const { [task]: untilNs } = k.task.waitUntilNs;
+  const cpu = k.task.cpu[task];
+  const nowNs = k.clock.cpuNs[cpu];
+  const untilNs = k.task.waitUntilNs[task];
   startTurn(k, task, cpu, untilNs === Number.POSITIVE_INFINITY ? nowNs : Math.max(nowNs, untilNs));
 }
 
@@ -94,7 +94,7 @@ export function beginTurn(k: VmState, task: Task): void {
  */
 export function accountRun(k: VmState, task: Task): void {
   const t = k.task;
-  const { [task]: cpu } = t.cpu;
+  const cpu = t.cpu[task];
   k.clock.cpuNs[cpu] = k.clock.ns[0];
   if (t.state[task] === TASK_FREE) return;
   chargeRun(k, task, niceWeight(t.nice[task]));
@@ -143,7 +143,7 @@ function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
   k.boot[2] = cpu;
   clock.ns[0] = beginNs;
   wake(k);
-  const { [cpu]: before } = t.cpuTask;
+  const before = t.cpuTask[cpu];
   if (before !== task && before !== NONE) {
     clock.ns[0] += COST_CONTEXT_SWITCH;
     clock.spent[CAUSE_CONTEXT_SWITCH] += COST_CONTEXT_SWITCH;

@@ -77,7 +77,7 @@ export function doFork(k: AbiState, task: Task, cloneFlags: number, addresses: C
     putMm(k, mm);
     return child;
   }
-  const { [child]: pid } = t.pid;
+  const pid = t.pid[child];
   if (flags & CLONE_CHILD_CLEARTID) t.clearChildTid[child] = addresses.childTid ?? 0;
   // Linux ignores that these stores fail; the child makes its own as the first thing it does.
   if (flags & CLONE_PARENT_SETTID) storeWordAt(k, task, addresses.parentTid ?? 0, pid);
@@ -127,7 +127,7 @@ export function doWait4(k: AbiState, task: Task, pid: number, options: number): 
   if ((options & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE)) !== 0) return -EINVAL;
   if (pid === INT_MIN) return -ESRCH;
   const parent = leaderOf(k, task);
-  const { [task]: group } = t.pgrp;
+  const group = t.pgrp[task];
   let somebody = false;
   for (let child = t.firstChild[parent]; child !== NONE; child = t.nextSibling[child]) {
     if (pid > 0 && t.pid[child] !== pid) continue;
@@ -149,7 +149,7 @@ export function doWait4(k: AbiState, task: Task, pid: number, options: number): 
  */
 export function releaseVfork(k: AbiState, task: Task): void {
   const { vforkParent } = k.task;
-  const { [task]: parent } = vforkParent;
+  const parent = vforkParent[task];
   if (parent === NONE) return;
   vforkParent[task] = NONE;
   if (k.task.waitRow[parent] === WAIT_VFORK) wakeTask(k, parent);
@@ -161,7 +161,7 @@ export function releaseVfork(k: AbiState, task: Task): void {
  */
 export function releaseMm(k: AbiState, task: Task): void {
   const { clearChildTid, mm } = k.task;
-  const { [task]: addr } = clearChildTid;
+  const addr = clearChildTid[task];
   clearChildTid[task] = 0;
   if (addr !== 0 && mm[task] !== NONE && k.mm.users[mm[task]] > 1) storeWordAt(k, task, addr, 0);
   releaseVfork(k, task);
@@ -218,7 +218,7 @@ function endVfork(k: AbiState, task: Task): number {
     sleepUntil(k, task, TASK_UNINTERRUPTIBLE, WAIT_VFORK, Number.POSITIVE_INFINITY);
     return BLOCKED;
   }
-  const { [task]: pid } = t.progress;
+  const pid = t.progress[task];
   t.progress[task] = 0;
   return pid;
 }
@@ -233,7 +233,7 @@ function endGroup(k: AbiState, task: Task, status: number): void {
   }
   let thread = t.nextThread[task];
   while (thread !== task) {
-    const { [thread]: after } = t.nextThread;
+    const after = t.nextThread[thread];
     if (t.state[thread] !== TASK_ZOMBIE) endThread(k, thread, t.groupExitCode[leader]);
     thread = after;
   }
@@ -252,7 +252,7 @@ function endThread(k: AbiState, task: Task, status: number): void {
   }
   t.exitCode[task] = status;
   releaseMm(k, task);
-  const { [task]: mm } = t.mm;
+  const mm = t.mm[task];
   if (isGroupDead && mm !== NONE) t.maxRss[leader] = Math.max(t.maxRss[leader], readHiwaterRss(k, mm));
   t.mm[task] = NONE;
   if (mm !== NONE) putMm(k, mm);
@@ -282,7 +282,7 @@ function orphanChildren(k: AbiState, leader: Task): void {
   const t = k.task;
   const init = initTask(k);
   for (let child = t.firstChild[leader]; child !== NONE; ) {
-    const { [child]: after } = t.nextSibling;
+    const after = t.nextSibling[child];
     setParent(k, child, init);
     t.exitSignal[child] = SIGCHLD;
     if (t.state[child] === TASK_ZOMBIE && t.liveThreads[child] === 0) notifyParent(k, child);
@@ -293,7 +293,7 @@ function orphanChildren(k: AbiState, leader: Task): void {
 /** A process has ended: its parent wakes up if it waits for a child; init reaps at once. */
 function notifyParent(k: AbiState, leader: Task): void {
   const t = k.task;
-  const { [leader]: parent } = t.parent;
+  const parent = t.parent[leader];
   if (parent === NONE) return;
   if (parent === initTask(k)) {
     reap(k, parent, parent, leader);
@@ -309,7 +309,7 @@ function notifyParent(k: AbiState, leader: Task): void {
 /** Takes a zombie away: the parent's process gets what it used, and the waiting task its status. Returns its pid. */
 function reap(k: AbiState, task: Task, parent: Task, child: Task): number {
   const t = k.task;
-  const { [child]: pid } = t.pid;
+  const pid = t.pid[child];
   const minFlt = t.minFlt[child] + t.goneMinFlt[child] + t.cMinFlt[child];
   const majFlt = t.majFlt[child] + t.goneMajFlt[child] + t.cMajFlt[child];
   const utimeNs = t.utimeNs[child] + t.goneUtimeNs[child] + t.cUtimeNs[child];

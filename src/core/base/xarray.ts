@@ -210,7 +210,8 @@ function shiftFor(index: number): number {
 
 /** Indexes below this number have a slot under the node. */
 function reachOf(x: XarrayColumns, node: number): number {
-  return Math.min(XA_INDEX_LIMIT, 2 ** (x.shift[node] + SLOT_BITS));
+  const bits = x.shift[node] + SLOT_BITS;
+  return bits > 30 ? XA_INDEX_LIMIT : 1 << bits;
 }
 
 /** Gives back the node and those above it while they are empty. Returns the last one given back, or NONE. */

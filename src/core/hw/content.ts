@@ -23,7 +23,7 @@ export function copyBytes(k: HwState, from: FramePart, to: Pfn, at: number): voi
     copyContent(k, from.pfn, to);
     return;
   }
-  const { [from.pfn]: source } = ram.slot;
+  const source = ram.slot[from.pfn];
   if (source === NONE) {
     fillBytes(k, { pfn: to, at, bytes: from.bytes }, rotated(ram.fill[from.pfn], at - from.at));
     return;
@@ -45,7 +45,13 @@ export function fillBytes(k: HwState, part: FramePart, word: number): void {
   if (ram.slot[part.pfn] === NONE && ram.fill[part.pfn] === (word | 0)) return;
   const slot = takeSlot(k, part.pfn);
   const bytes = new Uint8Array(ram.words.buffer, ram.words.byteOffset + slot * PAGE_SIZE, PAGE_SIZE);
-  for (let i = part.at; i < part.at + part.bytes; i++) bytes[i] = word >>> ((i & 3) * 8);
+  const beyond = part.at + part.bytes;
+  // Single bytes up to the first whole word, whole words, single bytes.
+  const firstWord = Math.min(beyond, (part.at + 3) & ~3);
+  const lastWord = Math.max(firstWord, beyond & ~3);
+  for (let i = part.at; i < firstWord; i++) bytes[i] = word >>> ((i & 3) * 8);
+  ram.words.fill(word, slot * WORDS_PER_PAGE + (firstWord >> 2), slot * WORDS_PER_PAGE + (lastWord >> 2));
+  for (let i = lastWord; i < beyond; i++) bytes[i] = word >>> ((i & 3) * 8);
 }
 
 /**
@@ -54,7 +60,7 @@ export function fillBytes(k: HwState, part: FramePart, word: number): void {
  */
 export function saveBlock(k: DiskState, pfn: Pfn, block: number): number {
   const { ram, disk: d } = k;
-  const { [pfn]: slot } = ram.slot;
+  const slot = ram.slot[pfn];
   const row = block === NONE ? takeBlock(d) : block;
   if (row === NONE) return NONE;
   if (slot === NONE) {
@@ -74,7 +80,7 @@ export function saveBlock(k: DiskState, pfn: Pfn, block: number): number {
 /** Fills the frame with what a block contains. */
 export function loadBlock(k: DiskState, block: number, pfn: Pfn): void {
   const { ram, disk: d } = k;
-  const { [block]: own } = d.blockSlot;
+  const own = d.blockSlot[block];
   setFill(k, pfn, d.blockFill[block]);
   if (own === NONE) return;
   const slot = takeSlot(k, pfn);
@@ -91,7 +97,7 @@ export function freeBlock(d: DiskColumns, block: number): void {
 /** Sets every byte of a block from byte `at` on to zero. */
 export function clearBlockTail(d: DiskColumns, block: number, at: number): void {
   if (d.blockSlot[block] === NONE) {
-    const { [block]: fill } = d.blockFill;
+    const fill = d.blockFill[block];
     if (fill === 0) return;
     const slot = takeBlockSlot(d, block);
     if (slot === NONE) return;
@@ -130,7 +136,7 @@ function takeBlockSlot(d: DiskColumns, block: number): number {
 }
 
 function dropBlockSlot(d: DiskColumns, block: number): void {
-  const { [block]: slot } = d.blockSlot;
+  const slot = d.blockSlot[block];
   if (slot === NONE) return;
   d.blockSlot[block] = NONE;
   d.blockWords[slot * WORDS_PER_PAGE] = d.blockState[3];

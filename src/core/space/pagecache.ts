@@ -121,7 +121,7 @@ export function startReads(k: SpaceState, inode: Inode, index: number, pages: nu
 
 /** True when the page's data is in memory (by now on the running CPU's clock). */
 export function isUptodate(k: SpaceState, pfn: Pfn): boolean {
-  const { [pfn * PAGE_WORDS + FLAGS]: flags } = k.page;
+  const flags = k.page[pfn * PAGE_WORDS + FLAGS];
   if (flags & PG_uptodate) return true;
   const row = k.page[pfn * PAGE_WORDS + PRIVATE];
   if (!(flags & PG_locked) || row === NONE || k.disk.completeNs[row] > k.clock.ns[0]) return false;
@@ -138,8 +138,8 @@ export function pageRequest(k: SpaceState, pfn: Pfn): number {
 export function completeReads(k: SpaceState, nowNs: number): void {
   const { disk } = k;
   for (let row = firstDone(disk, nowNs); row !== NONE; row = firstDone(disk, nowNs)) {
-    const { [row]: inode } = disk.owner;
-    const { [row]: first } = disk.index;
+    const inode = disk.owner[row];
+    const first = disk.index[row];
     const beyond = first + disk.pages[row];
     for (let index = first; index < beyond; index++) {
       const pfn = findPage(k, inode, index);

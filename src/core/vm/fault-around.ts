@@ -8,12 +8,12 @@
  * Linux: mm/memory.c, mm/filemap.c (6.12)   Doc: Documentation/filesystems/locking.rst (map_pages)
  */
 import { ENOMEM } from "../base/errno.ts";
-import { type Pfn, type Vma, vpnLow } from "../base/types.ts";
+import { NONE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_locked, PG_readahead, PG_uptodate, PG_workingset } from "../frame/page.ts";
 import { pteHigh, pteLow, PTRS_PER_TABLE } from "../hw/pte.ts";
 import { getFolio } from "../space/folio.ts";
 import { addRss, MM_FILEPAGES } from "../space/mm.ts";
-import { completeReads, filePages, findPage, nextCached } from "../space/pagecache.ts";
+import { completeReads, filePages, findPage } from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addFileRmap } from "../space/rmap.ts";
 import { VM_SHARED } from "../space/vma.ts";
@@ -58,7 +58,7 @@ function mapPages(k: VmState, vma: Vma, vpn: number, first: number, last: number
   const v = k.vma;
   const file = v.file[vma];
   const inode = k.file.inode[file];
-  const { [vma]: mm } = v.mm;
+  const mm = v.mm[vma];
   const end = Math.min(last, filePages(k, inode) - 1);
   const toVpn = v.start[vma] - v.pgoff[vma];
   completeReads(k, k.clock.ns[0]);
@@ -67,9 +67,10 @@ function mapPages(k: VmState, vma: Vma, vpn: number, first: number, last: number
   let mapped = 0;
   let hits = 0;
   let done = 0;
-  for (let index = nextCached(k, inode, first, end); index >= 0; index = nextCached(k, inode, index + 1, end)) {
+  for (let index = first; index <= end; index++) {
     const pfn = findPage(k, inode, index);
-    const { [pfn * PAGE_WORDS + FLAGS]: flags } = k.page;
+    if (pfn === NONE) continue;
+    const flags = k.page[pfn * PAGE_WORDS + FLAGS];
     if ((flags & (PG_uptodate | PG_locked | PG_readahead)) !== PG_uptodate) continue;
     if (pte < 0) {
       pte = ensurePte(k, mm, vpn);

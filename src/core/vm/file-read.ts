@@ -42,13 +42,13 @@ export interface FileTransfer {
  */
 export function filemapRead(k: VmState, task: Task, file: OpenFile, what: FileTransfer): number {
   const f = k.file;
-  const { [file]: inode } = f.inode;
+  const inode = f.inode[file];
   const { progress } = k.task;
   const bytes = Math.min(what.bytes, MAX_FILE_BYTES - what.position);
   let lastPosition = progress[task] > 0 ? what.position + progress[task] : f.raPrevPos[file];
   let error = 0;
   while (bytes > progress[task] && error === 0) {
-    const { [task]: done } = progress;
+    const done = progress[task];
     const position = what.position + done;
     if (position >= f.sizeBytes[inode]) break;
     const pages = getPages(k, task, file, position, bytes - done);
@@ -63,7 +63,7 @@ export function filemapRead(k: VmState, task: Task, file: OpenFile, what: FileTr
     if (error === BLOCKED) return BLOCKED;
     lastPosition = what.position + progress[task];
   }
-  const { [task]: done } = progress;
+  const done = progress[task];
   progress[task] = 0;
   f.raPrevPos[file] = lastPosition;
   return done > 0 ? done : error;
@@ -111,7 +111,7 @@ export function warmFile(k: VmState, inode: Inode): number {
  * it that they are uptodate. Returns their number (at least 1), BLOCKED, or -ENOMEM.
  */
 function getPages(k: VmState, task: Task, file: OpenFile, position: number, bytes: number): number {
-  const { [file]: inode } = k.file.inode;
+  const inode = k.file.inode[file];
   const first = Math.floor(position / PAGE_SIZE);
   const beyond = Math.ceil((position + bytes) / PAGE_SIZE);
   const found = findOrReadAhead(k, file, first, beyond - first);
@@ -130,7 +130,7 @@ function getPages(k: VmState, task: Task, file: OpenFile, position: number, byte
 
 /** Page `index`, after a read-ahead when it was not cached; made alone when that brought nothing. -ENOMEM. */
 function findOrReadAhead(k: VmState, file: OpenFile, index: number, wanted: number): Pfn {
-  const { [file]: inode } = k.file.inode;
+  const inode = k.file.inode[file];
   let pfn = findPage(k, inode, index);
   if (pfn !== NONE) return pfn;
   readAheadSync(k, file, index, wanted);

@@ -28,20 +28,20 @@ import { copyUserToFrame, faultInReadable } from "./user-copy.ts";
  * `k.task.progress[task]`, and the same call goes on from there.
  */
 export function filemapWrite(k: VmState, task: Task, file: OpenFile, what: FileTransfer): number {
-  const { [file]: inode } = k.file.inode;
+  const inode = k.file.inode[file];
   const { progress } = k.task;
   if (what.position >= MAX_FILE_BYTES) return -EFBIG;
   const bytes = Math.min(what.bytes, MAX_FILE_BYTES - what.position);
   let error = 0;
   while (progress[task] < bytes && error === 0) {
-    const { [task]: done } = progress;
+    const done = progress[task];
     const position = what.position + done;
     const at = position - Math.floor(position / PAGE_SIZE) * PAGE_SIZE;
     const part = Math.min(bytes - done, PAGE_SIZE - at);
     error = writePart(k, task, inode, { position, addr: what.addr + done, bytes: part });
     if (error === BLOCKED) return BLOCKED;
   }
-  const { [task]: done } = progress;
+  const done = progress[task];
   progress[task] = 0;
   return done > 0 ? done : error;
 }

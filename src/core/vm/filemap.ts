@@ -48,7 +48,7 @@ export function fileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: 
   // A retry that comes before its page has arrived is not an attempt.
   if (faultTried[task] !== 0 && sleepOnPage(k, task, vma, vpn)) return BLOCKED;
   for (;;) {
-    const { [task]: state } = faultTried;
+    const state = faultTried[task];
     const tried = (state & RETRY_TRIED) !== 0;
     const result = attempt(k, vma, vpn, tried ? flags | FAULT_FLAG_TRIED : flags);
     if (result !== RETRY && result !== RETRY_MAJOR) {
@@ -81,7 +81,7 @@ function attempt(k: VmState, vma: Vma, vpn: number, flags: number): number {
   }
   const fetched = fetchPage(k, vma, vpn, flags);
   if (fetched < 0) return fetched;
-  const { [k.vma.file[vma]]: inode } = k.file.inode;
+  const inode = k.file.inode[k.vma.file[vma]];
   const pfn = findPage(k, inode, indexOf(k, vma, vpn));
   const mapped = isWrite && !isShared ? mapCopy(k, vma, vpn, pfn) : mapPage(k, vma, vpn, pfn, isWrite);
   return mapped < 0 ? mapped : fetched;
@@ -131,7 +131,7 @@ function readAlone(k: VmState, inode: Inode, index: number): Pfn {
 
 /** Puts the task to sleep when the page it faulted on is still being read. Returns whether it sleeps. */
 function sleepOnPage(k: VmState, task: Task, vma: Vma, vpn: number): boolean {
-  const { [k.vma.file[vma]]: inode } = k.file.inode;
+  const inode = k.file.inode[k.vma.file[vma]];
   const pfn = findPage(k, inode, indexOf(k, vma, vpn));
   if (pfn === NONE || isUptodate(k, pfn)) return false;
   const row = pageRequest(k, pfn);
@@ -142,7 +142,7 @@ function sleepOnPage(k: VmState, task: Task, vma: Vma, vpn: number): boolean {
 
 /** Maps a page of the file itself: read-only, or writable and dirty for a store to a shared mapping. */
 function mapPage(k: VmState, vma: Vma, vpn: number, pfn: Pfn, isWrite: boolean): number {
-  const { [vma]: mm } = k.vma.mm;
+  const mm = k.vma.mm[vma];
   const pte = ensurePte(k, mm, vpn);
   if (pte < 0) return FAULT_OOM;
   const { words } = k.ram;
@@ -162,7 +162,7 @@ function mapPage(k: VmState, vma: Vma, vpn: number, pfn: Pfn, isWrite: boolean):
 
 /** Copies a page of the file into a new anonymous page and maps that (Linux: do_cow_fault). */
 function mapCopy(k: VmState, vma: Vma, vpn: number, source: Pfn): number {
-  const { [vma]: mm } = k.vma.mm;
+  const mm = k.vma.mm[vma];
   const pte = ensurePte(k, mm, vpn);
   if (pte < 0) return FAULT_OOM;
   const { words } = k.ram;
@@ -174,7 +174,7 @@ function mapCopy(k: VmState, vma: Vma, vpn: number, source: Pfn): number {
   addAnonRmap(k, pfn, vma, vpn);
   folioAddLru(k, pfn);
   addRss(k, mm, MM_ANONPAGES, 1);
-  const { [vma]: vmFlags } = k.vma.flags;
+  const vmFlags = k.vma.flags[vma];
   words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
   words[pte] = pteLow(pfn, protLow(vmFlags)) | writeBits(k, vma);
   return 0;

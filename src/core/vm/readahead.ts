@@ -51,7 +51,7 @@ export function addPage(k: VmState, inode: Inode, index: number, gfp: number): P
  */
 export function readAheadSync(k: VmState, file: OpenFile, index: number, wanted: number): void {
   const f = k.file;
-  const { [file]: inode } = f.inode;
+  const inode = f.inode[file];
   if (f.raPages[file] === 0) {
     forceReadAhead(k, file, index, 1);
     return;
@@ -62,7 +62,7 @@ export function readAheadSync(k: VmState, file: OpenFile, index: number, wanted:
   }
   const most = maxPages(k, file, wanted);
   // The position before the first read is -1, whose page Linux gets by an unsigned shift: no index is near it.
-  const { [file]: previous } = f.raPrevPos;
+  const previous = f.raPrevPos[file];
   const distance = previous < 0 ? Number.POSITIVE_INFINITY : index - Math.floor(previous / PAGE_SIZE);
   if (index === 0 || wanted > most || distance === 0 || distance === 1) {
     const size = initialSize(wanted, most);
@@ -88,7 +88,7 @@ export function readAheadSync(k: VmState, file: OpenFile, index: number, wanted:
  */
 export function readAheadAsync(k: VmState, file: OpenFile, index: number, wanted: number): void {
   const f = k.file;
-  const { [file]: inode } = f.inode;
+  const inode = f.inode[file];
   if (f.raPages[file] === 0) return;
   const at = findPage(k, inode, index) * PAGE_WORDS + FLAGS;
   if (k.page[at] & PG_writeback) return;
@@ -113,8 +113,8 @@ export function readAheadAsync(k: VmState, file: OpenFile, index: number, wanted
  */
 export function readAroundFault(k: VmState, file: OpenFile, vma: Vma, index: number): boolean {
   const f = k.file;
-  const { [vma]: vmFlags } = k.vma.flags;
-  const { [file]: raPages } = f.raPages;
+  const vmFlags = k.vma.flags[vma];
+  const raPages = f.raPages[file];
   if (vmFlags & VM_RAND_READ || raPages === 0) return false;
   if (vmFlags & VM_SEQ_READ) {
     readAheadSync(k, file, index, raPages);
@@ -192,7 +192,7 @@ function readPages(k: VmState, inode: Inode, index: number, wanted: number, asyn
 
 /** The largest window: `raPages`, or what the disk takes at once when a single read asks for more than that. */
 function maxPages(k: VmState, file: OpenFile, wanted: number): number {
-  const { [file]: raPages } = k.file.raPages;
+  const raPages = k.file.raPages[file];
   return wanted > raPages && ioPages(k) > raPages ? Math.min(wanted, ioPages(k)) : raPages;
 }
 

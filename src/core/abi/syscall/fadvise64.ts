@@ -64,7 +64,7 @@ function willNeed(k: AbiState, file: OpenFile, first: number, end: number): void
 
 /** Drops the whole pages in [first, end); the last page of the file counts as whole when the range covers its end. */
 function dontNeed(k: AbiState, file: OpenFile, first: number, end: number): void {
-  const { [file]: inode } = k.file.inode;
+  const inode = k.file.inode[file];
   writeBackFile(k, inode);
   const from = Math.ceil(first / PAGE_SIZE);
   const coversEnd = end >= k.file.sizeBytes[inode];

@@ -18,7 +18,7 @@ export function sysFtruncate(k: AbiState, task: Task, args: SyscallArgs): number
   if (length < 0) return -EINVAL;
   const file = fdFile(k, task, numberArg(args, 0));
   if (file === NONE) return -EBADF;
-  const { [file]: inode } = k.file.inode;
+  const inode = k.file.inode[file];
   if ((k.file.mode[inode] & S_IFMT) !== S_IFREG || !mayWrite(k, file)) return -EINVAL;
   return truncateFile(k, task, inode, length);
 }

@@ -18,6 +18,6 @@ export function sysGettid(k: AbiState, task: Task): number {
 
 /** getppid(): the process of the parent; 0 when there is none. */
 export function sysGetppid(k: AbiState, task: Task): number {
-  const { [leaderOf(k, task)]: parent } = k.task.parent;
+  const parent = k.task.parent[leaderOf(k, task)];
   return parent === NONE ? 0 : k.task.tgid[parent];
 }

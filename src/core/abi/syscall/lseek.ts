@@ -42,7 +42,7 @@ export function sysLseek(k: AbiState, task: Task, args: SyscallArgs): number {
 
 /** The first byte from `position` on that is data, or that is in a hole; the end of the file counts as a hole. */
 function seekAlong(k: AbiState, inode: Inode, position: number, wantsData: boolean): number {
-  const { [inode]: size } = k.file.sizeBytes;
+  const size = k.file.sizeBytes[inode];
   if (position < 0 || position >= size) return -ENXIO;
   const first = Math.floor(position / PAGE_SIZE);
   for (let index = first; index * PAGE_SIZE < size; index++) {

@@ -34,7 +34,7 @@ export function sysPread64(k: AbiState, task: Task, args: SyscallArgs): number {
 
 function readAt(k: AbiState, task: Task, file: OpenFile, args: SyscallArgs, position: number): number {
   if (!mayRead(k, file)) return -EBADF;
-  const { [k.file.inode[file]]: mode } = k.file.mode;
+  const mode = k.file.mode[k.file.inode[file]];
   const addr = numberArg(args, 1);
   const bytes = checkTransfer(k, addr, numberArg(args, 2));
   if (bytes < 0) return bytes;
