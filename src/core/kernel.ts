@@ -52,6 +52,7 @@ export function boot(input: MachineInput): Kernel {
   const k = createKernel(machine);
   bootFrames(k);
   if (k.boot[0]! <= 0) badConfig("e820", "no page is left for the page allocator");
+  setupReserves(k);
   bootZeroPage(k);
   createInit(k);
   return k;

@@ -16,6 +16,7 @@
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE } from "../base/types.ts";
+import { NR_FREE_PAGES, sumZoneItem } from "../frame/vmstat.ts";
 import { isDataMapping, isExecMapping, isStackMapping, VM_ACCOUNT, VM_NORESERVE, VM_SHARED, VM_WRITE, vmaPages } from "../space/vma.ts";
 import type { VmState } from "./state.ts";
 
@@ -26,6 +27,9 @@ export const OVERCOMMIT_NEVER = 2;
 
 /** Pages in a KiB figure. */
 const KIB_PER_PAGE = 4;
+/** The reserves' ceilings in KiB. */
+const MOST_USER_RESERVE = 131072;
+const MOST_ADMIN_RESERVE = 8192;
 /** Rows of `k.boot` and `k.committed` used here. */
 const BOOT_TOTALRAM = 0;
 const BOOT_CPU = 2;
@@ -36,6 +40,17 @@ const FIRST_CPU = 2;
 /** Nothing promised yet. */
 export function createCommitted(cpus: number): Float64Array {
   return new Float64Array(FIRST_CPU + cpus);
+}
+
+/**
+ * Fills in what strict accounting keeps back when the machine does not say: 1/32 of the memory that is free at boot, at
+ * most 128 MiB for the user and 8 MiB for the administrator (Linux: init_user_reserve, init_admin_reserve).
+ */
+export function setupReserves(k: VmState): void {
+  const { knob } = k;
+  const share = Math.floor((sumZoneItem(k.vmstat, NR_FREE_PAGES) * KIB_PER_PAGE) / 32);
+  if (Number.isNaN(knob.userReserveKbytes)) knob.userReserveKbytes = Math.min(share, MOST_USER_RESERVE);
+  if (Number.isNaN(knob.adminReserveKbytes)) knob.adminReserveKbytes = Math.min(share, MOST_ADMIN_RESERVE);
 }
 
 /** Changes the promise by a number of pages, which may be negative (Linux: vm_acct_memory, vm_unacct_memory). */
