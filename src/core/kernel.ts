@@ -5,6 +5,7 @@
  *
  * Linux: init/main.c, mm/mm_init.c (6.12)   Doc: docs/map.md
  */
+import { checkPrograms } from "./abi/program.ts";
 import { type AbiState, createProgramColumns } from "./abi/state.ts";
 import { badConfig } from "./base/bug.ts";
 import { createHash, hashDigits, type HashState, hashText, hashWords } from "./base/hash.ts";
@@ -29,7 +30,7 @@ import { createLruvec } from "./space/lruvec.ts";
 import { checkMms, createMmColumns } from "./space/mm.ts";
 import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
 import { checkVmas, createVmaColumns } from "./space/vma.ts";
-import { checkCommitted, createCommitted } from "./vm/accounting.ts";
+import { checkCommitted, createCommitted, setupReserves } from "./vm/accounting.ts";
 import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
 import { checkCpuMasks } from "./space/tlb-flush.ts";
@@ -214,6 +215,7 @@ export function checkKernel(k: Kernel): void {
   checkCpuMasks(k);
   checkLruvecs(k);
   checkFiles(k);
+  checkPrograms(k);
   checkPageCache(k);
   checkTasks(k);
   checkCommitted(k);
