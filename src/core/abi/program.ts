@@ -2,9 +2,11 @@
  * Which files can be executed: a host gives the beginning of an executable's bytes, and exec finds the headers later.
  * Linux: fs/exec.c do_open_execat, fs/binfmt_elf.c (6.12)   Doc: man 2 execve
  */
+import { bug } from "../base/bug.ts";
 import { EACCES, ELIBBAD, ENOENT, ENOEXEC } from "../base/errno.ts";
 import { type Inode, NONE } from "../base/types.ts";
 import { findInode, S_IFMT, S_IFREG } from "../space/file.ts";
+import { taskRows } from "../space/task.ts";
 import { type ElfImage, type ElfRefusal, readElf } from "./elf.ts";
 import type { AbiState } from "./state.ts";
 
@@ -41,6 +43,20 @@ export function findProgram(k: AbiState, path: string): ProgramFiles | number {
   if (interpreterInode < 0) return interpreterInode;
   const { [interpreterInode]: interpreter } = k.program.image;
   return interpreter === undefined ? -ELIBBAD : { inode, image, interpreterInode, interpreter };
+}
+
+/**
+ * Walks the execs that are under way. Invariants: the interpreter's file has a reference and is held by a task whose exec
+ * has begun; a failure is a negative errno.
+ */
+export function checkPrograms(k: AbiState): void {
+  const { step, failure, interpreterFile } = k.program;
+  for (let task = 1; task < taskRows(k); task++) {
+    const { [task]: file } = interpreterFile;
+    if (file !== NONE && (step[task] === 0 || k.file.refcount[file] <= 0))
+      bug(`task ${task} holds interpreter ${file} for no exec`);
+    if (failure[task] > 0) bug(`the exec of task ${task} fails with ${failure[task]}`);
+  }
 }
 
 /** The file at a path, if it may be executed; else -ENOENT or -EACCES. */
