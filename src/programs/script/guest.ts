@@ -186,6 +186,7 @@ function transfer(
         return 0;
       }
       outcome.done += done;
+      quiesceDisks(k);
     }
     return 0;
   });
@@ -212,6 +213,7 @@ export function runPattern(k: Kernel, task: Task, pattern: Pattern, hash: number
       }
       if (pattern.op === "load") outcome.hash = fnvBytes(outcome.hash, word, 4);
       outcome.done++;
+      quiesceDisks(k);
     }
     return 0;
   });
