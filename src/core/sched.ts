@@ -17,17 +17,29 @@
  * Linux: kernel/sched/fair.c, core.c (6.12)   Doc: Documentation/scheduler/sched-eevdf.rst
  */
 import { NONE, type Task } from "./base/types.ts";
-import { CAUSE_CONTEXT_SWITCH, CAUSE_IDLE, CAUSE_IO_WAIT, CAUSE_MAJOR_FAULT, COST_CONTEXT_SWITCH } from "./hw/clock.ts";
+import {
+  CAUSE_CONTEXT_SWITCH,
+  CAUSE_IDLE,
+  CAUSE_IO_WAIT,
+  CAUSE_MAJOR_FAULT,
+  COST_CONTEXT_SWITCH,
+} from "./hw/clock.ts";
 import { completeReads } from "./space/pagecache.ts";
-import { chargeRun, TASK_FREE, TASK_RUNNING, TASK_UNINTERRUPTIBLE, taskRows, userTime } from "./space/task.ts";
+import {
+  chargeRun,
+  TASK_FREE,
+  TASK_RUNNING,
+  TASK_UNINTERRUPTIBLE,
+  taskRows,
+  userTime,
+} from "./space/task.ts";
 import type { VmState } from "./vm/state.ts";
 
 /** Weight of each nice value from -20 to 19; one step is about 10 % of the CPU. */
 const NICE_WEIGHT: readonly number[] = [
-  88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
-  9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
-  1024, 820, 655, 526, 423, 335, 272, 215, 172, 137,
-  110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+  88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121,
+  2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23,
+  18, 15,
 ];
 
 /** sysctl base_slice_ns on one CPU, and a timer tick at Debian's CONFIG_HZ=250. */

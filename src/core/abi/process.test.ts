@@ -2,15 +2,42 @@
  * Linux: kernel/fork.c, kernel/exit.c (6.12)   Doc: man 2 wait4, man 2 clone
  */
 import { expect, test } from "vitest";
-import { call, check, fileMachine, newFile, newTask, PAGE, touch } from "../../../test/support/file-machine.ts";
+import {
+  call,
+  check,
+  fileMachine,
+  newFile,
+  newTask,
+  PAGE,
+  touch,
+} from "../../../test/support/file-machine.ts";
 import { EBADF, ECHILD, EINVAL, ESRCH, SIGSEGV } from "../base/errno.ts";
 import { BLOCKED, NONE } from "../base/types.ts";
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
-import { findTask, initTask, TASK_FREE, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_ZOMBIE } from "../space/task.ts";
+import {
+  findTask,
+  initTask,
+  TASK_FREE,
+  TASK_INTERRUPTIBLE,
+  TASK_RUNNING,
+  TASK_ZOMBIE,
+} from "../space/task.ts";
 import { loadBytes } from "../vm/user-bytes.ts";
 import {
-  CLONE_FILES, CLONE_PARENT, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, doExit, doExitGroup, doFork, doWait4,
-  killTask, releaseVfork, WALL, WNOHANG,
+  CLONE_FILES,
+  CLONE_PARENT,
+  CLONE_SIGHAND,
+  CLONE_THREAD,
+  CLONE_VFORK,
+  CLONE_VM,
+  doExit,
+  doExitGroup,
+  doFork,
+  doWait4,
+  killTask,
+  releaseVfork,
+  WALL,
+  WNOHANG,
 } from "./process.ts";
 
 const CHILD = 17;

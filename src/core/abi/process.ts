@@ -9,24 +9,35 @@
  * Differs: signals other than the fatal ones are not delivered, so nobody can ignore SIGCHLD.
  * Linux: kernel/fork.c, kernel/exit.c, kernel/signal.c (6.12)   Doc: man 2 clone, man 2 wait4
  */
-import {
-  EAGAIN, ECHILD, EINVAL, ENOMEM, ESRCH, FAULT_OOM, FAULT_SIGBUS, SIGBUS, SIGKILL, SIGSEGV,
-} from "../base/errno.ts";
+import { EAGAIN, ECHILD, EINVAL, ENOMEM, ESRCH } from "../base/errno.ts";
 import { BLOCKED, type Mm, NONE, type Task } from "../base/types.ts";
 import { readHiwaterRss } from "../space/mm.ts";
 import {
-  chargeRun, copyFds, createTask, freeTask, initTask, leaderOf, putFds, setParent, SIGCHLD, sleepUntil,
-  TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_ZOMBIE, WAIT_CHILD, WAIT_VFORK, wakeTask,
+  chargeRun,
+  copyFds,
+  createTask,
+  freeTask,
+  initTask,
+  leaderOf,
+  putFds,
+  SIGCHLD,
+  setParent,
+  sleepUntil,
+  TASK_INTERRUPTIBLE,
+  TASK_UNINTERRUPTIBLE,
+  TASK_ZOMBIE,
+  WAIT_CHILD,
+  WAIT_VFORK,
+  wakeTask,
 } from "../space/task.ts";
-import { copyToUser } from "../vm/user-bytes.ts";
 import { dupMmap } from "../vm/fork.ts";
 import { createMm, getMm, putMm } from "../vm/mm-create.ts";
+import { copyToUser } from "../vm/user-bytes.ts";
 import type { AbiState } from "./state.ts";
 
 /** clone flags, Linux's values. */
 export const CSIGNAL = 0xff;
 export const CLONE_VM = 0x100;
-export const CLONE_FS = 0x200;
 export const CLONE_FILES = 0x400;
 export const CLONE_SIGHAND = 0x800;
 export const CLONE_PIDFD = 0x1000;
@@ -36,7 +47,6 @@ export const CLONE_THREAD = 0x10000;
 export const CLONE_NEWNS = 0x20000;
 export const CLONE_PARENT_SETTID = 0x100000;
 export const CLONE_CHILD_CLEARTID = 0x200000;
-export const CLONE_DETACHED = 0x400000;
 export const CLONE_CHILD_SETTID = 0x1000000;
 /** CLONE_NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: namespaces. */
 export const CLONE_NAMESPACES = 0x7e000000;
@@ -109,12 +119,6 @@ export function doExitGroup(k: AbiState, task: Task, code: number): void {
  */
 export function killTask(k: AbiState, task: Task, signal: number): void {
   endGroup(k, task, signal);
-}
-
-/** The signal that a failed access raises: FAULT_* to SIGSEGV, SIGBUS, or the OOM killer's SIGKILL. */
-export function faultSignal(code: number): number {
-  if (code === FAULT_SIGBUS) return SIGBUS;
-  return code === FAULT_OOM ? SIGKILL : SIGSEGV;
 }
 
 /**

@@ -4,12 +4,24 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NONE } from "./types.ts";
-import { checkTree, createXarray, xaErase, xaLoad, xaNext, xaNextMiss, xaPrevMiss, xaStore } from "./xarray.ts";
+import {
+  checkTree,
+  createXarray,
+  xaErase,
+  xaLoad,
+  xaNext,
+  xaNextMiss,
+  xaPrevMiss,
+  xaStore,
+} from "./xarray.ts";
 
 const LAST = Number.MAX_SAFE_INTEGER;
 
 test("a tree holds what a map holds, through any sequence of stores and erasures", () => {
-  const index = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 2 ** 31 - 1 }).map((n) => n * 2));
+  const index = fc.oneof(
+    fc.integer({ min: 0, max: 200 }),
+    fc.integer({ min: 0, max: 2 ** 31 - 1 }).map((n) => n * 2),
+  );
   const step = fc.record({ index, value: fc.integer({ min: 0, max: 9 }) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

@@ -16,7 +16,15 @@ function bytesOf(k: Parameters<typeof loadWord>[0], pfn: number): number[] {
 
 test("any part of a frame can be filled or copied, and nothing else changes", () => {
   const { k } = fileMachine();
-  for (const [at, bytes, to] of [[0, 1, 3], [1, 2, 0], [1, 9, 2], [5, 4091, 0], [2, 100, 7], [4, 4, 8], [3, 1, 4095]] as const) {
+  for (const [at, bytes, to] of [
+    [0, 1, 3],
+    [1, 2, 0],
+    [1, 9, 2],
+    [5, 4091, 0],
+    [2, 100, 7],
+    [4, 4, 8],
+    [3, 1, 4095],
+  ] as const) {
     setFill(k, A, 0x04030201);
     setFill(k, B, 0);
     const expected = new Array<number>(4096).fill(0);

@@ -3,7 +3,7 @@
  * is copied as that word; only when bytes differ does anybody own 4 KiB.
  * Linux: none; this is the hardware   Doc: docs/map.md
  */
-import { NONE, type Pfn, PAGE_SIZE } from "../base/types.ts";
+import { NONE, PAGE_SIZE, type Pfn } from "../base/types.ts";
 import type { DiskColumns, DiskState } from "./disk.ts";
 import { copyContent, setFill, takeSlot, WORDS_PER_PAGE } from "./ram.ts";
 import type { HwState } from "./state.ts";
@@ -73,7 +73,10 @@ export function saveBlock(k: DiskState, pfn: Pfn, block: number): number {
     if (block === NONE) freeBlock(d, row);
     return NONE;
   }
-  d.blockWords.set(ram.words.subarray(slot * WORDS_PER_PAGE, (slot + 1) * WORDS_PER_PAGE), own * WORDS_PER_PAGE);
+  d.blockWords.set(
+    ram.words.subarray(slot * WORDS_PER_PAGE, (slot + 1) * WORDS_PER_PAGE),
+    own * WORDS_PER_PAGE,
+  );
   return row;
 }
 
@@ -84,7 +87,10 @@ export function loadBlock(k: DiskState, block: number, pfn: Pfn): void {
   setFill(k, pfn, d.blockFill[block]);
   if (own === NONE) return;
   const slot = takeSlot(k, pfn);
-  ram.words.set(d.blockWords.subarray(own * WORDS_PER_PAGE, (own + 1) * WORDS_PER_PAGE), slot * WORDS_PER_PAGE);
+  ram.words.set(
+    d.blockWords.subarray(own * WORDS_PER_PAGE, (own + 1) * WORDS_PER_PAGE),
+    slot * WORDS_PER_PAGE,
+  );
 }
 
 /** Gives a block back. */

@@ -174,7 +174,8 @@ export function checkDisks(k: DiskState): void {
     let last = NONE;
     for (let row = d.head[disk]; row !== NONE; row = d.next[row]) {
       if (d.disk[row] !== disk) bug(`disk request ${row} is on the queue of another disk`);
-      if (last !== NONE && d.completeNs[row] < d.completeNs[last]) bug(`disk request ${row} overtakes ${last}`);
+      if (last !== NONE && d.completeNs[row] < d.completeNs[last])
+        bug(`disk request ${row} overtakes ${last}`);
       last = row;
       queued++;
     }

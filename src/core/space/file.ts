@@ -106,7 +106,7 @@ export function createInode(k: SpaceState, spec: InodeSpec): Inode {
   f.dev[inode] = spec.dev ?? FIRST_DEV + disk * 16;
   f.ino[inode] = spec.ino ?? FIRST_INO + inode - 1;
   f.sizeBytes[inode] = spec.sizeBytes;
-  f.mode[inode] = spec.mode ?? (S_IFREG | 0o644);
+  f.mode[inode] = spec.mode ?? S_IFREG | 0o644;
   f.linkCount[inode] = 1;
   f.contentSeed[inode] = spec.contentSeed ?? NONE;
   f.disk[inode] = disk;
@@ -218,11 +218,13 @@ export function checkFiles(k: SpaceState): void {
   const opened = new Int32Array(f.rows[0]);
   for (let file = 1; file < f.rows[1]; file++) if (f.refcount[file] > 0) opened[f.inode[file]]++;
   for (let inode = 1; inode < f.rows[0]; inode++) {
-    if (opened[inode] !== f.openCount[inode]) bug(`inode ${inode} is open ${opened[inode]} times and counts ${f.openCount[inode]}`);
+    if (opened[inode] !== f.openCount[inode])
+      bug(`inode ${inode} is open ${opened[inode]} times and counts ${f.openCount[inode]}`);
   }
   const held = countHolders(k);
   for (let file = 1; file < f.rows[1]; file++) {
-    if (held[file] > f.refcount[file]) bug(`open file ${file} is held ${held[file]} times with ${f.refcount[file]} references`);
+    if (held[file] > f.refcount[file])
+      bug(`open file ${file} is held ${held[file]} times with ${f.refcount[file]} references`);
   }
 }
 
@@ -237,6 +239,7 @@ function countHolders(k: SpaceState): Int32Array {
       if (file !== NONE) held[file]++;
     }
   }
-  for (let row = 1; row < vma.rows[1]; row++) if (vma.mm[row] !== NONE && vma.file[row] !== NONE) held[vma.file[row]]++;
+  for (let row = 1; row < vma.rows[1]; row++)
+    if (vma.mm[row] !== NONE && vma.file[row] !== NONE) held[vma.file[row]]++;
   return held;
 }

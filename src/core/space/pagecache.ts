@@ -12,10 +12,27 @@ import { ENOMEM } from "../base/errno.ts";
 import { type Inode, NONE, PAGE_SIZE, type Pfn } from "../base/types.ts";
 import { checkTree, xaErase, xaLoad, xaNext, xaStore } from "../base/xarray.ts";
 import {
-  FLAGS, fileMapping, INDEX, MAPPING, PAGE_WORDS, PG_dirty, PG_locked, PG_readahead, PG_uptodate, PRIVATE, REFCOUNT,
+  FLAGS,
+  fileMapping,
+  INDEX,
+  MAPPING,
+  PAGE_WORDS,
+  PG_dirty,
+  PG_locked,
+  PG_readahead,
+  PG_uptodate,
+  PRIVATE,
+  REFCOUNT,
 } from "../frame/page.ts";
 import {
-  NR_DIRTIED, NR_FILE_DIRTY, NR_FILE_PAGES, NR_NODE_ITEMS, NR_WRITTEN, NR_ZONE_ITEMS, NR_ZONE_WRITE_PENDING, PGPGIN,
+  NR_DIRTIED,
+  NR_FILE_DIRTY,
+  NR_FILE_PAGES,
+  NR_NODE_ITEMS,
+  NR_WRITTEN,
+  NR_ZONE_ITEMS,
+  NR_ZONE_WRITE_PENDING,
+  PGPGIN,
   PGPGOUT,
 } from "../frame/vmstat.ts";
 import { zoneOf } from "../frame/zone.ts";
@@ -196,7 +213,9 @@ export function cleanPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn):
 
 /** True when page `index` has a block on the disk, so that reading it takes time. */
 export function isOnDisk(k: SpaceState, inode: Inode, index: number): boolean {
-  return index * PAGE_SIZE < k.file.diskBytes[inode] || xaLoad(k.xarray, k.file.blocks[inode], index) !== NONE;
+  return (
+    index * PAGE_SIZE < k.file.diskBytes[inode] || xaLoad(k.xarray, k.file.blocks[inode], index) !== NONE
+  );
 }
 
 /** Fills a frame with what the disk has for page `index`: zeros where it has nothing. */
@@ -254,9 +273,14 @@ export function checkPageCache(k: SpaceState): void {
   let pages = 0;
   let dirty = 0;
   for (let inode = 1; inode < f.rows[0]; inode++) {
-    if (checkTree(k.xarray, f.pages[inode]) !== f.nrPages[inode]) bug(`inode ${inode} does not have the ${f.nrPages[inode]} pages it counts`);
+    if (checkTree(k.xarray, f.pages[inode]) !== f.nrPages[inode])
+      bug(`inode ${inode} does not have the ${f.nrPages[inode]} pages it counts`);
     checkTree(k.xarray, f.blocks[inode]);
-    for (let index = nextCached(k, inode, 0, LAST_INDEX); index >= 0; index = nextCached(k, inode, index + 1, LAST_INDEX)) {
+    for (
+      let index = nextCached(k, inode, 0, LAST_INDEX);
+      index >= 0;
+      index = nextCached(k, inode, index + 1, LAST_INDEX)
+    ) {
       pages++;
       if (checkPage(k, inode, index)) dirty++;
     }
@@ -277,11 +301,13 @@ function checkPage(k: SpaceState, inode: Inode, index: number): boolean {
   const pfn = findPage(k, inode, index);
   const record = pfn * PAGE_WORDS;
   if (page[record + MAPPING] !== fileMapping(inode)) bug(`frame ${pfn} does not know its inode ${inode}`);
-  if (page[record + INDEX] !== (index | 0)) bug(`frame ${pfn} is at page ${index} and says ${page[record + INDEX]}`);
+  if (page[record + INDEX] !== (index | 0))
+    bug(`frame ${pfn} is at page ${index} and says ${page[record + INDEX]}`);
   if (page[record + REFCOUNT] < 1) bug(`cached frame ${pfn} has no reference`);
   const row = page[record + PRIVATE];
   const isLocked = (page[record + FLAGS] & PG_locked) !== 0;
-  if (isLocked ? k.disk.owner[row] !== inode : row !== NONE && row !== BUFFER_READY) bug(`frame ${pfn} waits for request ${row} wrongly`);
+  if (isLocked ? k.disk.owner[row] !== inode : row !== NONE && row !== BUFFER_READY)
+    bug(`frame ${pfn} waits for request ${row} wrongly`);
   return (page[record + FLAGS] & PG_dirty) !== 0;
 }
 

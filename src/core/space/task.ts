@@ -31,7 +31,13 @@ export const WAIT_CHILD = -1;
 export const WAIT_VFORK = -2;
 
 /** Letter and word of each state, as /proc/PID/status prints them. */
-export const TASK_STATE_NAMES: readonly string[] = ["X (dead)", "R (running)", "S (sleeping)", "D (disk sleep)", "Z (zombie)"];
+export const TASK_STATE_NAMES: readonly string[] = [
+  "X (dead)",
+  "R (running)",
+  "S (sleeping)",
+  "D (disk sleep)",
+  "Z (zombie)",
+];
 
 /** Signal a child's end sends. */
 export const SIGCHLD = 17;
@@ -350,7 +356,8 @@ export function checkTasks(k: SpaceState): void {
   }
   if (tasks !== t.rows[TASKS]) bug(`${tasks} tasks in the table, ${t.rows[TASKS]} counted`);
   for (let table = 1; table < tableUsers.length; table++) {
-    if (tableUsers[table] !== t.fdTableUsers[table]) bug(`descriptor table ${table} has ${tableUsers[table]} users and counts ${t.fdTableUsers[table]}`);
+    if (tableUsers[table] !== t.fdTableUsers[table])
+      bug(`descriptor table ${table} has ${tableUsers[table]} users and counts ${t.fdTableUsers[table]}`);
   }
 }
 
@@ -363,15 +370,18 @@ function checkProcess(k: SpaceState, leader: Task): void {
     if (t.state[thread] !== TASK_ZOMBIE) living++;
     thread = t.nextThread[thread];
   } while (thread !== leader);
-  if (living !== t.liveThreads[leader]) bug(`process ${leader} has ${living} living threads and counts ${t.liveThreads[leader]}`);
+  if (living !== t.liveThreads[leader])
+    bug(`process ${leader} has ${living} living threads and counts ${t.liveThreads[leader]}`);
   const first = t.firstChild[leader];
   let before: Task = NONE;
   for (let child = first; child !== NONE; child = t.nextSibling[child]) {
     if (t.parent[child] !== leader) bug(`child ${child} does not know its parent ${leader}`);
-    if (child !== first && t.prevSibling[child] !== before) bug(`child ${child} does not know the sibling before it`);
+    if (child !== first && t.prevSibling[child] !== before)
+      bug(`child ${child} does not know the sibling before it`);
     before = child;
   }
-  if (first !== NONE && t.prevSibling[first] !== before) bug(`the first child of ${leader} does not know the last`);
+  if (first !== NONE && t.prevSibling[first] !== before)
+    bug(`the first child of ${leader} does not know the last`);
 }
 
 /** An unused descriptor table: the one with the task's own row number unless somebody else still uses that. */
@@ -410,11 +420,40 @@ function unlinkChild(t: TaskColumns, task: Task): void {
 /** Zeroes what an earlier task left in its row. The descriptor table's row may be in use by others and is left alone. */
 function clearRow(t: TaskColumns, task: Task): void {
   const columns = [
-    t.parent, t.firstChild, t.nextSibling, t.prevSibling, t.exitCode, t.liveThreads, t.groupExit, t.groupExitCode,
-    t.waitRow, t.minFlt, t.majFlt, t.cMinFlt, t.cMajFlt, t.goneMinFlt, t.goneMajFlt, t.utimeNs, t.stimeNs,
-    t.goneUtimeNs, t.goneStimeNs, t.cUtimeNs, t.cStimeNs, t.vruntime, t.runStartNs, t.runEndNs, t.faultTried,
-    t.progress, t.clearChildTid, t.vforkParent, t.waitStatus, t.voluntarySwitches, t.involuntarySwitches,
-    t.runUserNs, t.maxRss, t.cMaxRss,
+    t.parent,
+    t.firstChild,
+    t.nextSibling,
+    t.prevSibling,
+    t.exitCode,
+    t.liveThreads,
+    t.groupExit,
+    t.groupExitCode,
+    t.waitRow,
+    t.minFlt,
+    t.majFlt,
+    t.cMinFlt,
+    t.cMajFlt,
+    t.goneMinFlt,
+    t.goneMajFlt,
+    t.utimeNs,
+    t.stimeNs,
+    t.goneUtimeNs,
+    t.goneStimeNs,
+    t.cUtimeNs,
+    t.cStimeNs,
+    t.vruntime,
+    t.runStartNs,
+    t.runEndNs,
+    t.faultTried,
+    t.progress,
+    t.clearChildTid,
+    t.vforkParent,
+    t.waitStatus,
+    t.voluntarySwitches,
+    t.involuntarySwitches,
+    t.runUserNs,
+    t.maxRss,
+    t.cMaxRss,
   ];
   for (const column of columns) column[task] = 0;
 }

@@ -10,7 +10,7 @@
 import { ENOMEM } from "../base/errno.ts";
 import { NONE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_locked, PG_readahead, PG_uptodate, PG_workingset } from "../frame/page.ts";
-import { pteHigh, pteLow, PTRS_PER_TABLE } from "../hw/pte.ts";
+import { PTRS_PER_TABLE, pteHigh, pteLow } from "../hw/pte.ts";
 import { getFolio } from "../space/folio.ts";
 import { addRss, MM_FILEPAGES } from "../space/mm.ts";
 import { completeReads, filePages, findPage } from "../space/pagecache.ts";

@@ -19,9 +19,6 @@ export const FAULT_FLAG_TRIED = 1 << 5;
 /** The access was made in user mode, by the program itself. */
 export const FAULT_FLAG_USER = 1 << 6;
 export const FAULT_FLAG_INSTRUCTION = 1 << 8;
-export const FAULT_FLAG_UNSHARE = 1 << 10;
-/** This attempt runs under the lock of its VMA. */
-export const FAULT_FLAG_VMA_LOCK = 1 << 12;
 
 /** Answer of a handler that is done: count a major fault, not a minor one. */
 export const VM_FAULT_MAJOR = 4;

@@ -5,8 +5,8 @@
  */
 import { expect, test } from "vitest";
 import { call, check, fileMachine, newFile, PAGE, waitOut } from "../../../test/support/file-machine.ts";
-import { createRng, randomBelow } from "../base/rng.ts";
 import { FAULT_SIGBUS } from "../base/errno.ts";
+import { createRng, randomBelow } from "../base/rng.ts";
 import { BLOCKED } from "../base/types.ts";
 import { contentWord } from "../space/file.ts";
 import { invalidatePages, writeBackFile } from "./truncate.ts";
@@ -17,7 +17,13 @@ const STEPS = 1500;
 const CHECK_EVERY = 50;
 
 /** Does a transfer through the mapping to its end; SIGBUS past the end of the file is an answer. */
-function transfer(k: ReturnType<typeof fileMachine>["k"], task: number, addr: number, bytes: Uint8Array, isStore: boolean): number {
+function transfer(
+  k: ReturnType<typeof fileMachine>["k"],
+  task: number,
+  addr: number,
+  bytes: Uint8Array,
+  isStore: boolean,
+): number {
   let done = 0;
   while (done < bytes.length) {
     const part = bytes.subarray(done);
@@ -37,7 +43,8 @@ for (const seed of [1, 2, 3]) {
     let size = 17 * PAGE + 123;
     const shadow = new Uint8Array(PAGES * PAGE);
     const { inode, fd } = newFile(k, task, size);
-    for (let at = 0; at < size; at++) shadow[at] = contentWord(0x5eed0000, Math.floor(at / PAGE)) >>> ((at & 3) * 8);
+    for (let at = 0; at < size; at++)
+      shadow[at] = contentWord(0x5eed0000, Math.floor(at / PAGE)) >>> ((at & 3) * 8);
     const map = call(k, task, 9, [0x20000000, PAGES * PAGE, 3, 1, fd, 0]);
     const buffer = call(k, task, 9, [0, 4 * PAGE, 3, 0x22, -1, 0]);
     for (let step = 0; step < STEPS; step++) {

@@ -3,7 +3,16 @@
  * Linux: mm/readahead.c (6.12)   Doc: man 2 mincore
  */
 import { expect, test } from "vitest";
-import { cached, call, check, faults, fileMachine, newFile, PAGE, touch } from "../../../test/support/file-machine.ts";
+import {
+  cached,
+  call,
+  check,
+  faults,
+  fileMachine,
+  newFile,
+  PAGE,
+  touch,
+} from "../../../test/support/file-machine.ts";
 import { EFAULT } from "../base/errno.ts";
 import { ACCESS_STORE } from "../hw/mmu.ts";
 import { contentWord } from "../space/file.ts";
@@ -81,7 +90,9 @@ test("what is read is what the file contains, at any offset", () => {
   expect([...bytes]).toEqual([...rotated, ...rotated]);
   loadBytes(k, task, buffer + 2 + 2046, bytes);
   const next = contentWord(0x5eed0000, 1) >>> 0;
-  expect([...bytes.subarray(0, 4)]).toEqual([next, next >>> 8, next >>> 16, next >>> 24].map((byte) => byte & 255));
+  expect([...bytes.subarray(0, 4)]).toEqual(
+    [next, next >>> 8, next >>> 16, next >>> 24].map((byte) => byte & 255),
+  );
 });
 
 test("reading into new memory takes one minor fault a page, writing from untouched memory too", () => {

@@ -12,9 +12,16 @@ import { EFAULT, ENOMEM } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_readahead } from "../frame/page.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
-import { FILE_RANDOM, MAX_FILE_BYTES, openFile, putFile } from "../space/file.ts";
+import { MAX_FILE_BYTES, openFile, putFile } from "../space/file.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
-import { filePages, findPage, isUptodate, pageRequest, quiesceDisks, startReads } from "../space/pagecache.ts";
+import {
+  filePages,
+  findPage,
+  isUptodate,
+  pageRequest,
+  quiesceDisks,
+  startReads,
+} from "../space/pagecache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { addPage, readAheadAsync, readAheadSync } from "./readahead.ts";
 import type { VmState } from "./state.ts";
@@ -57,7 +64,11 @@ export function filemapRead(k: VmState, task: Task, file: OpenFile, what: FileTr
       error = pages;
       break;
     }
-    const end = Math.min(f.sizeBytes[inode], what.position + bytes, (Math.floor(position / PAGE_SIZE) + pages) * PAGE_SIZE);
+    const end = Math.min(
+      f.sizeBytes[inode],
+      what.position + bytes,
+      (Math.floor(position / PAGE_SIZE) + pages) * PAGE_SIZE,
+    );
     const addr = what.addr === NOWHERE ? NOWHERE : what.addr + done;
     error = copyOut(k, task, inode, { position, addr, bytes: end - position }, lastPosition);
     if (error === BLOCKED) return BLOCKED;
@@ -164,7 +175,8 @@ function copyOut(k: VmState, task: Task, inode: Inode, what: FileTransfer, lastP
     const pfn = findPage(k, inode, index);
     // A page that the last read ended in was marked then.
     if (done > 0 || Math.floor((lastPosition - 1) / PAGE_SIZE) !== index) markPageAccessed(k, pfn);
-    const copied = what.addr === NOWHERE ? bytes : copyFrameToUser(k, task, what.addr + done, { pfn, at, bytes });
+    const copied =
+      what.addr === NOWHERE ? bytes : copyFrameToUser(k, task, what.addr + done, { pfn, at, bytes });
     if (copied === BLOCKED) return BLOCKED;
     if (copied < 0) return -EFAULT;
     spend(k, CAUSE_COPY, Math.ceil((COST_COPY_PAGE * copied) / PAGE_SIZE));
@@ -172,10 +184,4 @@ function copyOut(k: VmState, task: Task, inode: Inode, what: FileTransfer, lastP
     k.task.progress[task] += copied;
   }
   return 0;
-}
-
-/** Says that reads of this open file are at random, or that they are not (Linux: FMODE_RANDOM). */
-export function setRandomReads(k: VmState, file: OpenFile, isRandom: boolean): void {
-  const { openFlags } = k.file;
-  openFlags[file] = isRandom ? openFlags[file] | FILE_RANDOM : openFlags[file] & ~FILE_RANDOM;
 }

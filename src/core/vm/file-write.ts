@@ -15,7 +15,16 @@ import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Tas
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { fillBytes } from "../hw/content.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
-import { endRead, findPage, isBufferReady, isOnDisk, isUptodate, markDirty, pageRequest, startReads } from "../space/pagecache.ts";
+import {
+  endRead,
+  findPage,
+  isBufferReady,
+  isOnDisk,
+  isUptodate,
+  markDirty,
+  pageRequest,
+  startReads,
+} from "../space/pagecache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import type { FileTransfer } from "./file-read.ts";
 import { addPage } from "./readahead.ts";
@@ -66,7 +75,13 @@ function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): nu
 }
 
 /** The page to write to, in the cache, with what is kept of it up to date. BLOCKED, -ENOMEM. */
-function beginWrite(k: VmState, task: Task, inode: Inode, index: number, part: { at: number; bytes: number }): Pfn {
+function beginWrite(
+  k: VmState,
+  task: Task,
+  inode: Inode,
+  index: number,
+  part: { at: number; bytes: number },
+): Pfn {
   let pfn = findPage(k, inode, index);
   if (pfn === NONE) {
     pfn = addPage(k, inode, index, GFP_HIGHUSER_MOVABLE | __GFP_WRITE);
@@ -83,7 +98,13 @@ function beginWrite(k: VmState, task: Task, inode: Inode, index: number, part: {
 }
 
 /** A page in the cache that holds nothing yet: read when part of it is on the disk and kept, zeros otherwise. */
-function prepareNew(k: VmState, task: Task, inode: Inode, index: number, part: { at: number; bytes: number }): Pfn {
+function prepareNew(
+  k: VmState,
+  task: Task,
+  inode: Inode,
+  index: number,
+  part: { at: number; bytes: number },
+): Pfn {
   const pfn = findPage(k, inode, index);
   if (part.bytes < PAGE_SIZE && isOnDisk(k, inode, index)) {
     startReads(k, inode, index, 1);

@@ -3,7 +3,17 @@
  * Linux: mm/filemap.c, mm/memory.c (6.12)   Doc: man 2 getrusage
  */
 import { expect, test } from "vitest";
-import { cached, call, check, faults, fileMachine, mapped, newFile, PAGE, touch } from "../../../test/support/file-machine.ts";
+import {
+  cached,
+  call,
+  check,
+  faults,
+  fileMachine,
+  mapped,
+  newFile,
+  PAGE,
+  touch,
+} from "../../../test/support/file-machine.ts";
 import { FAULT_SIGBUS } from "../base/errno.ts";
 import { BLOCKED } from "../base/types.ts";
 import { PGMAJFAULT } from "../frame/vmstat.ts";

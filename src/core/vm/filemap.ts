@@ -27,7 +27,12 @@ import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { faultAround, fileEntryLow } from "./fault-around.ts";
 import {
-  FAULT_FLAG_TRIED, FAULT_FLAG_USER, FAULT_FLAG_WRITE, RETRY_MMAP_LOCK, RETRY_TRIED, VM_FAULT_MAJOR,
+  FAULT_FLAG_TRIED,
+  FAULT_FLAG_USER,
+  FAULT_FLAG_WRITE,
+  RETRY_MMAP_LOCK,
+  RETRY_TRIED,
+  VM_FAULT_MAJOR,
 } from "./fault-flags.ts";
 import { ensurePte } from "./pte-alloc.ts";
 import { addPage, readAheadOfFault, readAroundFault } from "./readahead.ts";

@@ -2,7 +2,17 @@
  * Linux: mm/truncate.c, fs/ext4/inode.c (6.12)   Doc: man 2 ftruncate
  */
 import { expect, test } from "vitest";
-import { cached, call, check, faults, fileMachine, mapped, newFile, PAGE, touch } from "../../../test/support/file-machine.ts";
+import {
+  cached,
+  call,
+  check,
+  faults,
+  fileMachine,
+  mapped,
+  newFile,
+  PAGE,
+  touch,
+} from "../../../test/support/file-machine.ts";
 import { EFBIG, EINVAL, FAULT_SIGBUS } from "../base/errno.ts";
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import { warmFile } from "./file-read.ts";

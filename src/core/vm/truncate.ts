@@ -18,7 +18,18 @@ import { MAX_FILE_BYTES } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
 import { lruAddDrainAll, markPageAccessed } from "../space/lruvec.ts";
 import {
-  cleanPage, filePages, findPage, forgetUptodate, isBufferReady, isOnDisk, isUptodate, markDirty, nextCached, pageRequest, removePage, startReads,
+  cleanPage,
+  filePages,
+  findPage,
+  forgetUptodate,
+  isBufferReady,
+  isOnDisk,
+  isUptodate,
+  markDirty,
+  nextCached,
+  pageRequest,
+  removePage,
+  startReads,
 } from "../space/pagecache.ts";
 import { forEachMapping } from "../space/rmap.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
@@ -50,7 +61,11 @@ export function truncateFile(k: VmState, task: Task, inode: Inode, sizeBytes: nu
   if (sizeBytes > old) return 0;
   const keptPages = Math.ceil(sizeBytes / PAGE_SIZE);
   unmapFile(k, inode, keptPages);
-  for (let index = nextCached(k, inode, keptPages, NO_LIMIT); index >= 0; index = nextCached(k, inode, index + 1, NO_LIMIT)) {
+  for (
+    let index = nextCached(k, inode, keptPages, NO_LIMIT);
+    index >= 0;
+    index = nextCached(k, inode, index + 1, NO_LIMIT)
+  ) {
     dropPage(k, inode, index);
   }
   forgetBlocks(k, inode, sizeBytes);
@@ -72,7 +87,11 @@ export function unmapFile(k: VmState, inode: Inode, index: number): void {
  */
 export function writeBackFile(k: VmState, inode: Inode): number {
   let written = 0;
-  for (let index = nextCached(k, inode, 0, NO_LIMIT); index >= 0; index = nextCached(k, inode, index + 1, NO_LIMIT)) {
+  for (
+    let index = nextCached(k, inode, 0, NO_LIMIT);
+    index >= 0;
+    index = nextCached(k, inode, index + 1, NO_LIMIT)
+  ) {
     const pfn = findPage(k, inode, index);
     if (!(k.page[pfn * PAGE_WORDS + FLAGS] & PG_dirty)) continue;
     if (k.page[pfn * PAGE_WORDS + MAPCOUNT] > 0) protectMappings(k, pfn);
@@ -89,7 +108,11 @@ export function invalidatePages(k: VmState, inode: Inode, first: number, last: n
   // A page in an LRU batch has one reference more and would be kept.
   lruAddDrainAll(k);
   let dropped = 0;
-  for (let index = nextCached(k, inode, first, last); index >= 0; index = nextCached(k, inode, index + 1, last)) {
+  for (
+    let index = nextCached(k, inode, first, last);
+    index >= 0;
+    index = nextCached(k, inode, index + 1, last)
+  ) {
     const record = findPage(k, inode, index) * PAGE_WORDS;
     if (k.page[record + MAPCOUNT] > 0 || k.page[record + FLAGS] & (PG_dirty | PG_locked)) continue;
     dropPage(k, inode, index);
@@ -107,7 +130,11 @@ function dropPage(k: VmState, inode: Inode, index: number): void {
 
 /** Puts the task to sleep when a cached page from `index` on is being read. Returns 0 or BLOCKED. */
 function waitForReads(k: VmState, task: Task, inode: Inode, from: number): number {
-  for (let index = nextCached(k, inode, from, NO_LIMIT); index >= 0; index = nextCached(k, inode, index + 1, NO_LIMIT)) {
+  for (
+    let index = nextCached(k, inode, from, NO_LIMIT);
+    index >= 0;
+    index = nextCached(k, inode, index + 1, NO_LIMIT)
+  ) {
     const pfn = findPage(k, inode, index);
     if (isUptodate(k, pfn) || pageRequest(k, pfn) === NONE) continue;
     return sleepOn(k, task, pfn);
@@ -149,7 +176,11 @@ function forgetBlocks(k: VmState, inode: Inode, sizeBytes: number): void {
   const f = k.file;
   f.diskBytes[inode] = Math.min(f.diskBytes[inode], sizeBytes);
   const kept = filePages(k, inode);
-  for (let index = xaNext(k.xarray, f.blocks[inode], kept, NO_LIMIT); index >= 0; index = xaNext(k.xarray, f.blocks[inode], index + 1, NO_LIMIT)) {
+  for (
+    let index = xaNext(k.xarray, f.blocks[inode], kept, NO_LIMIT);
+    index >= 0;
+    index = xaNext(k.xarray, f.blocks[inode], index + 1, NO_LIMIT)
+  ) {
     freeBlock(k.disk, xaLoad(k.xarray, f.blocks[inode], index));
     f.blocks[inode] = xaErase(k.xarray, f.blocks[inode], index);
   }

@@ -10,5 +10,8 @@ import { numberArg, type SyscallArgs } from "./row.ts";
 
 /** clone(flags, stack, parent_tid, child_tid, tls). Returns the new task's id, -EINVAL, -EAGAIN, -ENOMEM, or BLOCKED. */
 export function sysClone(k: AbiState, task: Task, args: SyscallArgs): number {
-  return doFork(k, task, numberArg(args, 0) | 0, { parentTid: numberArg(args, 2), childTid: numberArg(args, 3) });
+  return doFork(k, task, numberArg(args, 0) | 0, {
+    parentTid: numberArg(args, 2),
+    childTid: numberArg(args, 3),
+  });
 }

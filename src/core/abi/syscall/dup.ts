@@ -4,7 +4,7 @@
  */
 import { EBADF, EMFILE } from "../../base/errno.ts";
 import { NONE, type Task } from "../../base/types.ts";
-import { closeFd, fdFile, FDS, getFile, installFd } from "../../space/file.ts";
+import { closeFd, FDS, fdFile, getFile, installFd } from "../../space/file.ts";
 import type { AbiState } from "../state.ts";
 import { numberArg, type SyscallArgs } from "./row.ts";
 

@@ -4,7 +4,7 @@
  */
 import { EBADF, EINVAL } from "../../base/errno.ts";
 import { NONE, type OpenFile, PAGE_SIZE, type Task } from "../../base/types.ts";
-import { fdFile, FILE_RANDOM } from "../../space/file.ts";
+import { FILE_RANDOM, fdFile } from "../../space/file.ts";
 import { forceReadAhead } from "../../vm/readahead.ts";
 import { invalidatePages, writeBackFile } from "../../vm/truncate.ts";
 import type { AbiState } from "../state.ts";

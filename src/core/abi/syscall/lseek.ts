@@ -33,7 +33,8 @@ export function sysLseek(k: AbiState, task: Task, args: SyscallArgs): number {
   let position = asked;
   if (whence === SEEK_CUR) position = f.position[file] + asked;
   if (whence === SEEK_END) position = f.sizeBytes[inode] + asked;
-  if (whence === SEEK_DATA || whence === SEEK_HOLE) position = seekAlong(k, inode, asked, whence === SEEK_DATA);
+  if (whence === SEEK_DATA || whence === SEEK_HOLE)
+    position = seekAlong(k, inode, asked, whence === SEEK_DATA);
   if (position === -ENXIO && whence >= SEEK_DATA) return -ENXIO;
   if (position < 0 || position > MAX_FILE_BYTES) return -EINVAL;
   f.position[file] = position;

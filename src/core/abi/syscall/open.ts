@@ -7,12 +7,25 @@
 import { EEXIST, EISDIR, EMFILE, ENOENT, ENOTDIR } from "../../base/errno.ts";
 import { BLOCKED, type Inode, NONE, type Task } from "../../base/types.ts";
 import {
-  createInode, FDS, findInode, installFd, O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_TRUNC, O_WRONLY,
-  openFile, S_IFDIR, S_IFMT, S_IFREG,
+  createInode,
+  FDS,
+  findInode,
+  installFd,
+  O_ACCMODE,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+  openFile,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
 } from "../../space/file.ts";
 import { truncateFile } from "../../vm/truncate.ts";
 import type { AbiState } from "../state.ts";
-import { numberArg, stringArg, type SyscallArgs } from "./row.ts";
+import { numberArg, type SyscallArgs, stringArg } from "./row.ts";
 
 /** Mode bits that a new file takes from the call; the umask 022 is taken off. */
 const MODE_BITS = 0o7777;
