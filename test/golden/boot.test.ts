@@ -49,20 +49,20 @@ function value(text: string, label: string): string | undefined {
 }
 
 describe.each(cases)("%s", (name) => {
+  const k = bootCase(name);
+
   test("zones, watermarks, protection, batch and thresholds are the kernel's", () => {
-    const k = bootCase(name);
     expect(blank(showZoneinfo(k))).toBe(blank(read(name, "zoneinfo")));
   });
 
   test("they still are after watermark_scale_factor was raised to 500", () => {
-    const k = bootCase(name);
-    setKnob(k.knob, "vm.watermark_scale_factor", 500);
-    applyKnobs(k);
-    expect(blank(showZoneinfo(k))).toBe(blank(read(name, "zoneinfo-scale-500")));
+    const changed = bootCase(name);
+    setKnob(changed.knob, "vm.watermark_scale_factor", 500);
+    applyKnobs(changed);
+    expect(blank(showZoneinfo(changed))).toBe(blank(read(name, "zoneinfo-scale-500")));
   });
 
   test("the kernel's per-CPU high lies between the bounds worked out here, or is not set yet", () => {
-    const k = bootCase(name);
     let checked = 0;
     for (const section of read(name, "zoneinfo").split(/^(?=Node)/m)) {
       const [, node, type] = /^Node (\d+), zone +(\w+)/.exec(section)!;
@@ -78,14 +78,14 @@ describe.each(cases)("%s", (name) => {
   });
 
   test("vmstat has the kernel's rows in its order, and as many pages of page records", () => {
-    const ours = showVmstat(bootCase(name));
+    const ours = showVmstat(k);
     expect(labels(ours)).toEqual(labels(read(name, "vmstat")));
     expect(value(ours, "nr_memmap_boot_pages")).toBe(value(read(name, "vmstat"), "nr_memmap_boot_pages"));
   });
 
   test("meminfo has the kernel's rows, totals and sizes", () => {
     const real = read(name, "meminfo");
-    const ours = showMeminfo(bootCase(name));
+    const ours = showMeminfo(k);
     expect(labels(ours)).toEqual(labels(real));
     for (const label of ["MemTotal", "CommitLimit", "VmallocTotal", "Percpu", "Hugepagesize", "SwapTotal"]) {
       expect(value(ours, label), label).toBe(value(real, label));
@@ -96,15 +96,22 @@ describe.each(cases)("%s", (name) => {
   test("buddyinfo has the kernel's zones and columns, and no fewer large blocks", () => {
     const columns = (text: string): string[][] => text.trimEnd().split("\n").map((line) => line.trim().split(/\s+/));
     const real = columns(read(name, "buddyinfo"));
-    const ours = columns(showBuddyinfo(bootCase(name)));
+    const ours = columns(showBuddyinfo(k));
     expect(ours.map((line) => [line.slice(0, 4), line.length])).toEqual(real.map((line) => [line.slice(0, 4), line.length]));
     ours.forEach((line, i) => {
       expect(Number(line.at(-1))).toBeGreaterThanOrEqual(Number(real[i]!.at(-1)));
     });
   });
 
+  test("each node falls back to the others in the order the kernel's log says", () => {
+    for (const [, node, nodes] of read(name, "dmesg-memory").matchAll(/Fallback order for Node (\d+): ([\d ]+)/g)) {
+      const order: number[] = [];
+      for (let at = Number(node) * k.zone.count; k.zonelist[at] !== 0; at++) order.push((k.zonelist[at] - 1) >> 2);
+      expect([...new Set(order)].join(" ")).toBe(nodes!.trim());
+    }
+  });
+
   test("every table is in order", () => {
-    const k = bootCase(name);
     checkZones(k);
     checkBuddy(k);
     checkPcp(k);

@@ -33,6 +33,8 @@ const MIB = 1048576;
 const STRUCT_PAGE_BYTES = 64;
 /** Page records exist for whole sections of 128 MiB. */
 const SECTION_PAGES = 32768;
+const DMA32_END = 4294967296;
+const SWIOTLB_BYTES = 67108864;
 /** Machines smaller than this keep huge pages off, and with them their larger reserve (Linux: hugepage_init). */
 const HUGEPAGE_LEAST_PAGES = 131072;
 const USUAL_SCALE_FACTOR = 10;
@@ -98,6 +100,11 @@ export function usualReserved(machine: Machine): ReservedRange[] {
     image(2028 * KIB, "decrypted bss", true);
   }
   for (let node = 0; node < machine.nodes.length; node++) reserveOnNode(machine, node, list);
+  const low = machine.e820.findLast((range) => range.kind === "usable" && range.endByte <= DMA32_END);
+  if (machine.e820.at(-1)!.endByte > DMA32_END && low !== undefined && low.endByte - low.startByte > 2 * SWIOTLB_BYTES) {
+    // Devices that reach only 4 GiB copy through a buffer there.
+    list.push({ startByte: low.endByte - SWIOTLB_BYTES, endByte: low.endByte, what: "swiotlb", isFreed: false });
+  }
   return list.sort((a, b) => a.startByte - b.startByte);
 }
 
