@@ -56,7 +56,8 @@ export function openFacts(pid: number, fd: number, name: string): FileFacts | un
   const absolute = path.isAbsolute(name) ? name : path.join(linkTarget(`/proc/${pid}/cwd`) ?? "/", name);
   const target = linkTarget(`/proc/${pid}/fd/${fd}`);
   // A descriptor may have been closed and opened again for another file by now: then the path is what is left.
-  const isSame = target !== undefined && fs.existsSync(absolute) ? target === realPath(absolute) : target !== undefined;
+  const isSame =
+    target !== undefined && fs.existsSync(absolute) ? target === realPath(absolute) : target !== undefined;
   return (isSame ? fileFacts(`/proc/${pid}/fd/${fd}`, absolute) : undefined) ?? fileFacts(absolute);
 }
 
@@ -80,7 +81,12 @@ export function imageFacts(pid: number): ImageFacts | undefined {
   if ((interpreterPath === undefined) !== (interpreter === null)) return undefined;
   let argument = 1;
   while (argument < words.length && words[argument]!.startsWith("-")) argument++;
-  return { program, interpreter, argv: words.slice(argument), envLengths: withoutValgrind(environment).map((text) => Buffer.byteLength(text)) };
+  return {
+    program,
+    interpreter,
+    argv: words.slice(argument),
+    envLengths: withoutValgrind(environment).map((text) => Buffer.byteLength(text)),
+  };
 }
 
 /** The environment as it was before valgrind added its own. */
@@ -90,7 +96,10 @@ export function withoutValgrind(environment: readonly string[]): string[] {
     if (text.startsWith("VALGRIND_LAUNCHER=")) continue;
     if (!text.startsWith("LD_PRELOAD=")) kept.push(text);
     else {
-      const own = text.slice("LD_PRELOAD=".length).split(":").filter((word) => word !== "" && !isPreload(word));
+      const own = text
+        .slice("LD_PRELOAD=".length)
+        .split(":")
+        .filter((word) => word !== "" && !isPreload(word));
       if (own.length > 0) kept.push(`LD_PRELOAD=${own.join(":")}`);
     }
   }
@@ -120,7 +129,8 @@ export function readHeaders(file: string): Uint8Array | undefined {
   } catch {
     return undefined;
   }
-  if (bytes.length < ELF_HEADER_BYTES || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2) return undefined;
+  if (bytes.length < ELF_HEADER_BYTES || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2)
+    return undefined;
   let end = ELF_HEADER_BYTES;
   for (const { type, at, offset, size } of programHeaders(bytes)) {
     end = Math.max(end, at + PROGRAM_HEADER_BYTES, type === PT_INTERP ? offset + size : 0);
@@ -128,7 +138,9 @@ export function readHeaders(file: string): Uint8Array | undefined {
   return end <= bytes.length ? Uint8Array.from(bytes.subarray(0, end)) : undefined;
 }
 
-function programHeaders(bytes: Uint8Array): { type: number; at: number; offset: number; address: number; size: number }[] {
+function programHeaders(
+  bytes: Uint8Array,
+): { type: number; at: number; offset: number; address: number; size: number }[] {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const table = Number(view.readBigUInt64LE(32));
   const step = view.readUInt16LE(54);
@@ -137,7 +149,13 @@ function programHeaders(bytes: Uint8Array): { type: number; at: number; offset: 
     const at = table + i * step;
     if (at + PROGRAM_HEADER_BYTES > view.length) break;
     const offset = Number(view.readBigUInt64LE(at + 8));
-    found.push({ type: view.readUInt32LE(at), at, offset, address: Number(view.readBigUInt64LE(at + 16)), size: Number(view.readBigUInt64LE(at + 32)) });
+    found.push({
+      type: view.readUInt32LE(at),
+      at,
+      offset,
+      address: Number(view.readBigUInt64LE(at + 16)),
+      size: Number(view.readBigUInt64LE(at + 32)),
+    });
   }
   return found;
 }
@@ -145,7 +163,9 @@ function programHeaders(bytes: Uint8Array): { type: number; at: number; offset: 
 function interpreterOf(headers: Uint8Array): string | undefined {
   const found = programHeaders(headers).find(({ type }) => type === PT_INTERP);
   if (found === undefined) return undefined;
-  return Buffer.from(headers.subarray(found.offset, found.offset + found.size)).toString().replace(/\0.*$/s, "");
+  return Buffer.from(headers.subarray(found.offset, found.offset + found.size))
+    .toString()
+    .replace(/\0.*$/s, "");
 }
 
 /** Page of the first segment: what the first mapping of the file shows. */
@@ -159,7 +179,11 @@ function readMappings(pid: number): Mapping[] {
   for (const line of readText(`/proc/${pid}/maps`)?.split("\n") ?? []) {
     const match = /^([0-9a-f]+)-[0-9a-f]+ \S+ ([0-9a-f]+) \S+ (\d+) +(\/.*)$/.exec(line);
     if (match !== null && match[3] !== "0") {
-      found.push({ start: Number.parseInt(match[1]!, 16), offset: Number.parseInt(match[2]!, 16), path: match[4]! });
+      found.push({
+        start: Number.parseInt(match[1]!, 16),
+        offset: Number.parseInt(match[2]!, 16),
+        path: match[4]!,
+      });
     }
   }
   return found;

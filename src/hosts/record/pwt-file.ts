@@ -7,10 +7,17 @@ import fs from "node:fs";
 import zlib from "node:zlib";
 import { formatError } from "../../programs/replay/format-error.ts";
 import { type OpenTrace, openTrace } from "../../programs/replay/index.ts";
-import { PACK_BROTLI, PACK_DEFLATE, PACK_NONE, BLOCK_MOST_BYTES, type PwtMeta, type PwtTotals } from "../../programs/replay/pwt-format.ts";
+import {
+  BLOCK_MOST_BYTES,
+  PACK_BROTLI,
+  PACK_DEFLATE,
+  PACK_NONE,
+  type PwtMeta,
+  type PwtTotals,
+} from "../../programs/replay/pwt-format.ts";
 import { openPwt, type PwtReader } from "../../programs/replay/pwt-read.ts";
 import type { TraceInput } from "../../programs/replay/text-source.ts";
-import { createPwtWriter, finishPwt, type PwtWriter } from "../../programs/replay/pwt-write.ts";
+import { createPwtWriter, finishPwt, type PwtWriter } from "./pwt-write.ts";
 
 /** A recording being written to disk. */
 export interface PwtFile {
@@ -37,14 +44,16 @@ export function createPwtFile(path: string, meta: PwtMeta): PwtFile {
     fs.closeSync(fd);
     fs.rmSync(temporary, { force: true });
   };
-  process.on("exit", discard);
   const writer = createPwtWriter(
     {
       write: (bytes) => writeWhole(fd, bytes),
       packing: PACK_BROTLI,
       pack: (bytes) =>
         zlib.brotliCompressSync(bytes, {
-          params: { [zlib.constants.BROTLI_PARAM_QUALITY]: BROTLI_LEVEL, [zlib.constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+          params: {
+            [zlib.constants.BROTLI_PARAM_QUALITY]: BROTLI_LEVEL,
+            [zlib.constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+          },
         }),
     },
     meta,
@@ -54,7 +63,6 @@ export function createPwtFile(path: string, meta: PwtMeta): PwtFile {
     fs.fsyncSync(fd);
     fs.closeSync(fd);
     isOpen = false;
-    process.off("exit", discard);
     fs.renameSync(temporary, path);
     return totals;
   };
@@ -86,7 +94,11 @@ function unpackedInput(path: string): TraceInput {
   } catch (error) {
     const isSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
     if (isSystem) throw error;
-    throw formatError(path, "byte 0", `expected a whole gzip file of at most ${GUNZIP_MOST_BYTES} bytes (${(error as Error).message})`);
+    throw formatError(
+      path,
+      "byte 0",
+      `expected a whole gzip file of at most ${GUNZIP_MOST_BYTES} bytes (${(error as Error).message})`,
+    );
   }
   return { name: path, readAt: (offset, length) => bytes.subarray(offset, offset + length), unpack };
 }

@@ -11,11 +11,11 @@ import os from "node:os";
 import path from "node:path";
 import { DATA_PAGES, FETCH_PAGES } from "../../programs/replay/merge.ts";
 import type { PwtTotals } from "../../programs/replay/pwt-format.ts";
-import { flushStream, type PwtWriter, writeChunk } from "../../programs/replay/pwt-write.ts";
 import { imageFacts, openFacts } from "./facts.ts";
 import { createFifos, type Fifos } from "./fifos.ts";
 import { createPwtFile, type PwtFile } from "./pwt-file.ts";
-import { createTracee, type Tracee, type TraceeHost } from "./tracee.ts";
+import { flushStream, type PwtWriter, writeChunk } from "./pwt-write.ts";
+import { createTracee, endTracee, feedTracee, type Tracee, type TraceeHost } from "./tracee.ts";
 
 /** What a recording run may be told. */
 export interface RecordOptions {
@@ -44,6 +44,8 @@ export const RECORD_ERROR = "RecordError";
 /** How often dead processes are looked for and pipes made ready. */
 const LOOK_MS = 50;
 
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** A process whose log is being read. */
 interface Followed {
   readonly tracee: Tracee;
@@ -59,7 +61,9 @@ export function findValgrind(env: NodeJS.ProcessEnv = process.env): string | und
 
 /** A program in the PATH, or undefined. */
 export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
-  const candidates = name.includes("/") ? [name] : (env["PATH"] ?? "").split(":").map((folder) => path.join(folder, name));
+  const candidates = name.includes("/")
+    ? [name]
+    : (env["PATH"] ?? "").split(":").map((folder) => path.join(folder, name));
   return candidates.find((file) => {
     try {
       fs.accessSync(file, fs.constants.X_OK);
@@ -74,29 +78,48 @@ export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env):
  * Records `command` with its arguments into `outFile`. Rejects with a RecordError when it cannot be done; then, and when
  * it is aborted, no file is left.
  */
-export async function record(command: string, args: readonly string[], outFile: string, options: RecordOptions = {}): Promise<RecordResult> {
+export async function record(
+  command: string,
+  args: readonly string[],
+  outFile: string,
+  options: RecordOptions = {},
+): Promise<RecordResult> {
   const valgrind = findValgrind();
   if (valgrind === undefined) throw recordError("valgrind is not installed; recording needs it");
   if (findProgram(command, options.env) === undefined) throw recordError(`${command}: no such program`);
-  const file = createPwtFile(outFile, {
-    command: [command, ...args],
-    recorder: execFileSync(valgrind, ["--version"], { encoding: "utf8" }).trim(),
-    kernel: os.release(),
-    fetchPages: FETCH_PAGES,
-    dataPages: DATA_PAGES,
-  });
+  const stop = listenForStop(options.signal);
   const fifos = createFifos();
-  process.on("exit", fifos.remove);
   try {
-    return await follow(file, fifos, () => start(valgrind, fifos, [command, ...args], options), options);
+    const file = createPwtFile(outFile, {
+      command: [command, ...args],
+      recorder: execFileSync(valgrind, ["--version"], { encoding: "utf8" }).trim(),
+      kernel: os.release(),
+      fetchPages: FETCH_PAGES,
+      dataPages: DATA_PAGES,
+    });
+    try {
+      return await follow(
+        file,
+        fifos,
+        stop.happened,
+        () => start(valgrind, fifos, [command, ...args], options),
+        options,
+      );
+    } finally {
+      file.discard();
+    }
   } finally {
-    file.discard();
     fifos.remove();
-    process.off("exit", fifos.remove);
+    stop.listenNoMore();
   }
 }
 
-function start(valgrind: string, fifos: Fifos, command: readonly string[], options: RecordOptions): ChildProcess {
+function start(
+  valgrind: string,
+  fifos: Fifos,
+  command: readonly string[],
+  options: RecordOptions,
+): ChildProcess {
   const words = [
     "--tool=lackey",
     "--trace-mem=yes",
@@ -107,84 +130,142 @@ function start(valgrind: string, fifos: Fifos, command: readonly string[], optio
     "--vgdb=no",
     `--log-file=${fifos.directory}/%p`,
   ];
-  return spawn(valgrind, [...words, ...command], { stdio: options.stdio ?? "inherit", env: options.env ?? process.env });
+  return spawn(valgrind, [...words, ...command], {
+    stdio: options.stdio ?? "inherit",
+    env: options.env ?? process.env,
+  });
+}
+
+/** A recording that is going on. */
+interface Following {
+  readonly file: PwtFile;
+  readonly fifos: Fifos;
+  readonly followed: Map<number, Followed>;
+  readonly host: TraceeHost;
+  /** Ends the recording with an error. The first one counts. */
+  readonly fail: (error: Error) => void;
+  logBytes: number;
+  streams: number;
+  /** Of untilAllEnded. */
+  timer: NodeJS.Timeout | undefined;
 }
 
 /** Runs the program and reads the logs until every process has ended. */
-function follow(file: PwtFile, fifos: Fifos, run: () => ChildProcess, options: RecordOptions): Promise<RecordResult> {
-  return new Promise((resolve, reject) => {
-    const followed = new Map<number, Followed>();
-    let logBytes = 0;
-    let streams = 0;
-    let exitCode: number | undefined;
-    const stop = (error: Error | undefined): void => {
-      clearInterval(timer);
-      options.signal?.removeEventListener("abort", abort);
-      for (const { tracee, socket } of followed.values()) {
-        socket.destroy();
-        if (error !== undefined) kill(tracee.pid);
-      }
-      if (error !== undefined) {
-        child.kill("SIGKILL");
-        reject(error);
-      } else resolve({ exitCode: exitCode!, totals: file.finish(), logBytes, processes: streams });
-    };
-    const abort = (): void => stop(recordError("stopped; nothing was written"));
-    const guarded = (action: () => void): void => {
-      try {
-        action();
-      } catch (error) {
-        stop(error as Error);
-      }
-    };
-    const host: TraceeHost = {
-      image: imageFacts,
-      opened: openFacts,
-      chunk: (stream, chunk) => writeChunk(file.writer, stream, chunk),
-      child: (pid) => adopt(pid),
-      fail: (why) => {
-        throw recordError(why);
-      },
-    };
-    const adopt = (pid: number): number => {
-      const stream = streams++;
-      const fd = fifos.open(pid);
-      if (fd === undefined) throw recordError(`process ${pid} began before a pipe was ready for it`);
-      const socket = new net.Socket({ fd, readable: true, writable: false });
-      const entry: Followed = { tracee: createTracee(pid, stream, host), socket, isBusy: true };
-      followed.set(pid, entry);
-      socket.on("error", stop);
-      socket.on("data", (bytes: Buffer) => {
-        logBytes += bytes.length;
-        entry.isBusy = true;
-        guarded(() => entry.tracee.feed(bytes, bytes.length));
-      });
-      return stream;
-    };
-    const look = (): void => {
-      fifos.refresh();
-      for (const [pid, entry] of followed) {
-        if (entry.isBusy || isAlive(pid)) {
-          entry.isBusy = false;
-          continue;
-        }
-        entry.tracee.end();
-        entry.socket.destroy();
-        flushStream(file.writer, entry.tracee.stream);
-        followed.delete(pid);
-      }
-      options.progress?.(file.writer.totals, logBytes);
-      if (followed.size === 0 && exitCode !== undefined) stop(undefined);
-    };
-    const timer = setInterval(() => guarded(look), LOOK_MS);
-    const child = run();
-    child.on("error", (error) => stop(recordError(error.message)));
-    child.on("exit", (code, signal) => {
-      exitCode = code ?? 128 + (os.constants.signals[signal!] ?? 0);
-    });
-    options.signal?.addEventListener("abort", abort);
-    if (child.pid !== undefined) guarded(() => void adopt(child.pid!));
+async function follow(
+  file: PwtFile,
+  fifos: Fifos,
+  stopped: Promise<never>,
+  run: () => ChildProcess,
+  options: RecordOptions,
+): Promise<RecordResult> {
+  const followed = new Map<number, Followed>();
+  let fail: (error: Error) => void = () => undefined;
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
   });
+  const host: TraceeHost = {
+    image: imageFacts,
+    opened: openFacts,
+    chunk: (stream, chunk) => writeChunk(file.writer, stream, chunk),
+    child: (pid, leftOut) => adopt(f, pid, leftOut),
+    fail: (why) => {
+      throw recordError(why);
+    },
+  };
+  const f: Following = { file, fifos, followed, host, fail, logBytes: 0, streams: 0, timer: undefined };
+  const child = run();
+  try {
+    if (child.pid !== undefined) adopt(f, child.pid, []);
+    const exited = new Promise<number>((resolve) => {
+      child.on("error", (error) => fail(recordError(error.message)));
+      child.on("exit", (code, signal) => resolve(code ?? 128 + (os.constants.signals[signal!] ?? 0)));
+    });
+    const exitCode = await Promise.race([Promise.all([exited, untilAllEnded(f, options)]), failure, stopped]);
+    return { exitCode: exitCode[0], totals: file.finish(), logBytes: f.logBytes, processes: f.streams };
+  } finally {
+    clearInterval(f.timer);
+    for (const { tracee, socket } of followed.values()) {
+      socket.destroy();
+      kill(tracee.pid);
+    }
+  }
+}
+
+/** Begins to read a process's log; returns its stream. */
+function adopt(f: Following, pid: number, leftOut: readonly number[]): number {
+  const fd = f.fifos.open(pid);
+  if (fd === undefined) throw recordError(`process ${pid} began before a pipe was ready for it`);
+  const stream = f.streams++;
+  const socket = new net.Socket({ fd, readable: true, writable: false });
+  const entry: Followed = { tracee: createTracee(pid, stream, f.host, leftOut), socket, isBusy: true };
+  f.followed.set(pid, entry);
+  socket.on("error", f.fail);
+  socket.on("data", (bytes: Buffer) => {
+    f.logBytes += bytes.length;
+    entry.isBusy = true;
+    guarded(f, () => feedTracee(entry.tracee, bytes, bytes.length));
+  });
+  return stream;
+}
+
+/** Looks now and then for processes that are gone, until there is none left. */
+function untilAllEnded(f: Following, options: RecordOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      guarded(f, () => {
+        f.fifos.refresh();
+        for (const [pid, entry] of f.followed) endIfGone(f, pid, entry);
+        options.progress?.(f.file.writer.totals, f.logBytes);
+      });
+      if (f.followed.size === 0) {
+        clearInterval(timer);
+        resolve();
+      }
+    };
+    const timer = setInterval(look, LOOK_MS);
+    f.timer = timer;
+  });
+}
+
+/** A pipe that was quiet since the last look, of a process that is gone, has given everything. */
+function endIfGone(f: Following, pid: number, entry: Followed): void {
+  if (entry.isBusy || isAlive(pid)) {
+    entry.isBusy = false;
+    return;
+  }
+  endTracee(entry.tracee);
+  entry.socket.destroy();
+  flushStream(f.file.writer, entry.tracee.stream);
+  f.followed.delete(pid);
+}
+
+function guarded(f: Following, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    f.fail(error as Error);
+  }
+}
+
+/** `happened` rejects when the caller's signal or one of a terminal says to stop. */
+function listenForStop(signal: AbortSignal | undefined): {
+  happened: Promise<never>;
+  listenNoMore: () => void;
+} {
+  let stop = (): void => undefined;
+  const happened = new Promise<never>((_, reject) => {
+    stop = () => reject(recordError("stopped; nothing was written"));
+  });
+  // Nobody may be waiting yet when it happens.
+  happened.catch(() => undefined);
+  if (signal?.aborted === true) stop();
+  signal?.addEventListener("abort", stop);
+  for (const name of STOP_SIGNALS) process.on(name, stop);
+  const listenNoMore = (): void => {
+    signal?.removeEventListener("abort", stop);
+    for (const name of STOP_SIGNALS) process.off(name, stop);
+  };
+  return { happened, listenNoMore };
 }
 
 function recordError(message: string): Error {

@@ -1,7 +1,15 @@
 /** Ranges that move, checked against a plain table of pages. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { copyAddressMap, createAddressMap, isKnown, movedAddress, movedPage, movedPieces, setRange } from "./address-map.ts";
+import {
+  copyAddressMap,
+  createAddressMap,
+  isKnown,
+  movedAddress,
+  movedPage,
+  movedPieces,
+  setRange,
+} from "./address-map.ts";
 
 test("a range set over others takes their pages and leaves them the rest", () => {
   const pages = fc.integer({ min: 0, max: 40 });
@@ -18,7 +26,8 @@ test("a range set over others takes their pages and leaves them the rest", () =>
         expect(movedPage(map, page)).toBe(page + (plain[page] ?? 0));
         expect(isKnown(map, page)).toBe(plain[page] !== undefined);
       }
-      for (let row = 1; row < map.start.length; row++) expect(map.start[row]).toBeGreaterThanOrEqual(map.end[row - 1]!);
+      for (let row = 1; row < map.start.length; row++)
+        expect(map.start[row]).toBeGreaterThanOrEqual(map.end[row - 1]!);
     }),
   );
 });

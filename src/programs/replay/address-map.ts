@@ -45,7 +45,8 @@ export function setRange(map: AddressMap, start: number, end: number, shift: num
   let last = first;
   while (last < map.start.length && map.start[last]! < end) last++;
   const ranges: [number, number, number][] = [[start, end, shift]];
-  if (last > first && map.start[first]! < start) ranges.unshift([map.start[first]!, start, map.shift[first]!]);
+  if (last > first && map.start[first]! < start)
+    ranges.unshift([map.start[first]!, start, map.shift[first]!]);
   if (last > first && map.end[last - 1]! > end) ranges.push([end, map.end[last - 1]!, map.shift[last - 1]!]);
   map.start.splice(first, last - first, ...ranges.map((range) => range[0]));
   map.end.splice(first, last - first, ...ranges.map((range) => range[1]));
@@ -91,11 +92,16 @@ export function movedPieces(map: AddressMap, address: number, bytes: number): Pi
     const page = Math.floor(at / PAGE);
     const row = findRange(map, page);
     const isInside = row < map.start.length && map.start[row]! <= page;
-    const border = isInside ? map.end[row]! : row < map.start.length ? map.start[row]! : Number.POSITIVE_INFINITY;
+    const border = isInside
+      ? map.end[row]!
+      : row < map.start.length
+        ? map.start[row]!
+        : Number.POSITIVE_INFINITY;
     const to = Math.min(beyond, border * PAGE);
     const moved = at + (isInside ? map.shift[row]! * PAGE : 0);
     const before = pieces.at(-1);
-    if (before !== undefined && before.to + before.bytes === moved) pieces[pieces.length - 1] = { ...before, bytes: before.bytes + to - at };
+    if (before !== undefined && before.to + before.bytes === moved)
+      pieces[pieces.length - 1] = { ...before, bytes: before.bytes + to - at };
     else pieces.push({ from: at, to: moved, bytes: to - at });
     at = to;
   }

@@ -122,7 +122,8 @@ export function getSigned(r: ByteReader): number {
 /** The next length-prefixed bytes, as a view. */
 export function getBytes(r: ByteReader): Uint8Array {
   const length = getVarint(r);
-  if (length > r.end - r.at) throw formatError(r.name, `byte ${r.base + r.at}`, `expected ${length} bytes, ${r.end - r.at} are left`);
+  if (length > r.end - r.at)
+    throw formatError(r.name, `byte ${r.base + r.at}`, `expected ${length} bytes, ${r.end - r.at} are left`);
   r.at += length;
   return r.bytes.subarray(r.at - length, r.at);
 }
@@ -140,7 +141,13 @@ export function encodeUtf8(text: string): Uint8Array {
     if (code < 0x80) bytes.push(code);
     else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 63));
     else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-    else bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
+    else
+      bytes.push(
+        0xf0 | (code >> 18),
+        0x80 | ((code >> 12) & 63),
+        0x80 | ((code >> 6) & 63),
+        0x80 | (code & 63),
+      );
   }
   return Uint8Array.from(bytes);
 }

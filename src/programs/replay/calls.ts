@@ -8,12 +8,12 @@
  * Doc: docs/pwt.md
  */
 import { installFd, type Kernel, openFile } from "../../core/index.ts";
-import { callName } from "./call-names.ts";
 import { isKnown, movedAddress, movedPieces } from "./address-map.ts";
+import { callName } from "./call-names.ts";
 import type { CallEvent, FileEvent } from "./events.ts";
 import { inodeOf, isRegular } from "./files.ts";
 import { touchesOf, type UserTouch } from "./kernel-touches.ts";
-import { type Action, type CallAction, note, remember, type Replay, type ReplayProcess } from "./process.ts";
+import { type Action, type CallAction, note, type Replay, type ReplayProcess, remember } from "./process.ts";
 
 /** What every call is planned from. */
 interface Planning {
@@ -148,7 +148,8 @@ function planTransfer(p: Planning): Action[] {
     nr: call.nr,
     args: [fd, piece.to, piece.bytes, (call.args[3] ?? 0) + piece.from - call.args[1]!],
     done: (result) => {
-      if (result !== piece.bytes) note(p.replay, `${callName(call.nr)} transferred less than it did when it was recorded`);
+      if (result !== piece.bytes)
+        note(p.replay, `${callName(call.nr)} transferred less than it did when it was recorded`);
     },
   }));
 }
@@ -168,7 +169,13 @@ function planOpen(p: Planning): Action[] {
 }
 
 /** Opens a recorded file for the task; returns its descriptor, or a negative errno. */
-function openModelled(replay: Replay, k: Kernel, process: ReplayProcess, file: FileEvent, flags: number): number {
+function openModelled(
+  replay: Replay,
+  k: Kernel,
+  process: ReplayProcess,
+  file: FileEvent,
+  flags: number,
+): number {
   const inode = inodeOf(replay.inodes, k, file);
   if (inode < 0) return inode;
   // Emptying needs a descriptor to write to, which O_TRUNC alone does not give.
@@ -204,7 +211,13 @@ function planDup(p: Planning): Action[] {
     actions.push({ kind: "call", nr: 3, args: [replaced] });
     fds.delete(p.call.result);
   }
-  if (fd !== undefined) actions.push({ kind: "call", nr: NR_DUP, args: [fd], done: (result) => void fds.set(p.call.result, result) });
+  if (fd !== undefined)
+    actions.push({
+      kind: "call",
+      nr: NR_DUP,
+      args: [fd],
+      done: (result) => void fds.set(p.call.result, result),
+    });
   return actions;
 }
 
@@ -254,7 +267,8 @@ function planMmap(p: Planning): Action[] {
 function mappingOf(p: Planning): { flags: number; fd: number } {
   let flags = p.call.args[3]! & ~(MAP_LOCKED | MAP_HUGETLB);
   const fd = (flags & MAP_ANONYMOUS) !== 0 ? -1 : (p.process.fds.get(fdArg(p.call, 4)) ?? -1);
-  if ((p.call.args[3]! & MAP_HUGETLB) !== 0) note(p.replay, "memory of huge pages was mapped with small ones");
+  if ((p.call.args[3]! & MAP_HUGETLB) !== 0)
+    note(p.replay, "memory of huge pages was mapped with small ones");
   if (fd < 0 && (flags & MAP_ANONYMOUS) === 0) {
     note(p.replay, "a mapping of something that is no regular file is anonymous memory here");
     flags |= MAP_ANONYMOUS;
@@ -330,7 +344,11 @@ function planMremap(p: Planning): Action[] {
   const kept = movedPieces(map, from, Math.min(oldLength, newLength));
   const cut = movedPieces(map, from + newLength, Math.max(0, oldLength - newLength));
   for (const piece of kept) remember(process, call.result + piece.from - from, piece.to, piece.bytes);
-  const actions: Action[] = cut.map((piece) => ({ kind: "call", nr: NR_MUNMAP, args: [piece.to, piece.bytes] }));
+  const actions: Action[] = cut.map((piece) => ({
+    kind: "call",
+    nr: NR_MUNMAP,
+    args: [piece.to, piece.bytes],
+  }));
   const added = newLength - oldLength;
   const last = kept.at(-1);
   if (added <= 0 || last === undefined) return actions;
@@ -365,7 +383,13 @@ function planFork(p: Planning): Action[] {
     if ((flags & CLONE_CHILD_SETTID) !== 0) words.push({ address: childTid, bytes: 4, isStore: true });
     return touches(p, words);
   }
-  return [{ kind: "call", nr: NR_CLONE, args: [flags, 0, parentTid && movedAddress(map, parentTid), childTid && movedAddress(map, childTid), 0] }];
+  return [
+    {
+      kind: "call",
+      nr: NR_CLONE,
+      args: [flags, 0, parentTid && movedAddress(map, parentTid), childTid && movedAddress(map, childTid), 0],
+    },
+  ];
 }
 
 /** Waits for the child that ended when it was recorded. */
@@ -376,7 +400,13 @@ function planWait(p: Planning): Action[] {
   if (call.result === 0 || child === undefined) return [];
   const status = call.args[1] ?? 0;
   const usage = call.args[3] ?? 0;
-  return [{ kind: "call", nr: NR_WAIT4, args: [child, status && movedAddress(map, status), 0, usage && movedAddress(map, usage)] }];
+  return [
+    {
+      kind: "call",
+      nr: NR_WAIT4,
+      args: [child, status && movedAddress(map, status), 0, usage && movedAddress(map, usage)],
+    },
+  ];
 }
 
 /** waitid tells in its buffer whom it waited for, so any child will do. */
@@ -392,7 +422,11 @@ function planClock(p: Planning): Action[] {
   const { k, process, call } = p;
   const vdso = Math.floor(k.mm.vdso[k.task.mm[process.task]!]! / PAGE);
   const own: Action[] = [];
-  if (vdso > 0) own.push({ kind: "touch", page: vdso, end: vdso + 1, isStore: false }, { kind: "touch", page: vdso - VVAR_PAGES, end: vdso - VVAR_PAGES + 1, isStore: false });
+  if (vdso > 0)
+    own.push(
+      { kind: "touch", page: vdso, end: vdso + 1, isStore: false },
+      { kind: "touch", page: vdso - VVAR_PAGES, end: vdso - VVAR_PAGES + 1, isStore: false },
+    );
   const buffer = call.nr === 228 ? call.args[1]! : call.args[0]!;
   return buffer > 0 ? [...own, ...touches(p, [{ address: buffer, bytes: 16, isStore: true }])] : own;
 }

@@ -8,11 +8,32 @@
  * Doc: docs/pwt.md
  */
 import {
-  type ByteReader, type ByteWriter, getByte, getBytes, getSigned, getText, getVarint, putByte, putBytes, putSigned, putText, putVarint,
+  type ByteReader,
+  type ByteWriter,
+  getByte,
+  getBytes,
+  getSigned,
+  getText,
+  getVarint,
+  putByte,
+  putBytes,
+  putSigned,
+  putText,
+  putVarint,
   reserve,
 } from "./bytes.ts";
 import {
-  CHUNK_RUNS, type Chunk, EVENT_CALL, EVENT_EXEC, EVENT_EXIT, EVENT_FILE, EVENT_NONE, EVENT_NOTE, NO_EVENT, type ProgramFile, type ReplayEvent,
+  CHUNK_RUNS,
+  type Chunk,
+  EVENT_CALL,
+  EVENT_EXEC,
+  EVENT_EXIT,
+  EVENT_FILE,
+  EVENT_NONE,
+  EVENT_NOTE,
+  NO_EVENT,
+  type ProgramFile,
+  type ReplayEvent,
 } from "./events.ts";
 import { formatError } from "./format-error.ts";
 
@@ -67,7 +88,12 @@ export function putChunk(w: ByteWriter, table: PageTable, chunk: Chunk): void {
 export function getChunk(r: ByteReader, table: PageTable, chunk: Chunk): boolean {
   if (r.at === r.end) return false;
   const length = getVarint(r);
-  if (length > CHUNK_RUNS) throw formatError(r.name, `byte ${r.base + r.at}`, `expected at most ${CHUNK_RUNS} runs, found ${length}`);
+  if (length > CHUNK_RUNS)
+    throw formatError(
+      r.name,
+      `byte ${r.base + r.at}`,
+      `expected at most ${CHUNK_RUNS} runs, found ${length}`,
+    );
   const { slots } = table;
   for (let i = 0; i < length; i++) {
     const head = getByte(r);
@@ -78,7 +104,8 @@ export function getChunk(r: ByteReader, table: PageTable, chunk: Chunk): boolean
       table.last = runPage;
       if (runPage >= 0) slots[slotOf(runPage)] = runPage;
     }
-    if (runPage < 0) throw formatError(r.name, `byte ${r.base + r.at}`, "expected a page that was written before");
+    if (runPage < 0)
+      throw formatError(r.name, `byte ${r.base + r.at}`, "expected a page that was written before");
     const short = head >> COUNT_SHIFT;
     chunk.page[i] = runPage;
     chunk.kind[i] = head & 3;
@@ -162,7 +189,16 @@ function getEvent(r: ByteReader): ReplayEvent {
         args.push(getSigned(r));
         strings.push(getSigned(r));
       }
-      return { type, nr, thread, args, strings, result: getSigned(r), file: getSigned(r), child: getSigned(r) };
+      return {
+        type,
+        nr,
+        thread,
+        args,
+        strings,
+        result: getSigned(r),
+        file: getSigned(r),
+        child: getSigned(r),
+      };
     }
     case EVENT_EXEC: {
       const program = getProgram(r);
@@ -176,7 +212,15 @@ function getEvent(r: ByteReader): ReplayEvent {
     case EVENT_FILE: {
       const id = getVarint(r);
       const path = getText(r);
-      return { type, id, path, mode: getVarint(r), dev: getVarint(r), ino: getVarint(r), sizeBytes: getVarint(r) };
+      return {
+        type,
+        id,
+        path,
+        mode: getVarint(r),
+        dev: getVarint(r),
+        ino: getVarint(r),
+        sizeBytes: getVarint(r),
+      };
     }
     case EVENT_NOTE:
       return { type, text: getText(r) };

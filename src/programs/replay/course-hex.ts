@@ -10,7 +10,13 @@
 import type { ChunkSource } from "./events.ts";
 import { formatError } from "./format-error.ts";
 import { isMergerFull, KIND_LOAD, KIND_STORE, mergeData } from "./merge.ts";
-import { createLineReader, createTextSource, emitIfFull, firstLines, type TraceInput } from "./text-source.ts";
+import {
+  createLineReader,
+  createTextSource,
+  emitIfFull,
+  firstLines,
+  type TraceInput,
+} from "./text-source.ts";
 
 const LINE = /^\s*(?:0[xX])?([0-9a-fA-F]{1,12})\s+([RWrw])\s*$/;
 const PAGE = 4096;
@@ -28,7 +34,11 @@ export function openCourseHex(input: TraceInput): ChunkSource {
       const match = LINE.exec(text);
       if (match === null) {
         if (text.trim() === "" || text.startsWith("#")) return;
-        throw formatError(input.name, `line ${number}`, `expected "ADDRESS R" or "ADDRESS W", found "${text.slice(0, 40)}"`);
+        throw formatError(
+          input.name,
+          `line ${number}`,
+          `expected "ADDRESS R" or "ADDRESS W", found "${text.slice(0, 40)}"`,
+        );
       }
       const page = Math.floor(Number.parseInt(match[1]!, 16) / PAGE);
       mergeData(sink.merger, page, match[2]!.toUpperCase() === "W" ? KIND_STORE : KIND_LOAD);

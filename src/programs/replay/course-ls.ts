@@ -10,7 +10,13 @@
 import type { ChunkSource } from "./events.ts";
 import { formatError } from "./format-error.ts";
 import { isMergerFull, KIND_LOAD, KIND_STORE, mergeData } from "./merge.ts";
-import { createLineReader, createTextSource, emitIfFull, firstLines, type TraceInput } from "./text-source.ts";
+import {
+  createLineReader,
+  createTextSource,
+  emitIfFull,
+  firstLines,
+  type TraceInput,
+} from "./text-source.ts";
 
 const LINE = /^\s*([lsLS])\s+0[xX]([0-9a-fA-F]{1,12})(?:\s+\d+)?\s*$/;
 const PAGE = 4096;
@@ -28,7 +34,11 @@ export function openCourseLs(input: TraceInput): ChunkSource {
       const match = LINE.exec(text);
       if (match === null) {
         if (text.trim() === "" || text.startsWith("#")) return;
-        throw formatError(input.name, `line ${number}`, `expected "l 0xADDRESS GAP" or "s 0xADDRESS GAP", found "${text.slice(0, 40)}"`);
+        throw formatError(
+          input.name,
+          `line ${number}`,
+          `expected "l 0xADDRESS GAP" or "s 0xADDRESS GAP", found "${text.slice(0, 40)}"`,
+        );
       }
       const page = Math.floor(Number.parseInt(match[2]!, 16) / PAGE);
       mergeData(sink.merger, page, match[1]!.toLowerCase() === "s" ? KIND_STORE : KIND_LOAD);

@@ -2,6 +2,7 @@
  * The trace formats there are, one file each. Which one a file has is told from its content.
  * Doc: docs/pwt.md
  */
+import type { Kernel } from "../../core/index.ts";
 import { isCourseHex, openCourseHex } from "./course-hex.ts";
 import { isCourseLs, openCourseLs } from "./course-ls.ts";
 import type { ChunkSource } from "./events.ts";
@@ -9,6 +10,7 @@ import { formatError } from "./format-error.ts";
 import { isLackey, openLackey } from "./lackey.ts";
 import { isPwt, type PwtFileFacts } from "./pwt-format.ts";
 import { openPwt } from "./pwt-read.ts";
+import { type ReplayOptions, type StartedReplay, startReplay } from "./replay.ts";
 import type { TraceInput } from "./text-source.ts";
 
 /** One format. */
@@ -18,12 +20,15 @@ export interface TraceFormat {
   readonly about: string;
   /** Whether a file that begins with these bytes has it. */
   readonly detect: (start: Uint8Array) => boolean;
-  readonly open: (input: TraceInput) => OpenTrace;
+  readonly open: (input: TraceInput) => Omit<OpenTrace, "format">;
 }
 
 /** A trace ready to be replayed. */
 export interface OpenTrace {
-  readonly source: ChunkSource;
+  /** Name of its format. */
+  readonly format: string;
+  /** Sets up its replay on a booted machine: programs for src/programs/driver.ts. Once. */
+  readonly start: (k: Kernel, options?: ReplayOptions) => StartedReplay;
   /** The command that was recorded, and how; empty when the format does not say. */
   readonly about: string;
   /** Accesses in all; 0 when that is not known before the end. */
@@ -38,9 +43,24 @@ export const DETECT_BYTES = 4096;
 /** The list. */
 export const FORMATS: readonly TraceFormat[] = [
   { name: "pwt", about: "a recording made by pagewalk record", detect: isPwt, open: openRecording },
-  { name: "lackey", about: "the log of valgrind --tool=lackey --trace-mem=yes", detect: isLackey, open: (input) => plain(openLackey(input)) },
-  { name: "course-hex", about: "course trace, lines of ADDRESS R|W", detect: isCourseHex, open: (input) => plain(openCourseHex(input)) },
-  { name: "course-ls", about: "course trace, lines of l|s 0xADDRESS GAP", detect: isCourseLs, open: (input) => plain(openCourseLs(input)) },
+  {
+    name: "lackey",
+    about: "the log of valgrind --tool=lackey --trace-mem=yes",
+    detect: isLackey,
+    open: (input) => plain(openLackey(input)),
+  },
+  {
+    name: "course-hex",
+    about: "course trace, lines of ADDRESS R|W",
+    detect: isCourseHex,
+    open: (input) => plain(openCourseHex(input)),
+  },
+  {
+    name: "course-ls",
+    about: "course trace, lines of l|s 0xADDRESS GAP",
+    detect: isCourseLs,
+    open: (input) => plain(openCourseLs(input)),
+  },
 ];
 
 /** The format of a file that begins with these bytes, or undefined. */
@@ -51,18 +71,19 @@ export function detectFormat(start: Uint8Array): TraceFormat | undefined {
 /** Opens a trace of any format. Throws a FormatError when it has none of them or is damaged. */
 export function openTrace(input: TraceInput): OpenTrace {
   const format = detectFormat(input.readAt(0, DETECT_BYTES));
-  if (format !== undefined) return format.open(input);
+  if (format !== undefined) return { ...format.open(input), format: format.name };
   const known = FORMATS.map(({ name }) => name).join(", ");
   throw formatError(input.name, "byte 0", `expected a trace in one of the formats ${known}`);
 }
 
-function openRecording(input: TraceInput): OpenTrace {
+function openRecording(input: TraceInput): Omit<OpenTrace, "format"> {
   const reader = openPwt(input);
   const { command, recorder, kernel } = reader.meta;
   const about = `${command.join(" ")} (recorded with ${recorder} on Linux ${kernel})`;
-  return { source: reader, about, accesses: reader.totals.accesses, files: reader.totals.files };
+  const { accesses, files } = reader.totals;
+  return { about, accesses, files, start: (k, options) => startReplay(k, reader, options) };
 }
 
-function plain(source: ChunkSource): OpenTrace {
-  return { source, about: "", accesses: 0, files: [] };
+function plain(source: ChunkSource): Omit<OpenTrace, "format"> {
+  return { about: "", accesses: 0, files: [], start: (k, options) => startReplay(k, source, options) };
 }

@@ -29,8 +29,14 @@ const TOUCHES: Readonly<Record<number, readonly Row[]>> = {
   5: [[1, "w", STAT_BYTES]], // fstat
   6: [[1, "w", STAT_BYTES]], // lstat
   7: [[0, "w", items(1, 8)]], // poll
-  13: [[1, "r", 32], [2, "w", 32]], // rt_sigaction
-  14: [[1, "r", 8], [2, "w", 8]], // rt_sigprocmask
+  13: [
+    [1, "r", 32],
+    [2, "w", 32],
+  ], // rt_sigaction
+  14: [
+    [1, "r", 8],
+    [2, "w", 8],
+  ], // rt_sigprocmask
   17: [[1, "w", "result"]], // pread64
   18: [[1, "r", "result"]], // pwrite64
   19: [[1, "r", items(2, 16)]], // readv: the list; where it points to is not recorded
@@ -54,7 +60,10 @@ const TOUCHES: Readonly<Record<number, readonly Row[]>> = {
   98: [[1, "w", STAT_BYTES]], // getrusage
   99: [[0, "w", 112]], // sysinfo
   100: [[0, "w", 32]], // times
-  131: [[0, "r", 24], [1, "w", 24]], // sigaltstack
+  131: [
+    [0, "r", 24],
+    [1, "w", 24],
+  ], // sigaltstack
   137: [[1, "w", 120]], // statfs
   138: [[1, "w", 120]], // fstatfs
   160: [[1, "r", 16]], // setrlimit
@@ -74,14 +83,17 @@ const TOUCHES: Readonly<Record<number, readonly Row[]>> = {
   267: [[2, "w", "result"]], // readlinkat
   271: [[0, "w", items(1, 8)]], // ppoll
   293: [[0, "w", 8]], // pipe2
-  302: [[2, "r", 16], [3, "w", 16]], // prlimit64
+  302: [
+    [2, "r", 16],
+    [3, "w", 16],
+  ], // prlimit64
   318: [[0, "w", "result"]], // getrandom
   332: [[4, "w", 256]], // statx
 };
 
 const NR_IOCTL = 16;
 /** What the ioctls of a terminal write (TCGETS, TIOCGWINSZ, FIONREAD); of others nothing is known. */
-const IOCTL_BYTES: Readonly<Record<number, number>> = { 0x5401: 36, 0x5413: 8, 0x541b: 4 };
+const IOCTL_BYTES: Readonly<Record<number, number>> = { 21505: 36, 21523: 8, 21531: 4 };
 
 /** What the kernel touched in a recorded call, in the order of the arguments. A call that failed wrote nothing. */
 export function touchesOf(call: CallEvent): UserTouch[] {
@@ -89,12 +101,19 @@ export function touchesOf(call: CallEvent): UserTouch[] {
   call.strings.forEach((length, argument) => {
     if (length >= 0) found.push({ address: call.args[argument]!, bytes: length + 1, isStore: false });
   });
-  for (const [argument, mode, size] of TOUCHES[call.nr] ?? []) addTouch(found, call, argument, mode === "w", sizeOf(call, size));
+  for (const [argument, mode, size] of TOUCHES[call.nr] ?? [])
+    addTouch(found, call, argument, mode === "w", sizeOf(call, size));
   if (call.nr === NR_IOCTL) addTouch(found, call, 2, true, IOCTL_BYTES[call.args[1]!] ?? 0);
   return found;
 }
 
-function addTouch(found: UserTouch[], call: CallEvent, argument: number, isStore: boolean, bytes: number): void {
+function addTouch(
+  found: UserTouch[],
+  call: CallEvent,
+  argument: number,
+  isStore: boolean,
+  bytes: number,
+): void {
   const address = call.args[argument] ?? 0;
   if (address <= 0 || bytes <= 0 || (isStore && call.result < 0)) return;
   found.push({ address, bytes, isStore });

@@ -51,7 +51,8 @@ export function readCallLine(calls: LackeyCalls, line: string): LackeyCall | und
   const rest = head[4]!;
   calls.lastThread = thread;
   const known = calls.open.get(thread);
-  if (rest.startsWith("... [async]") && known !== undefined && known.nr === nr) return takeRemark(calls, known, rest);
+  if (rest.startsWith("... [async]") && known !== undefined && known.nr === nr)
+    return takeRemark(calls, known, rest);
   const name = /^\w*/.exec(rest)![0];
   const { args, strings, end } = readArguments(nr, rest, name.length);
   const call: LackeyCall = { nr, name, thread, args, strings, childPid: 0, result: undefined };
@@ -72,7 +73,11 @@ function takeRemark(calls: LackeyCalls, call: LackeyCall, text: string): LackeyC
 }
 
 /** Reads `( 0x0, 8192, 0x40290b1(/etc/ld.so.cache) )` from `at` on; `end` is behind it. */
-function readArguments(nr: number, text: string, from: number): { args: number[]; strings: (string | undefined)[]; end: number } {
+function readArguments(
+  nr: number,
+  text: string,
+  from: number,
+): { args: number[]; strings: (string | undefined)[]; end: number } {
   const args: number[] = [];
   const strings: (string | undefined)[] = [];
   let at = text.indexOf("(", from) + 1;
@@ -105,7 +110,8 @@ function readArguments(nr: number, text: string, from: number): { args: number[]
 /** Some arguments are in hexadecimal without a mark; which ones is known by call. */
 function numberOf(nr: number, argument: number, word: string): number {
   if (word.startsWith("0x")) return signed(Number.parseInt(word.slice(2), 16));
-  const isHex = (nr === NR_CLONE && argument === 0) || (nr === NR_ARCH_PRCTL && argument === 1) || !/^-?\d+$/.test(word);
+  const isHex =
+    (nr === NR_CLONE && argument === 0) || (nr === NR_ARCH_PRCTL && argument === 1) || !/^-?\d+$/.test(word);
   const value = Number.parseInt(word, isHex ? 16 : 10);
   return Number.isNaN(value) ? 0 : signed(value);
 }

@@ -8,7 +8,15 @@
  * An access that reaches into the next page counts there too.
  * Doc: valgrind manual, chapter "Lackey"; docs/pwt.md
  */
-import { isMergerFull, KIND_LOAD, KIND_MODIFY, KIND_STORE, type Merger, mergeData, mergeFetch } from "./merge.ts";
+import {
+  isMergerFull,
+  KIND_LOAD,
+  KIND_MODIFY,
+  KIND_STORE,
+  type Merger,
+  mergeData,
+  mergeFetch,
+} from "./merge.ts";
 
 /** What the lines are read into. */
 export interface LackeySink {
@@ -111,7 +119,12 @@ function readAccess(l: LackeyLines, bytes: Uint8Array, from: number, to: number)
   const second = bytes[from + 1]!;
   const isFetch = first === LETTER_I;
   if (bytes[from + 2] !== SPACE) return 0;
-  if (isFetch ? second !== SPACE : first !== SPACE || (second !== LETTER_L && second !== LETTER_S && second !== LETTER_M)) return 0;
+  if (
+    isFetch
+      ? second !== SPACE
+      : first !== SPACE || (second !== LETTER_L && second !== LETTER_S && second !== LETTER_M)
+  )
+    return 0;
   let comma = from + 11;
   while (comma < to && bytes[comma] !== COMMA && comma < from + 20) comma++;
   let page = 0;

@@ -9,7 +9,7 @@ import { createLackeyCalls, readCallLine } from "./lackey-calls.ts";
 import { createLackeyLines, endLackey, feedLackey } from "./lackey-lines.ts";
 import { createTextSource, firstLines, type TraceInput } from "./text-source.ts";
 
-const ACCESS = /^(I  | [LSM] )[0-9a-f]{8,16},\d+$/;
+const ACCESS = /^(I {2}| [LSM] )[0-9a-f]{8,16},\d+$/;
 /** Lines of valgrind and of calls that stand between accesses. */
 const OTHER = /^(==\d+==|--\d+--|SYSCALL\[| --> | *$)/;
 
@@ -31,7 +31,11 @@ export function openLackey(input: TraceInput): ChunkSource {
       line: (text) => {
         if (text.trim() === "" || text.startsWith("==") || text.startsWith("--")) return;
         if (!OTHER.test(text)) {
-          throw formatError(input.name, `line ${lines.lines}`, `expected an access ("I  04000000,3") or a call, found "${text.slice(0, 40)}"`);
+          throw formatError(
+            input.name,
+            `line ${lines.lines}`,
+            `expected an access ("I  04000000,3") or a call, found "${text.slice(0, 40)}"`,
+          );
         }
         const call = readCallLine(calls, text);
         if (call === undefined) return;

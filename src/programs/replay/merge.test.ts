@@ -2,8 +2,19 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
-  closeMerger, createMerger, DATA_PAGES, emptyMerger, FETCH_PAGES, isMergerFull, KIND_FETCH, KIND_LOAD, KIND_MODIFY, KIND_STORE, mergeData,
-  mergeFetch, type Merger,
+  closeMerger,
+  createMerger,
+  DATA_PAGES,
+  emptyMerger,
+  FETCH_PAGES,
+  isMergerFull,
+  KIND_FETCH,
+  KIND_LOAD,
+  KIND_MODIFY,
+  KIND_STORE,
+  type Merger,
+  mergeData,
+  mergeFetch,
 } from "./merge.ts";
 
 interface Access {
@@ -100,7 +111,11 @@ function merged(accesses: readonly Access[]): { page: number; kind: number; coun
 }
 
 function records(m: Merger): { page: number; kind: number; count: number }[] {
-  return Array.from({ length: m.length }, (_, i) => ({ page: m.page[i]!, kind: m.kind[i]!, count: m.count[i]! }));
+  return Array.from({ length: m.length }, (_, i) => ({
+    page: m.page[i]!,
+    kind: m.kind[i]!,
+    count: m.count[i]!,
+  }));
 }
 
 function draw(runs: readonly { page: number; count: number }[]): string {
@@ -114,7 +129,8 @@ function firsts(accesses: readonly Access[]): string[] {
 
 function sums(accesses: readonly (Access & { count?: number })[]): Record<string, number> {
   const total: Record<string, number> = {};
-  for (const { page, kind, count } of accesses) total[`${page} ${kind}`] = (total[`${page} ${kind}`] ?? 0) + (count ?? 1);
+  for (const { page, kind, count } of accesses)
+    total[`${page} ${kind}`] = (total[`${page} ${kind}`] ?? 0) + (count ?? 1);
   return total;
 }
 

@@ -81,7 +81,8 @@ export function createMerger(): Merger {
 export function mergeFetch(m: Merger, page: number): void {
   const phase = m.fetch;
   m.accesses++;
-  if (phase.page[phase.current] === page && phase.pages > 0) m.count[phase.record[phase.current * 4 + KIND_FETCH]!]!++;
+  if (phase.page[phase.current] === page && phase.pages > 0)
+    m.count[phase.record[phase.current * 4 + KIND_FETCH]!]!++;
   else mergeOther(m, phase, page, KIND_FETCH);
 }
 

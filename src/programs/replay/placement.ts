@@ -8,7 +8,11 @@ import type { ReplayProcess } from "./process.ts";
 
 /** What is read of an ELF image here. */
 export interface SegmentList {
-  readonly segments: readonly { readonly type: number; readonly vaddr: number; readonly memoryBytes: number }[];
+  readonly segments: readonly {
+    readonly type: number;
+    readonly vaddr: number;
+    readonly memoryBytes: number;
+  }[];
 }
 
 const PAGE = 4096;
@@ -22,7 +26,12 @@ export function placeImage(process: ReplayProcess, image: SegmentList, base: num
   const loaded = image.segments.filter((segment) => segment.type === PT_LOAD);
   const start = Math.min(...loaded.map((segment) => segment.vaddr));
   const end = Math.max(...loaded.map((segment) => segment.vaddr + segment.memoryBytes));
-  setRange(process.space.map, Math.floor((base + start) / PAGE), Math.ceil((base + end) / PAGE), (bias - base) / PAGE);
+  setRange(
+    process.space.map,
+    Math.floor((base + start) / PAGE),
+    Math.ceil((base + end) / PAGE),
+    (bias - base) / PAGE,
+  );
 }
 
 /**
@@ -37,5 +46,6 @@ export function placeStack(k: Kernel, process: ReplayProcess, recorded: number):
   // The strings end 8 bytes below the top of the stack.
   const pages = Math.ceil((k.mm.envEnd[mm]! + 8) / PAGE) - to;
   setRange(map, from - STACK_PAGES, from + pages, to - from);
-  for (let above = pages; above < ABOVE_PAGES; above++) setRange(map, from + above, from + above + 1, to + pages - 1 - from - above);
+  for (let above = pages; above < ABOVE_PAGES; above++)
+    setRange(map, from + above, from + above + 1, to + pages - 1 - from - above);
 }

@@ -93,7 +93,12 @@ export interface Replay {
 }
 
 /** A process at the start of its stream. With a parent it inherits address space (shared with `sharesSpace`) and files. */
-export function createProcess(stream: number, task: Task, parent?: ReplayProcess, sharesSpace = false): ReplayProcess {
+export function createProcess(
+  stream: number,
+  task: Task,
+  parent?: ReplayProcess,
+  sharesSpace = false,
+): ReplayProcess {
   const space =
     parent === undefined
       ? createSpace()

@@ -94,19 +94,28 @@ export function fileHeader(): Uint8Array {
 /** Refuses what is not the beginning of a recording this program can read. */
 export function checkFileHeader(file: string, bytes: Uint8Array): void {
   if (bytes.length < FILE_HEADER_BYTES) {
-    throw formatError(file, `byte ${bytes.length}`, `the file ends inside its header: expected ${FILE_HEADER_BYTES} bytes`);
+    throw formatError(
+      file,
+      `byte ${bytes.length}`,
+      `the file ends inside its header: expected ${FILE_HEADER_BYTES} bytes`,
+    );
   }
-  if (!isPwt(bytes)) throw formatError(file, "byte 0", "expected the mark of a .pwt recording (89 50 57 54 0d 0a 1a 0a)");
+  if (!isPwt(bytes))
+    throw formatError(file, "byte 0", "expected the mark of a .pwt recording (89 50 57 54 0d 0a 1a 0a)");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(12, true) !== crc32(bytes, 0, 12)) {
     throw formatError(file, "byte 12", "the file header is damaged: its checksum does not match");
   }
   const version = view.getUint16(8, true);
-  if (version !== PWT_VERSION) throw formatError(file, "byte 8", `expected format version ${PWT_VERSION}, found ${version}`);
+  if (version !== PWT_VERSION)
+    throw formatError(file, "byte 8", `expected format version ${PWT_VERSION}, found ${version}`);
 }
 
 /** Header bytes for a packed payload. */
-export function blockHeader(block: Omit<BlockHeader, "crc" | "packedBytes">, payload: Uint8Array): Uint8Array {
+export function blockHeader(
+  block: Omit<BlockHeader, "crc" | "packedBytes">,
+  payload: Uint8Array,
+): Uint8Array {
   const bytes = new Uint8Array(BLOCK_HEADER_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, BLOCK_MARK, true);
@@ -123,10 +132,15 @@ export function blockHeader(block: Omit<BlockHeader, "crc" | "packedBytes">, pay
 export function readBlockHeader(file: string, at: number, bytes: Uint8Array): BlockHeader {
   if (bytes.length < BLOCK_HEADER_BYTES) {
     const found = bytes.length === 0 ? "the end of the file" : `${bytes.length} bytes`;
-    throw formatError(file, `byte ${at}`, `expected a block or the closing block, found ${found}: the recording is cut off`);
+    throw formatError(
+      file,
+      `byte ${at}`,
+      `expected a block or the closing block, found ${found}: the recording is cut off`,
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint32(0, true) !== BLOCK_MARK) throw formatError(file, `byte ${at}`, 'expected a block (mark "PWTB")');
+  if (view.getUint32(0, true) !== BLOCK_MARK)
+    throw formatError(file, `byte ${at}`, 'expected a block (mark "PWTB")');
   const header = {
     type: view.getUint8(4),
     packing: view.getUint8(5),

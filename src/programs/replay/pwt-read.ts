@@ -8,8 +8,17 @@ import { clearPageTable, createPageTable, getChunk, type PageTable } from "./chu
 import type { Chunk, ChunkSource } from "./events.ts";
 import { formatError } from "./format-error.ts";
 import {
-  BLOCK_CHUNKS, BLOCK_END, BLOCK_HEADER_BYTES, BLOCK_META, type BlockHeader, checkBlock, checkFileHeader, FILE_HEADER_BYTES, type PwtMeta,
-  type PwtTotals, readBlockHeader,
+  BLOCK_CHUNKS,
+  BLOCK_END,
+  BLOCK_HEADER_BYTES,
+  BLOCK_META,
+  type BlockHeader,
+  checkBlock,
+  checkFileHeader,
+  FILE_HEADER_BYTES,
+  type PwtMeta,
+  type PwtTotals,
+  readBlockHeader,
 } from "./pwt-format.ts";
 
 /** What a host does for the reader. */
@@ -55,10 +64,24 @@ export function openPwt(input: PwtInput): PwtReader {
       const totals = readJson(input, at, checkTotals);
       const isOutside = [...streams.keys()].some((stream) => stream >= totals.streams);
       if (totals.blocks !== blocks || totals.streams !== streams.size || isOutside) {
-        throw formatError(input.name, `byte ${at}`, `expected ${totals.blocks} blocks of ${totals.streams} streams, found ${blocks} of ${streams.size}`);
+        throw formatError(
+          input.name,
+          `byte ${at}`,
+          `expected ${totals.blocks} blocks of ${totals.streams} streams, found ${blocks} of ${streams.size}`,
+        );
       }
-      if (input.readAt(after, 1).length > 0) throw formatError(input.name, `byte ${after}`, "expected the end of the file after the closing block");
-      return { isBare: false, meta: meta!, totals, next: (stream, chunk) => nextChunk(input, streams.get(stream), chunk) };
+      if (input.readAt(after, 1).length > 0)
+        throw formatError(
+          input.name,
+          `byte ${after}`,
+          "expected the end of the file after the closing block",
+        );
+      return {
+        isBare: false,
+        meta: meta!,
+        totals,
+        next: (stream, chunk) => nextChunk(input, streams.get(stream), chunk),
+      };
     }
     at = after;
   }
@@ -91,12 +114,20 @@ function readBlock(input: PwtInput, at: number): Uint8Array {
   checkBlock(input.name, at, headerBytes, payload);
   const bytes = input.unpack(header.packing, payload);
   if (bytes === undefined || bytes.length !== header.unpackedBytes) {
-    throw formatError(input.name, `byte ${at}`, `the block does not unpack to the ${header.unpackedBytes} bytes it promises`);
+    throw formatError(
+      input.name,
+      `byte ${at}`,
+      `the block does not unpack to the ${header.unpackedBytes} bytes it promises`,
+    );
   }
   return bytes;
 }
 
-function readJson<T>(input: PwtInput, at: number, check: (value: Record<string, unknown>) => T | undefined): T {
+function readJson<T>(
+  input: PwtInput,
+  at: number,
+  check: (value: Record<string, unknown>) => T | undefined,
+): T {
   const text = decodeUtf8(readBlock(input, at));
   let value: unknown;
   try {
@@ -104,8 +135,10 @@ function readJson<T>(input: PwtInput, at: number, check: (value: Record<string, 
   } catch {
     value = undefined;
   }
-  const checked = typeof value === "object" && value !== null ? check(value as Record<string, unknown>) : undefined;
-  if (checked === undefined) throw formatError(input.name, `byte ${at}`, "the block's JSON is not what its type promises");
+  const checked =
+    typeof value === "object" && value !== null ? check(value as Record<string, unknown>) : undefined;
+  if (checked === undefined)
+    throw formatError(input.name, `byte ${at}`, "the block's JSON is not what its type promises");
   return checked;
 }
 
@@ -119,7 +152,8 @@ function checkMeta(value: Record<string, unknown>): PwtMeta | undefined {
 
 function checkTotals(value: Record<string, unknown>): PwtTotals | undefined {
   const { blocks, streams, accesses, runs, calls, files } = value;
-  for (const number of [blocks, streams, accesses, runs, calls]) if (typeof number !== "number") return undefined;
+  for (const number of [blocks, streams, accesses, runs, calls])
+    if (typeof number !== "number") return undefined;
   if (!Array.isArray(files) || !files.every(isFile)) return undefined;
   return { blocks, streams, accesses, runs, calls, files } as PwtTotals;
 }
@@ -127,5 +161,7 @@ function checkTotals(value: Record<string, unknown>): PwtTotals | undefined {
 function isFile(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { path, mode, dev, ino, sizeBytes } = value as Record<string, unknown>;
-  return typeof path === "string" && [mode, dev, ino, sizeBytes].every((number) => typeof number === "number");
+  return (
+    typeof path === "string" && [mode, dev, ino, sizeBytes].every((number) => typeof number === "number")
+  );
 }

@@ -8,22 +8,56 @@
  * Doc: docs/pwt.md
  */
 import {
-  ACCESS_KERNEL, ACCESS_LOAD, ACCESS_STORE, access, BLOCKED, createTask, doExecve, FAULT_OOM, findTask, type Kernel, killTask, NONE, readElf,
-  readHiwaterRss, runAccesses, SIGKILL, syscall, type Task, TASK_ZOMBIE,
+  ACCESS_KERNEL,
+  ACCESS_LOAD,
+  ACCESS_STORE,
+  access,
+  BLOCKED,
+  createTask,
+  doExecve,
+  FAULT_OOM,
+  findTask,
+  type Kernel,
+  killTask,
+  NONE,
+  readElf,
+  readHiwaterRss,
+  runAccesses,
+  SIGKILL,
+  syscall,
+  TASK_ZOMBIE,
+  type Task,
 } from "../../core/index.ts";
 import { attempt, type Program, type Programs, TURN_BLOCKED, TURN_ENDED, TURN_OVER } from "../driver.ts";
 import { setRange } from "./address-map.ts";
 import { bareProgram } from "./bare-program.ts";
-import { placeImage, placeStack, type SegmentList } from "./placement.ts";
 import { planCall } from "./calls.ts";
 import {
-  type ChunkSource, EVENT_CALL, EVENT_EXEC, EVENT_EXIT, EVENT_FILE, EVENT_NONE, EVENT_NOTE, type ExecEvent, type ExitEvent, type FileEvent,
+  type ChunkSource,
+  EVENT_CALL,
+  EVENT_EXEC,
+  EVENT_EXIT,
+  EVENT_FILE,
+  EVENT_NONE,
+  EVENT_NOTE,
+  type ExecEvent,
+  type ExitEvent,
+  type FileEvent,
   type ProgramFile,
 } from "./events.ts";
 import { cacheFile, type FileSpec, inodeOf, isRegular } from "./files.ts";
 import { formatError } from "./format-error.ts";
+import { placeImage, placeStack, type SegmentList } from "./placement.ts";
 import {
-  type CallAction, createProcess, createSpace, nextRuns, note, type Replay, type ReplayProcess, type ReplaySummary, type TouchAction,
+  type CallAction,
+  createProcess,
+  createSpace,
+  nextRuns,
+  note,
+  type Replay,
+  type ReplayProcess,
+  type ReplaySummary,
+  type TouchAction,
 } from "./process.ts";
 
 /** How a recording is to be replayed. */
@@ -60,7 +94,13 @@ const PAGE = 4096;
 /** Sets up the replay of a source: a task for its stream 0. Driving the programs throws a FormatError for damaged data. */
 export function startReplay(k: Kernel, source: ChunkSource, options: ReplayOptions = {}): StartedReplay {
   const summary: ReplaySummary = { accesses: 0, calls: new Map(), notes: new Map(), ended: [] };
-  const replay: Replay = { source, inodes: new Map(), pids: new Map(), summary, beforeExit: options.beforeExit };
+  const replay: Replay = {
+    source,
+    inodes: new Map(),
+    pids: new Map(),
+    summary,
+    beforeExit: options.beforeExit,
+  };
   for (const file of options.cached ?? []) {
     const inode = isRegular(file) ? inodeOf(replay.inodes, k, file) : NONE;
     if (inode > 0) cacheFile(k, inode);
@@ -76,11 +116,24 @@ export function startReplay(k: Kernel, source: ChunkSource, options: ReplayOptio
 /** Gives a trace that names no program an address space. Addresses that no program may map are moved up. */
 function startBare(replay: Replay, k: Kernel, process: ReplayProcess): void {
   const headers = bareProgram();
-  const file: FileEvent = { type: EVENT_FILE, id: 0, path: "/trace", mode: 0o100755, dev: 0x801, ino: 1, sizeBytes: PAGE };
+  const file: FileEvent = {
+    type: EVENT_FILE,
+    id: 0,
+    path: "/trace",
+    mode: 0o100755,
+    dev: 0x801,
+    ino: 1,
+    sizeBytes: PAGE,
+  };
   process.files.set(0, file);
   cacheFile(k, inodeOf(replay.inodes, k, file));
   const event: ExecEvent = {
-    type: EVENT_EXEC, program: { file: 0, headers, base: 0 }, interpreter: null, argv: ["trace"], envLengths: [], stackPointer: 0,
+    type: EVENT_EXEC,
+    program: { file: 0, headers, base: 0 },
+    interpreter: null,
+    argv: ["trace"],
+    envLengths: [],
+    stackPointer: 0,
   };
   attempt(k, process.task, () => execRecorded(replay, k, process, event));
   process.space = createSpace();
@@ -92,7 +145,13 @@ function programOf(replay: Replay, process: ReplayProcess): Program {
 }
 
 /** Plays until the turn is over, the process waits, or it has ended. */
-function runProcess(replay: Replay, k: Kernel, process: ReplayProcess, untilNs: number, programs: Programs): number {
+function runProcess(
+  replay: Replay,
+  k: Kernel,
+  process: ReplayProcess,
+  untilNs: number,
+  programs: Programs,
+): number {
   const { task, runs } = process;
   const now = k.clock.ns;
   if (process.length < 0 && !nextRuns(replay, process)) return endProcess(replay, k, process, 0);
@@ -104,7 +163,10 @@ function runProcess(replay: Replay, k: Kernel, process: ReplayProcess, untilNs: 
         if (runs.outcome[0] === BLOCKED) return TURN_BLOCKED;
         if (runs.outcome[0] === FAULT_OOM) return endProcess(replay, k, process, SIGKILL);
         if (replay.source.isBare && mapTouched(k, process)) continue;
-        note(replay, "accesses to pages that were mapped when they were recorded and are not mapped here were left out");
+        note(
+          replay,
+          "accesses to pages that were mapped when they were recorded and are not mapped here were left out",
+        );
         process.at++;
       }
     } else {
@@ -121,8 +183,12 @@ function mapTouched(k: Kernel, process: ReplayProcess): boolean {
   const { high, low } = process.runs;
   const page = high[process.at]! * 262144 + (low[process.at]! >>> 2);
   const first = Math.floor(page / BARE_PAGES) * BARE_PAGES;
-  for (const [start, pages] of [[first, BARE_PAGES], [page, 1]] as const) {
-    if (syscall(k, process.task, NR_MMAP, [start * PAGE, pages * PAGE, PROT_ALL, BARE_FLAGS, -1, 0]) >= 0) return true;
+  for (const [start, pages] of [
+    [first, BARE_PAGES],
+    [page, 1],
+  ] as const) {
+    if (syscall(k, process.task, NR_MMAP, [start * PAGE, pages * PAGE, PROT_ALL, BARE_FLAGS, -1, 0]) >= 0)
+      return true;
   }
   return false;
 }
@@ -154,7 +220,10 @@ function playActions(replay: Replay, k: Kernel, process: ReplayProcess, programs
   const { task } = process;
   while (process.actions.length > 0) {
     const action = process.actions[0]!;
-    const result = action.kind === "touch" ? playTouch(k, task, action) : playCallAction(replay, k, process, action, programs);
+    const result =
+      action.kind === "touch"
+        ? playTouch(k, task, action)
+        : playCallAction(replay, k, process, action, programs);
     if (result === BLOCKED) return TURN_BLOCKED;
     if (k.task.state[task] === TASK_ZOMBIE) return TURN_ENDED;
     // Its result may have put other actions at the front: they come next.
@@ -173,7 +242,13 @@ function playTouch(k: Kernel, task: Task, action: TouchAction): number {
   return 0;
 }
 
-function playCallAction(replay: Replay, k: Kernel, process: ReplayProcess, action: CallAction, programs: Programs): number {
+function playCallAction(
+  replay: Replay,
+  k: Kernel,
+  process: ReplayProcess,
+  action: CallAction,
+  programs: Programs,
+): number {
   const { task } = process;
   const result = syscall(k, task, action.nr, action.args);
   const isFork = action.nr === NR_FORK || action.nr === NR_VFORK || action.nr === NR_CLONE;
@@ -183,9 +258,16 @@ function playCallAction(replay: Replay, k: Kernel, process: ReplayProcess, actio
 }
 
 /** Gives the task that a fork made the program of its stream, once. */
-function adoptChild(replay: Replay, k: Kernel, process: ReplayProcess, pid: number, programs: Programs): void {
+function adoptChild(
+  replay: Replay,
+  k: Kernel,
+  process: ReplayProcess,
+  pid: number,
+  programs: Programs,
+): void {
   const { event } = process.chunk;
-  if (event.type !== EVENT_CALL || event.child < 0 || pid <= 0 || replay.pids.get(event.result) === pid) return;
+  if (event.type !== EVENT_CALL || event.child < 0 || pid <= 0 || replay.pids.get(event.result) === pid)
+    return;
   const child = findTask(k, pid);
   const sharesSpace = k.task.mm[child] === k.task.mm[process.task];
   replay.pids.set(event.result, pid);
@@ -221,7 +303,8 @@ function execRecorded(replay: Replay, k: Kernel, process: ReplayProcess, event: 
   if (result < 0) return result;
   process.space = createSpace();
   placeImage(process, program.image, event.program.base, k.program.bias[task]!);
-  if (interpreter !== null) placeImage(process, interpreter.image, event.interpreter!.base, k.program.interpreterBias[task]!);
+  if (interpreter !== null)
+    placeImage(process, interpreter.image, event.interpreter!.base, k.program.interpreterBias[task]!);
   placeStack(k, process, event.stackPointer);
   // Valgrind hides the vdso, whose headers the C library reads when it starts.
   const vdso = k.mm.vdso[k.task.mm[task]!]! / PAGE;
@@ -238,8 +321,14 @@ interface FoundProgram {
 function programFile(replay: Replay, k: Kernel, process: ReplayProcess, recorded: ProgramFile): FoundProgram {
   const file = process.files.get(recorded.file);
   const image = readElf(recorded.headers);
-  if (file === undefined) throw formatError("recording", `stream ${process.stream}`, `a program's file ${recorded.file} was not announced`);
-  if (image.errno !== 0) throw formatError("recording", `stream ${process.stream}`, `${file.path} is no program: ${image.reason}`);
+  if (file === undefined)
+    throw formatError(
+      "recording",
+      `stream ${process.stream}`,
+      `a program's file ${recorded.file} was not announced`,
+    );
+  if (image.errno !== 0)
+    throw formatError("recording", `stream ${process.stream}`, `${file.path} is no program: ${image.reason}`);
   return { path: file.path, inode: inodeOf(replay.inodes, k, file), image };
 }
 

@@ -31,7 +31,10 @@ export interface TextSink {
 const PIECE_BYTES = 65536;
 
 /** A source with one stream, 0, from a text trace. */
-export function createTextSource(input: TraceInput, createReader: (sink: TextSink) => TextReader): ChunkSource {
+export function createTextSource(
+  input: TraceInput,
+  createReader: (sink: TextSink) => TextReader,
+): ChunkSource {
   const merger = createMerger();
   const ready: Chunk[] = [];
   const emit = (event: ReplayEvent): void => {
@@ -107,4 +110,3 @@ export function firstLines(start: Uint8Array, most: number): string[] {
 export function emitIfFull(sink: TextSink, isFull: boolean): void {
   if (isFull) sink.emit(NO_EVENT);
 }
-

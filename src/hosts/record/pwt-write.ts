@@ -3,10 +3,24 @@
  * by the number of processes alive, not by the length of the recording.
  * Doc: docs/pwt.md
  */
-import { type ByteWriter, createWriter, encodeUtf8, written } from "./bytes.ts";
-import { clearPageTable, createPageTable, type PageTable, putChunk } from "./chunk-code.ts";
-import { type Chunk, EVENT_CALL, EVENT_FILE } from "./events.ts";
-import { BLOCK_CHUNKS, BLOCK_END, BLOCK_META, blockHeader, fileHeader, type PwtFileFacts, type PwtMeta, type PwtTotals } from "./pwt-format.ts";
+import { type ByteWriter, createWriter, encodeUtf8, written } from "../../programs/replay/bytes.ts";
+import {
+  clearPageTable,
+  createPageTable,
+  type PageTable,
+  putChunk,
+} from "../../programs/replay/chunk-code.ts";
+import { type Chunk, EVENT_CALL, EVENT_FILE } from "../../programs/replay/events.ts";
+import {
+  BLOCK_CHUNKS,
+  BLOCK_END,
+  BLOCK_META,
+  blockHeader,
+  fileHeader,
+  type PwtFileFacts,
+  type PwtMeta,
+  type PwtTotals,
+} from "../../programs/replay/pwt-format.ts";
 
 /** Unpacked size at which a block is written: one more chunk, at most 1.3 MB, still fits in BLOCK_MOST_BYTES. */
 const BLOCK_BYTES = 524288;
@@ -84,7 +98,9 @@ function noteFile(w: PwtWriter, file: PwtFileFacts): void {
 
 function writeBlock(w: PwtWriter, type: number, stream: number, bytes: Uint8Array): void {
   const payload = w.output.pack(bytes);
-  w.output.write(blockHeader({ type, packing: w.output.packing, stream, unpackedBytes: bytes.length }, payload));
+  w.output.write(
+    blockHeader({ type, packing: w.output.packing, stream, unpackedBytes: bytes.length }, payload),
+  );
   w.output.write(payload);
   w.totals = { ...w.totals, blocks: w.totals.blocks + 1 };
 }

@@ -1,9 +1,19 @@
 /** A recording comes back as it was written, and whatever happens to the file is noticed. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Chunk, createChunk, EVENT_CALL, EVENT_EXEC, EVENT_EXIT, EVENT_FILE, EVENT_NONE, EVENT_NOTE, type ReplayEvent } from "./events.ts";
-import { BLOCK_HEADER_BYTES, FILE_HEADER_BYTES, PACK_NONE } from "./pwt-format.ts";
-import { openPwt } from "./pwt-read.ts";
+import {
+  type Chunk,
+  createChunk,
+  EVENT_CALL,
+  EVENT_EXEC,
+  EVENT_EXIT,
+  EVENT_FILE,
+  EVENT_NONE,
+  EVENT_NOTE,
+  type ReplayEvent,
+} from "../../programs/replay/events.ts";
+import { BLOCK_HEADER_BYTES, FILE_HEADER_BYTES, PACK_NONE } from "../../programs/replay/pwt-format.ts";
+import { openPwt } from "../../programs/replay/pwt-read.ts";
 import { createPwtWriter, finishPwt, flushStream, writeChunk } from "./pwt-write.ts";
 
 const META = { command: ["ls", "-l"], recorder: "none", kernel: "6.12", fetchPages: 8, dataPages: 4 };
@@ -16,7 +26,16 @@ interface Plain {
 
 const EVENTS: readonly ReplayEvent[] = [
   { type: EVENT_NONE },
-  { type: EVENT_CALL, nr: 9, thread: 1, args: [0, 8192, 3, 34, -1, 0x7ffff7fff000], result: 0x7ffff7dd4000, strings: [-1, -1, 12, -1, -1, -1], file: 3, child: -1 },
+  {
+    type: EVENT_CALL,
+    nr: 9,
+    thread: 1,
+    args: [0, 8192, 3, 34, -1, 0x7ffff7fff000],
+    result: 0x7ffff7dd4000,
+    strings: [-1, -1, 12, -1, -1, -1],
+    file: 3,
+    child: -1,
+  },
   { type: EVENT_CALL, nr: 57, thread: 2, args: [], result: -12, strings: [], file: -1, child: 4 },
   {
     type: EVENT_EXEC,
@@ -26,9 +45,24 @@ const EVENTS: readonly ReplayEvent[] = [
     envLengths: [12, 0, 300],
     stackPointer: 0x1fff0006a0,
   },
-  { type: EVENT_EXEC, program: { file: 0, headers: new Uint8Array(0), base: 0 }, interpreter: null, argv: [], envLengths: [], stackPointer: 16 },
+  {
+    type: EVENT_EXEC,
+    program: { file: 0, headers: new Uint8Array(0), base: 0 },
+    interpreter: null,
+    argv: [],
+    envLengths: [],
+    stackPointer: 16,
+  },
   { type: EVENT_EXIT, status: 256 },
-  { type: EVENT_FILE, id: 2, path: "/etc/ld.so.cache", mode: 0o100644, dev: 65024, ino: 9007199254740991, sizeBytes: 36887 },
+  {
+    type: EVENT_FILE,
+    id: 2,
+    path: "/etc/ld.so.cache",
+    mode: 0o100644,
+    dev: 65024,
+    ino: 9007199254740991,
+    sizeBytes: 36887,
+  },
   { type: EVENT_NOTE, text: "The heap stopped growing." },
 ];
 
@@ -68,11 +102,15 @@ test("a file cut off at any byte is refused when it is opened", () => {
 test("a changed byte anywhere is noticed, at the latest when its block is read", () => {
   const file = write(sample(), 2);
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: file.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, change) => {
-      const damaged = file.slice();
-      damaged[at]! ^= change;
-      expect(() => readAll(damaged)).toThrow(/^t\.pwt: /);
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: file.length - 1 }),
+      fc.integer({ min: 1, max: 255 }),
+      (at, change) => {
+        const damaged = file.slice();
+        damaged[at]! ^= change;
+        expect(() => readAll(damaged)).toThrow(/^t\.pwt: /);
+      },
+    ),
     { numRuns: 2000 },
   );
 });
@@ -80,7 +118,11 @@ test("a changed byte anywhere is noticed, at the latest when its block is read",
 test("every byte around a block's border may be damaged without being missed", () => {
   const file = write(sample(), 2);
   for (const border of borders(file)) {
-    for (let at = Math.max(0, border - 4); at < Math.min(file.length, border + BLOCK_HEADER_BYTES + 2); at++) {
+    for (
+      let at = Math.max(0, border - 4);
+      at < Math.min(file.length, border + BLOCK_HEADER_BYTES + 2);
+      at++
+    ) {
       const damaged = file.slice();
       damaged[at]! ^= 0x10;
       expect(() => readAll(damaged), `byte ${at}`).toThrow(/^t\.pwt: /);
@@ -109,17 +151,27 @@ test("another version is named", () => {
 });
 
 test("what is no recording is told so", () => {
-  expect(() => open(new TextEncoder().encode("I  0401ab70,3\nI  0401ab73,5\n"))).toThrow("t.pwt: byte 0: expected the mark");
+  expect(() => open(new TextEncoder().encode("I  0401ab70,3\nI  0401ab73,5\n"))).toThrow(
+    "t.pwt: byte 0: expected the mark",
+  );
 });
 
 function sample(): Plain[] {
-  return EVENTS.map((event, i) => ({ stream: i % 2, runs: [{ page: i * 1000, kind: i % 4, count: i * 20 + 1 }], event }));
+  return EVENTS.map((event, i) => ({
+    stream: i % 2,
+    runs: [{ page: i * 1000, kind: i % 4, count: i * 20 + 1 }],
+    event,
+  }));
 }
 
 /** A file of the chunks, each stream flushed after every `every` of them. */
 function write(chunks: readonly Plain[], every: number): Uint8Array {
   const parts: number[] = [];
-  const output = { packing: PACK_NONE, pack: (bytes: Uint8Array) => bytes.slice(), write: (bytes: Uint8Array) => void parts.push(...bytes) };
+  const output = {
+    packing: PACK_NONE,
+    pack: (bytes: Uint8Array) => bytes.slice(),
+    write: (bytes: Uint8Array) => void parts.push(...bytes),
+  };
   const writer = createPwtWriter(output, META);
   const chunk = createChunk();
   chunks.forEach((plain, i) => {
@@ -138,7 +190,11 @@ function write(chunks: readonly Plain[], every: number): Uint8Array {
 }
 
 function open(file: Uint8Array): ReturnType<typeof openPwt> {
-  return openPwt({ name: "t.pwt", readAt: (offset, length) => file.slice(offset, offset + length), unpack: (_, bytes) => bytes });
+  return openPwt({
+    name: "t.pwt",
+    readAt: (offset, length) => file.slice(offset, offset + length),
+    unpack: (_, bytes) => bytes,
+  });
 }
 
 function readStream(file: Uint8Array, stream: number): Plain[] {
@@ -146,7 +202,11 @@ function readStream(file: Uint8Array, stream: number): Plain[] {
   const chunk: Chunk = createChunk();
   const chunks: Plain[] = [];
   while (source.next(stream, chunk)) {
-    const runs = Array.from({ length: chunk.length }, (_, i) => ({ page: chunk.page[i]!, kind: chunk.kind[i]!, count: chunk.count[i]! }));
+    const runs = Array.from({ length: chunk.length }, (_, i) => ({
+      page: chunk.page[i]!,
+      kind: chunk.kind[i]!,
+      count: chunk.count[i]!,
+    }));
     chunks.push({ stream, runs, event: chunk.event });
   }
   return chunks;
@@ -160,6 +220,7 @@ function readAll(file: Uint8Array): void {
 function borders(file: Uint8Array): number[] {
   const view = new DataView(file.buffer);
   const found: number[] = [];
-  for (let at = FILE_HEADER_BYTES; at < file.length; at += BLOCK_HEADER_BYTES + view.getUint32(at + 16, true)) found.push(at);
+  for (let at = FILE_HEADER_BYTES; at < file.length; at += BLOCK_HEADER_BYTES + view.getUint32(at + 16, true))
+    found.push(at);
   return found;
 }
