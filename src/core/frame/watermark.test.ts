@@ -41,14 +41,14 @@ test("huge pages want eleven pageblocks a zone, at most 5 % of memory", () => {
   expect(hugepageMinFreeKbytes(small)).toBeLessThan(128 * 1024 * 0.05);
 });
 
-test("reserves of an allocation: half of min for __GFP_HIGH, three eighths if it cannot wait, a quarter for an OOM victim", () => {
+test("reserves of an allocation: down to half of min for __GFP_HIGH and OOM victims, to three eighths if it cannot wait either", () => {
   const k = frames(".".repeat(200));
   const ok = (mark: number, flags: number): boolean => zoneWatermarkOk(k, ZONE, 0, mark, { highest: 3, flags });
   expect([ok(199, 0), ok(200, 0)]).toEqual([true, false]);
-  expect([ok(399, ALLOC_MIN_RESERVE), ok(400, ALLOC_MIN_RESERVE)]).toEqual([true, false]);
+  expect([ok(398, ALLOC_MIN_RESERVE), ok(399, ALLOC_MIN_RESERVE)]).toEqual([true, false]);
   expect(ok(528, ALLOC_MIN_RESERVE | ALLOC_NON_BLOCK)).toBe(true);
   expect(ok(536, ALLOC_MIN_RESERVE | ALLOC_NON_BLOCK)).toBe(false);
-  expect([ok(399, ALLOC_OOM), ok(400, ALLOC_OOM)]).toEqual([true, false]);
+  expect([ok(398, ALLOC_OOM), ok(399, ALLOC_OOM)]).toEqual([true, false]);
 });
 
 test("many pages free are of no use to a request for a block when none is large enough", () => {
