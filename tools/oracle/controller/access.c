@@ -91,6 +91,31 @@ static const char *format_loaded(const struct user_regs_struct *registers, int64
     return take_format("fnv 0x%08x", (uint32_t)registers->rax);
 }
 
+/*
+ * Loads or stores the bytes from `at` up to `end`, in one go or, where they may come from disk, page by page: a read-ahead that a page
+ * starts is then done before the next page is touched, and what is mapped with it does not depend on how fast the disk is.
+ */
+static Stop touch_bytes(Run *run, Task *task, uint64_t at, uint64_t end, uint64_t value)
+{
+    bool is_load = run->statement->op == OP_LOAD;
+    struct user_regs_struct registers;
+    read_registers(task, &registers);
+    registers.orig_rax = UINT64_MAX;
+    registers.rax = is_load ? FNV_START : value;
+    for (;;) {
+        uint64_t page_end = at / PAGE_BYTES * PAGE_BYTES + PAGE_BYTES;
+        registers.rip = is_load ? STUB_LOAD : STUB_STORE;
+        registers.rdi = at;
+        registers.rsi = run->script->has_files && end - at > page_end - at ? page_end : end;
+        Stop stop = run_task(&run->tasks, task, &registers);
+        if (stop.kind != STOP_BREAKPOINT || registers.rsi == end)
+            return stop;
+        at = registers.rsi;
+        registers = stop.registers;
+        wait_for_quiet_disk(run->world);
+    }
+}
+
 const char *run_access(Run *run, Task *task)
 {
     const Statement *statement = run->statement;
@@ -103,14 +128,7 @@ const char *run_access(Run *run, Task *task)
         stop_run(run, statement->args[2]->column, "expected a value of 32 bits, found %lld", (long long)value);
     if (statement->op == OP_FETCH)
         return run_fetch(run, task, (uint64_t)address, (uint64_t)length);
-    struct user_regs_struct registers;
-    read_registers(task, &registers);
-    registers.orig_rax = UINT64_MAX;
-    registers.rip = statement->op == OP_LOAD ? STUB_LOAD : STUB_STORE;
-    registers.rax = statement->op == OP_LOAD ? FNV_START : (uint64_t)value;
-    registers.rdi = (uint64_t)address;
-    registers.rsi = (uint64_t)(address + length);
-    Stop stop = run_task(&run->tasks, task, &registers);
+    Stop stop = touch_bytes(run, task, (uint64_t)address, (uint64_t)(address + length), (uint64_t)value);
     if (stop.kind != STOP_BREAKPOINT)
         return format_stop(run, task, &stop, "");
     return statement->op == OP_LOAD ? format_loaded(&stop.registers, length) : "ok";
@@ -142,16 +160,18 @@ static Stop run_batch(Run *run, Task *task, const uint32_t *entries, unsigned co
     return stop;
 }
 
-/* Does the rest of a pattern of loads and stores. */
+/* Does a pattern of loads and stores: many at a time, or one by one where a page may come from disk, as touch_bytes does. */
 static Stop run_batches(Run *run, Task *task, Pattern *pattern, int64_t address, uint64_t *done, uint32_t *hash)
 {
     Stop stop = {.kind = STOP_BREAKPOINT};
+    unsigned most = run->script->has_files ? 1 : STUB_BATCH_MAX;
     while (stop.kind == STOP_BREAKPOINT && *done < pattern->count) {
         uint32_t entries[STUB_BATCH_MAX];
         unsigned count = 0;
-        while (count < STUB_BATCH_MAX && pattern->index < pattern->count)
+        while (count < most && pattern->index < pattern->count)
             entries[count++] = next_entry(pattern);
         stop = run_batch(run, task, entries, count, address, done, hash);
+        wait_for_quiet_disk(run->world);
     }
     return stop;
 }
@@ -164,6 +184,7 @@ static Stop run_fetches(Run *run, Task *task, Pattern *pattern, int64_t address,
         if (stop.kind != STOP_BREAKPOINT)
             break;
         ++*done;
+        wait_for_quiet_disk(run->world);
     }
     return stop;
 }

@@ -421,6 +421,7 @@ Script *read_script(const char *file, const char *text)
             statement->text = line->text;
             parse_statement(&(Cursor){line, 0}, statement);
             note_strings(script, statement);
+            script->has_files |= statement->kind == ACTION_FILE;
         }
         start += length + (start[length] == '\n');
     }

@@ -96,6 +96,8 @@ typedef struct Script {
     /* Every distinct quoted string, in order of first appearance. */
     const char *strings[STRINGS_MAX];
     int string_count;
+    /* Whether a statement makes a file: only then can an access start a read from disk. */
+    bool has_files;
 } Script;
 
 /* Reads and checks a script. Anything wrong with it is told on stderr and ends the program: EXIT_USAGE. */
