@@ -27,6 +27,7 @@ import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { faultAround, fileEntryLow } from "./fault-around.ts";
 import {
+  FAULT_FLAG_POPULATE,
   FAULT_FLAG_TRIED,
   FAULT_FLAG_USER,
   FAULT_FLAG_WRITE,
@@ -61,7 +62,8 @@ export function fileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: 
       return result === 0 && tried ? VM_FAULT_MAJOR : result;
     }
     const underVmaLock = (flags & FAULT_FLAG_USER) !== 0 && !(state & RETRY_MMAP_LOCK);
-    faultTried[task] = state | RETRY_MMAP_LOCK | (!underVmaLock || result === RETRY_MAJOR ? RETRY_TRIED : 0);
+    const remembered = state | RETRY_MMAP_LOCK | (!underVmaLock || result === RETRY_MAJOR ? RETRY_TRIED : 0);
+    faultTried[task] = (flags & FAULT_FLAG_POPULATE) !== 0 ? 0 : remembered;
     if (sleepOnPage(k, task, vma, vpn)) return BLOCKED;
   }
 }

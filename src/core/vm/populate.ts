@@ -13,7 +13,7 @@ import { markPageAccessed } from "../space/lruvec.ts";
 import { findPteTable } from "../space/pagetable.ts";
 import { VM_ACCESS_FLAGS, VM_IO, VM_LOCKONFAULT, VM_PFNMAP, VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
-import { FAULT_FLAG_WRITE } from "./fault-flags.ts";
+import { FAULT_FLAG_POPULATE, FAULT_FLAG_WRITE } from "./fault-flags.ts";
 import { handleMmFault } from "./fault.ts";
 import type { VmState } from "./state.ts";
 
@@ -42,7 +42,7 @@ function populateVma(k: VmState, task: Task, vma: Vma, start: number, stop: numb
   if ((flags & VM_LOCKONFAULT) !== 0 || (flags & VM_ACCESS_FLAGS) === 0) return 0;
   const isWrite = (flags & (VM_WRITE | VM_SHARED)) === VM_WRITE;
   const need = isWrite ? PTE_PRESENT | PTE_RW : PTE_PRESENT;
-  const faultFlags = isWrite ? FAULT_FLAG_WRITE : 0;
+  const faultFlags = isWrite ? FAULT_FLAG_POPULATE | FAULT_FLAG_WRITE : FAULT_FLAG_POPULATE;
   const mm = k.vma.mm[vma]!;
   const { words } = k.ram;
   let table = -1;
