@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { SIGBUS, SIGKILL, SIGSEGV, type Kernel } from "../../core/index.ts";
 import { drive } from "../../programs/driver.ts";
 import { FORMAT_ERROR } from "../../programs/replay/format-error.ts";
-import { startReplay, type StartedReplay } from "../../programs/replay/replay.ts";
+import type { StartedReplay } from "../../programs/replay/replay.ts";
 import { formatScriptError } from "../../programs/script/ast.ts";
 import { readScript } from "../../programs/script/check.ts";
 import { runScript } from "../../programs/script/run.ts";
@@ -68,7 +68,7 @@ function openReplay(path: string): Workload {
   return {
     kind: trace.about === "" ? "trace" : trace.about,
     run: (k, collector) => {
-      const replay = startReplay(k, trace.source, { cached: trace.files, beforeExit: collector.beforeExit });
+      const replay = trace.start(k, { cached: trace.files, beforeExit: collector.beforeExit });
       return play(k, replay, trace.accesses, collector);
     },
   };
