@@ -4,11 +4,27 @@ import { ENOMEM } from "../base/errno.ts";
 import { BOOT_RUNNING_CPU, ZONE_BELOW_HIGH, ZONE_WAKE_KSWAPD } from "../frame/mmzone.ts";
 import { FLAGS, PAGE_WORDS, PG_head, PG_tail } from "../frame/page.ts";
 import { foldPcp, freePage } from "../frame/pcp.ts";
-import { NR_FREE_PAGES, NR_ZONE_ITEMS, NUMA_FOREIGN, NUMA_MISS, NUMA_OTHER, sumZoneItem } from "../frame/vmstat.ts";
-import { zoneOf } from "../frame/zone.ts";
-import { storeWord, loadWord } from "../hw/ram.ts";
 import {
-  __GFP_COMP, __GFP_DMA, __GFP_DMA32, __GFP_MEMALLOC, __GFP_THISNODE, __GFP_ZERO, GFP_ATOMIC, GFP_HIGHUSER_MOVABLE, GFP_KERNEL, GFP_NOWAIT,
+  NR_FREE_PAGES,
+  NR_ZONE_ITEMS,
+  NUMA_FOREIGN,
+  NUMA_MISS,
+  NUMA_OTHER,
+  sumZoneItem,
+} from "../frame/vmstat.ts";
+import { zoneOf } from "../frame/zone.ts";
+import { loadWord, storeWord } from "../hw/ram.ts";
+import {
+  __GFP_COMP,
+  __GFP_DMA,
+  __GFP_DMA32,
+  __GFP_MEMALLOC,
+  __GFP_THISNODE,
+  __GFP_ZERO,
+  GFP_ATOMIC,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_KERNEL,
+  GFP_NOWAIT,
 } from "./gfp.ts";
 import { allocPage, allocPages, allocPagesNode } from "./pages.ts";
 import type { AllocState } from "./state.ts";
@@ -83,14 +99,20 @@ test("a failed allocation gives -ENOMEM and takes nothing", () => {
 test("pages on another CPU's lists are called back before an allocation fails", () => {
   const k = frameKernel({ sizeBytes: 128 * MIB, cpus: 2 });
   const pages: number[] = [];
-  for (let pfn = allocPage(k, GFP_HIGHUSER_MOVABLE); pfn > 0; pfn = allocPage(k, GFP_HIGHUSER_MOVABLE)) pages.push(pfn);
+  for (let pfn = allocPage(k, GFP_HIGHUSER_MOVABLE); pfn > 0; pfn = allocPage(k, GFP_HIGHUSER_MOVABLE))
+    pages.push(pfn);
   for (const pfn of pages.slice(0, 100)) freePage(k, pfn);
   k.boot[BOOT_RUNNING_CPU] = 1;
   expect(exhaust(k, GFP_HIGHUSER_MOVABLE)).toBeGreaterThanOrEqual(90);
 });
 
 test("a full node takes from the next one, and numa_miss, numa_foreign and numa_other say so", () => {
-  const k = frameKernel({ nodes: [{ sizeBytes: 128 * MIB, cpus: [0] }, { sizeBytes: 64 * MIB, cpus: [1] }] });
+  const k = frameKernel({
+    nodes: [
+      { sizeBytes: 128 * MIB, cpus: [0] },
+      { sizeBytes: 64 * MIB, cpus: [1] },
+    ],
+  });
   let pfn = allocPage(k, GFP_HIGHUSER_MOVABLE);
   while (zoneOf(k, pfn) !== 6) pfn = allocPage(k, GFP_HIGHUSER_MOVABLE);
   foldPcp(k);
@@ -100,7 +122,12 @@ test("a full node takes from the next one, and numa_miss, numa_foreign and numa_
 });
 
 test("__GFP_THISNODE fails rather than leave the node", () => {
-  const k = frameKernel({ nodes: [{ sizeBytes: 128 * MIB, cpus: [0] }, { sizeBytes: 64 * MIB, cpus: [1] }] });
+  const k = frameKernel({
+    nodes: [
+      { sizeBytes: 128 * MIB, cpus: [0] },
+      { sizeBytes: 64 * MIB, cpus: [1] },
+    ],
+  });
   exhaust(k, GFP_HIGHUSER_MOVABLE | __GFP_THISNODE);
   expect(free(k, 6)).toBe(64 * 256);
   expect(zoneOf(k, allocPagesNode(k, GFP_KERNEL, 0, 1))).toBe(6);

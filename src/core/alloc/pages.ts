@@ -10,20 +10,49 @@ import { NONE, type Node, type Pfn } from "../base/types.ts";
 import { unreserveHighatomic } from "../frame/fallback.ts";
 import { nofragmentFlag, type PageRequest, preferredIndex, takePages } from "../frame/freelist.ts";
 import {
-  BOOT_RUNNING_CPU, MAX_PAGE_ORDER, PCP_COUNT,
-  PCP_FREE_COUNT, PCP_HEAD, PCP_TAIL, PCP_TAKEN, PCP_WORDS, ZONES_PER_NODE, ZONE_DMA, ZONE_DMA32,
-  ZONE_MOVABLE, ZONE_NORMAL, ZONE_WAKE_KSWAPD,
+  BOOT_RUNNING_CPU,
+  MAX_PAGE_ORDER,
+  PCP_COUNT,
+  PCP_FREE_COUNT,
+  PCP_HEAD,
+  PCP_TAIL,
+  PCP_TAKEN,
+  PCP_WORDS,
+  ZONE_DMA,
+  ZONE_DMA32,
+  ZONE_MOVABLE,
+  ZONE_NORMAL,
+  ZONE_WAKE_KSWAPD,
+  ZONES_PER_NODE,
 } from "../frame/mmzone.ts";
-import { FLAGS, NEXT, PAGE_WORDS, PG_ZONE_SHIFT, PG_head, PG_tail, PREV, REFCOUNT } from "../frame/page.ts";
-import { drainAllPcp, refillPcp } from "../frame/pcp.ts";
+import { FLAGS, NEXT, PAGE_WORDS, PG_head, PG_tail, PG_ZONE_SHIFT, PREV, REFCOUNT } from "../frame/page.ts";
+import { refillPcp } from "../frame/pcp.ts";
+import { drainAllPcp } from "../frame/pcp-drain.ts";
 import {
-  ALLOC_HIGHATOMIC, ALLOC_KSWAPD, ALLOC_MIN_RESERVE, ALLOC_NO_WATERMARKS, ALLOC_NON_BLOCK, ALLOC_WMARK_LOW, ALLOC_WMARK_MIN,
+  ALLOC_HIGHATOMIC,
+  ALLOC_KSWAPD,
+  ALLOC_MIN_RESERVE,
+  ALLOC_NO_WATERMARKS,
+  ALLOC_NON_BLOCK,
+  ALLOC_WMARK_LOW,
+  ALLOC_WMARK_MIN,
 } from "../frame/watermark.ts";
 import { zoneType } from "../frame/zone.ts";
 import { setFill } from "../hw/ram.ts";
 import {
-  __GFP_COMP, __GFP_DIRECT_RECLAIM, __GFP_DMA, __GFP_DMA32, __GFP_HIGH, __GFP_HIGHMEM, __GFP_KSWAPD_RECLAIM, __GFP_MEMALLOC,
-  __GFP_MOVABLE, __GFP_NOMEMALLOC, __GFP_RECLAIMABLE, __GFP_THISNODE, __GFP_ZERO,
+  __GFP_COMP,
+  __GFP_DIRECT_RECLAIM,
+  __GFP_DMA,
+  __GFP_DMA32,
+  __GFP_HIGH,
+  __GFP_HIGHMEM,
+  __GFP_KSWAPD_RECLAIM,
+  __GFP_MEMALLOC,
+  __GFP_MOVABLE,
+  __GFP_NOMEMALLOC,
+  __GFP_RECLAIMABLE,
+  __GFP_THISNODE,
+  __GFP_ZERO,
 } from "./gfp.ts";
 import type { AllocState } from "./state.ts";
 
@@ -35,6 +64,7 @@ export function allocPage(k: AllocState, gfp: number): Pfn {
   const cpu = k.boot[BOOT_RUNNING_CPU] | 0;
   const highest = gfpZone(gfp);
   const zone = k.localZone[cpu * ZONES_PER_NODE + highest];
+  // The zone is not open, or lies on another node: the long way looks at watermarks and at all zones.
   if (zone === NONE) return allocPages(k, gfp, 0);
   const { page, pcp } = k;
   const rows = pcp.rows;
@@ -46,6 +76,7 @@ export function allocPage(k: AllocState, gfp: number): Pfn {
     pfn = rows[list];
     if (pfn === NONE) return allocPages(k, gfp, 0);
   }
+  // Only this page's record is touched: its neighbour's PREV means nothing once that is first (pcp.ts).
   const record = pfn * PAGE_WORDS;
   const next = page[record + NEXT];
   rows[list] = next;
@@ -58,7 +89,8 @@ export function allocPage(k: AllocState, gfp: number): Pfn {
   page[record + PREV] = 0;
   page[record + NEXT] = 0;
   if ((gfp & __GFP_ZERO) !== 0) k.ram.fill[pfn] = 0;
-  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0) emit(k, TRACE_MM_PAGE_ALLOC, pfn, 0, gfpMigratetype(gfp));
+  if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_ALLOC)) !== 0)
+    emit(k, TRACE_MM_PAGE_ALLOC, pfn, 0, gfpMigratetype(gfp));
   return pfn;
 }
 
@@ -76,6 +108,7 @@ export function allocPagesNode(k: AllocState, gfp: number, order: number, node: 
     node,
     isLocal: (gfp & __GFP_THISNODE) !== 0,
   };
+  // The first round keeps pageblock types apart as long as any zone of the node has pages of the right kind.
   const kswapd = (gfp & __GFP_KSWAPD_RECLAIM) !== 0 ? ALLOC_KSWAPD : 0;
   const keepApart = nofragmentFlag(k, k.zonelist[preferredIndex(k, request)]);
   let pfn = takePages(k, order, request, ALLOC_WMARK_LOW | kswapd | keepApart);
@@ -119,7 +152,8 @@ function takeSlowly(k: AllocState, gfp: number, order: number, request: PageRequ
 function wakeKswapds(k: AllocState, request: PageRequest): void {
   for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
     const zone = k.zonelist[at];
-    if (zoneType(zone) <= request.highest && k.zone.managedPages[zone] > 0) k.zone.flags[zone] |= ZONE_WAKE_KSWAPD;
+    if (zoneType(zone) <= request.highest && k.zone.managedPages[zone] > 0)
+      k.zone.flags[zone] |= ZONE_WAKE_KSWAPD;
   }
 }
 
@@ -127,7 +161,8 @@ function wakeKswapds(k: AllocState, request: PageRequest): void {
 function giveUpReserve(k: AllocState, request: PageRequest): boolean {
   for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
     const zone = k.zonelist[at];
-    if (zoneType(zone) <= request.highest && unreserveHighatomic(k, zone, request.migratetype, true)) return true;
+    if (zoneType(zone) <= request.highest && unreserveHighatomic(k, zone, request.migratetype, true))
+      return true;
   }
   return false;
 }

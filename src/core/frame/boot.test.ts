@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { checkFrames, frameKernel } from "../../../test/support/frames.ts";
-import { PRESETS } from "../hw/presets.ts";
 import { completeMachine } from "../hw/machine.ts";
+import { PRESETS } from "../hw/presets.ts";
 import { usualReserved } from "./boot.ts";
 import { BOOT_TOTALRAM, PCP_BATCH, PCP_HIGH_MAX, PCP_HIGH_MIN } from "./mmzone.ts";
 import { pcpRow } from "./pcp-tune.ts";
@@ -13,7 +13,11 @@ const GIB = 1073741824;
 
 test("without a word about it, boot reserves about what the kernel does", () => {
   // MemTotal of golden/linux-6.12-x86_64/boot-512m, boot-2g and boot-6g, in kB. Their firmware keeps 128 KiB more for itself.
-  const real: [number, number, number][] = [[512 * MIB, 1, 474840], [2 * GIB, 2, 2020552], [6 * GIB, 4, 6073256]];
+  const real: [number, number, number][] = [
+    [512 * MIB, 1, 474840],
+    [2 * GIB, 2, 2020552],
+    [6 * GIB, 4, 6073256],
+  ];
   for (const [sizeBytes, cpus, kbytes] of real) {
     const k = frameKernel({ sizeBytes, cpus, reserved: undefined });
     expect(Math.abs((k.boot[BOOT_TOTALRAM] * 4) / kbytes - 1)).toBeLessThan(0.002);
@@ -54,7 +58,12 @@ test("every managed page is free or on the first CPU's lists after boot", () => 
 });
 
 test("pages at the border of a hole that is not page aligned belong to nobody", () => {
-  const k = frameKernel({ e820: [{ startByte: 0, endByte: 20 * MIB + 100 }, { startByte: 21 * MIB - 100, endByte: 32 * MIB }] });
+  const k = frameKernel({
+    e820: [
+      { startByte: 0, endByte: 20 * MIB + 100 },
+      { startByte: 21 * MIB - 100, endByte: 32 * MIB },
+    ],
+  });
   expect(k.zone.presentPages[2]).toBe(4 * 256 + 11 * 256);
   expect(k.zone.spannedPages[2]).toBe(16 * 256);
   checkFrames(k);
@@ -71,6 +80,9 @@ test("knobs of the machine file are set as an operator would after boot", () => 
   const row = pcpRow(shared, 2, 0);
   expect(shared.pcp.rows[row + PCP_HIGH_MIN]).toBe(shared.pcp.rows[row + PCP_HIGH_MAX]);
   expect(shared.pcp.rows[row + PCP_HIGH_MAX]).toBe(
-    Math.max(Math.floor(Math.floor(shared.zone.managedPages[2] / 16) / 4), 4 * shared.pcp.rows[row + PCP_BATCH]),
+    Math.max(
+      Math.floor(Math.floor(shared.zone.managedPages[2] / 16) / 4),
+      4 * shared.pcp.rows[row + PCP_BATCH],
+    ),
   );
 });

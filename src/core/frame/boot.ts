@@ -16,15 +16,27 @@ import type { Machine, ReservedRange } from "../hw/machine.ts";
 import type { HwState } from "../hw/state.ts";
 import { accountFree, freeList, linkTail } from "./buddy.ts";
 import {
-  BOOT_MEMMAP_PAGES, BOOT_MIN_FREE_KBYTES, BOOT_TOTALRAM, MAX_ORDER_PAGES, MAX_PAGE_ORDER, MIGRATE_MOVABLE,
-  NR_BOOT_FACTS, PAGEBLOCK_ORDER, ZONES_PER_NODE,
+  BOOT_MEMMAP_PAGES,
+  BOOT_MIN_FREE_KBYTES,
+  BOOT_TOTALRAM,
+  MAX_ORDER_PAGES,
+  MAX_PAGE_ORDER,
+  MIGRATE_MOVABLE,
+  NR_BOOT_FACTS,
+  PAGEBLOCK_ORDER,
+  ZONES_PER_NODE,
 } from "./mmzone.ts";
 import { PAGE_WORDS } from "./page.ts";
-import { setupPageset } from "./pcp-tune.ts";
 import { createPcp, freePage } from "./pcp.ts";
+import { setupPageset } from "./pcp-tune.ts";
 import type { FrameState } from "./state.ts";
-import { PGFREE, createVmstat } from "./vmstat.ts";
-import { hugepageMinFreeKbytes, setupLowmemReserve, setupWatermarks, usualMinFreeKbytes } from "./watermark.ts";
+import { createVmstat, PGFREE } from "./vmstat.ts";
+import {
+  hugepageMinFreeKbytes,
+  setupLowmemReserve,
+  setupWatermarks,
+  usualMinFreeKbytes,
+} from "./watermark.ts";
 import { createZonelists, createZones, nodeRanges } from "./zone.ts";
 
 const KIB = 1024;
@@ -40,9 +52,15 @@ const HUGEPAGE_LEAST_PAGES = 131072;
 const USUAL_SCALE_FACTOR = 10;
 
 /** The columns of this floor, for a machine whose RAM columns exist. bootFrames fills them. */
-export function createFrameColumns(machine: Machine, hw: Pick<HwState, "ram">): Omit<FrameState, keyof HwState> {
+export function createFrameColumns(
+  machine: Machine,
+  hw: Pick<HwState, "ram">,
+): Omit<FrameState, keyof HwState> {
   const reserved = machine.reserved ?? usualReserved(machine);
-  const zone = createZones(machine, machine.e820.length + reserved.length + machine.nodes.length * ZONES_PER_NODE);
+  const zone = createZones(
+    machine,
+    machine.e820.length + reserved.length + machine.nodes.length * ZONES_PER_NODE,
+  );
   // Rounded up to a whole block, so that a buddy's record can always be looked at.
   const frames = Math.ceil(hw.ram.nrFrames / MAX_ORDER_PAGES) * MAX_ORDER_PAGES;
   const cpuNode = new Int32Array(machine.cpus);
@@ -66,14 +84,21 @@ export function bootFrames(k: FrameState): void {
   const reserved = k.machine.reserved ?? usualReserved(k.machine);
   k.pageblock.fill(MIGRATE_MOVABLE);
   let range = 0;
+  // In order of address, as memblock frees: the lists then hand out low memory first.
   for (let zone = 1; zone < k.zone.count; zone++) range = freeZone(k, zone, reserved, range);
-  for (let node = 0; node < k.machine.nodes.length; node++) k.boot[BOOT_MEMMAP_PAGES] += memmapBytes(k.machine, node) / PAGE_SIZE;
+  for (let node = 0; node < k.machine.nodes.length; node++)
+    k.boot[BOOT_MEMMAP_PAGES] += memmapBytes(k.machine, node) / PAGE_SIZE;
   setupLimits(k);
   freeLate(k, reserved);
+  // From here on what the machine file sets counts.
   const isAsked = !Number.isNaN(k.knob.minFreeKbytes);
   if (!isAsked) k.knob.minFreeKbytes = k.boot[BOOT_MIN_FREE_KBYTES];
-  // What the machine file sets is set as an operator would, after boot.
-  if (isAsked || k.knob.watermarkScaleFactor !== USUAL_SCALE_FACTOR || k.knob.percpuPagelistHighFraction !== 0) applyKnobs(k);
+  if (
+    isAsked ||
+    k.knob.watermarkScaleFactor !== USUAL_SCALE_FACTOR ||
+    k.knob.percpuPagelistHighFraction !== 0
+  )
+    applyKnobs(k);
 }
 
 /** Works the limits out again after an operator set a knob they depend on. */
@@ -84,7 +109,9 @@ export function applyKnobs(k: FrameState): void {
 
 /** What a machine file that does not say reserves: the kernel's image, page records, hash tables, per-CPU areas. */
 export function usualReserved(machine: Machine): ReservedRange[] {
-  const list: ReservedRange[] = [{ startByte: 0, endByte: MIB, what: "firmware and real mode", isFreed: false }];
+  const list: ReservedRange[] = [
+    { startByte: 0, endByte: MIB, what: "firmware and real mode", isFreed: false },
+  ];
   // Sizes of Debian's 6.12 cloud kernel, at the address it is linked to.
   let at = 16 * MIB;
   const image = (bytes: number, what: string, isFreed: boolean): void => {
@@ -101,9 +128,18 @@ export function usualReserved(machine: Machine): ReservedRange[] {
   }
   for (let node = 0; node < machine.nodes.length; node++) reserveOnNode(machine, node, list);
   const low = machine.e820.findLast((range) => range.kind === "usable" && range.endByte <= DMA32_END);
-  if (machine.e820.at(-1)!.endByte > DMA32_END && low !== undefined && low.endByte - low.startByte > 2 * SWIOTLB_BYTES) {
+  if (
+    machine.e820.at(-1)!.endByte > DMA32_END &&
+    low !== undefined &&
+    low.endByte - low.startByte > 2 * SWIOTLB_BYTES
+  ) {
     // Devices that reach only 4 GiB copy through a buffer there.
-    list.push({ startByte: low.endByte - SWIOTLB_BYTES, endByte: low.endByte, what: "swiotlb", isFreed: false });
+    list.push({
+      startByte: low.endByte - SWIOTLB_BYTES,
+      endByte: low.endByte,
+      what: "swiotlb",
+      isFreed: false,
+    });
   }
   return list.sort((a, b) => a.startByte - b.startByte);
 }
@@ -121,7 +157,12 @@ function reserveOnNode(machine: Machine, node: number, list: ReservedRange[]): v
   const records = memmapBytes(machine, node);
   const recordsEnd = Math.floor(tablesStart / (2 * MIB)) * 2 * MIB;
   if (recordsEnd - records <= Math.max(start, 64 * MIB)) return;
-  list.push({ startByte: recordsEnd - records, endByte: recordsEnd, what: `page records of node ${node}`, isFreed: false });
+  list.push({
+    startByte: recordsEnd - records,
+    endByte: recordsEnd,
+    what: `page records of node ${node}`,
+    isFreed: false,
+  });
   list.push({ startByte: tablesStart, endByte: top, what: `early tables of node ${node}`, isFreed: false });
 }
 
@@ -146,7 +187,9 @@ function hashBytes(machine: Machine): number {
 }
 
 function fits(machine: Machine, startByte: number, bytes: number): boolean {
-  return machine.e820.some((r) => r.kind === "usable" && r.startByte <= startByte && r.endByte >= startByte + bytes);
+  return machine.e820.some(
+    (r) => r.kind === "usable" && r.startByte <= startByte && r.endByte >= startByte + bytes,
+  );
 }
 
 /** Frees what is not reserved in one zone. `range` is the first unused row of the range table; returns the next. */

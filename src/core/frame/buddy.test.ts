@@ -1,5 +1,15 @@
 import { expect, test } from "vitest";
-import { at, blocks, checkFrames, FIRST, frameKernel, frames, listOf, picture, ZONE } from "../../../test/support/frames.ts";
+import {
+  at,
+  blocks,
+  checkFrames,
+  FIRST,
+  frameKernel,
+  frames,
+  listOf,
+  picture,
+  ZONE,
+} from "../../../test/support/frames.ts";
 import { loadWord, setFill, storeWord } from "../hw/ram.ts";
 import { freeBlocks, freePages, movePageblock, takeSmallest } from "./buddy.ts";
 import { MIGRATE_MOVABLE, MIGRATE_UNMOVABLE } from "./mmzone.ts";

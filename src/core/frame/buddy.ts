@@ -15,11 +15,29 @@ import { bug } from "../base/bug.ts";
 import { NONE, type Pfn, type Zone } from "../base/types.ts";
 import { dropSlot } from "../hw/ram.ts";
 import {
-  MAX_ORDER_PAGES, MAX_PAGE_ORDER, MIGRATE_HIGHATOMIC, MIGRATE_ISOLATE, MIGRATE_MOVABLE, MIGRATE_PCPTYPES,
-  MIGRATE_TYPES, NR_PAGE_ORDERS, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES,
+  MAX_ORDER_PAGES,
+  MAX_PAGE_ORDER,
+  MIGRATE_HIGHATOMIC,
+  MIGRATE_ISOLATE,
+  MIGRATE_MOVABLE,
+  MIGRATE_PCPTYPES,
+  MIGRATE_TYPES,
+  NR_PAGE_ORDERS,
+  PAGEBLOCK_ORDER,
+  PAGEBLOCK_PAGES,
 } from "./mmzone.ts";
 import {
-  FLAGS, INDEX, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_ZONE_SHIFT, PG_buddy, PREV, PRIVATE, REFCOUNT,
+  FLAGS,
+  INDEX,
+  MAPCOUNT,
+  MAPPING,
+  NEXT,
+  PAGE_WORDS,
+  PG_buddy,
+  PG_ZONE_SHIFT,
+  PREV,
+  PRIVATE,
+  REFCOUNT,
 } from "./page.ts";
 import type { FrameState } from "./state.ts";
 import { NR_FREE_PAGES, NR_ZONE_ITEMS, PGFREE } from "./vmstat.ts";
@@ -34,7 +52,13 @@ export function freeList(zone: Zone, order: number, migratetype: number): number
 export function freeBlocks(k: FrameState, zone: Zone, order: number): number {
   const { freeCount } = k.zone;
   const first = freeList(zone, order, 0);
-  return freeCount[first] + freeCount[first + 1] + freeCount[first + 2] + freeCount[first + 3] + freeCount[first + 4];
+  return (
+    freeCount[first] +
+    freeCount[first + 1] +
+    freeCount[first + 2] +
+    freeCount[first + 3] +
+    freeCount[first + 4]
+  );
 }
 
 /**
@@ -100,6 +124,8 @@ export function mergeBlock(k: FrameState, zone: Zone, pfn: Pfn, order: number, m
   let at: Pfn = pfn;
   let reached = order;
   while (reached < MAX_PAGE_ORDER) {
+    // Flags and order in one look: a free block of this size in this zone. The record of a frame in use, of a hole, or
+    // of an untouched block never matches.
     const buddy = at ^ (1 << reached);
     const record = buddy * PAGE_WORDS;
     if (page[record] !== mark || page[record + PRIVATE] !== reached) break;
@@ -107,13 +133,15 @@ export function mergeBlock(k: FrameState, zone: Zone, pfn: Pfn, order: number, m
     if (reached >= PAGEBLOCK_ORDER) {
       buddyType = k.pageblock[buddy >> PAGEBLOCK_ORDER];
       // A reserve must not grow or shrink by merging.
-      if (buddyType !== migratetype && (migratetype >= MIGRATE_PCPTYPES || buddyType >= MIGRATE_PCPTYPES)) break;
+      if (buddyType !== migratetype && (migratetype >= MIGRATE_PCPTYPES || buddyType >= MIGRATE_PCPTYPES))
+        break;
     }
     unlinkBlock(k, zone, buddy, reached, buddyType);
     if (buddyType !== migratetype) setPageblocks(k, buddy, reached, migratetype);
     at &= ~(1 << reached);
     reached++;
   }
+  // Where the block that this one would make with its buddy could join its own buddy too, waiting pays: the tail.
   let toTail = false;
   if (reached < MAX_PAGE_ORDER - 1) {
     const higher = ((at & ~(1 << reached)) ^ (1 << (reached + 1))) * PAGE_WORDS;
@@ -273,8 +301,10 @@ export function checkBuddy(k: FrameState): void {
       }
     }
     const counted = k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
-    if (free !== counted) bug(`zone ${zone} (type ${zoneType(zone)}) counts ${counted} free pages and has ${free}`);
-    if (highatomic !== k.zone.nrFreeHighatomic[zone]) bug(`zone ${zone} counts its free atomic reserve wrong`);
+    if (free !== counted)
+      bug(`zone ${zone} (type ${zoneType(zone)}) counts ${counted} free pages and has ${free}`);
+    if (highatomic !== k.zone.nrFreeHighatomic[zone])
+      bug(`zone ${zone} counts its free atomic reserve wrong`);
   }
 }
 
@@ -286,16 +316,24 @@ function checkFreeList(k: FrameState, zone: Zone, order: number, migratetype: nu
   let previous = NONE;
   for (let pfn = z.freeHead[list]; pfn !== NONE; pfn = page[pfn * PAGE_WORDS + NEXT]) {
     const record = pfn * PAGE_WORDS;
-    if (page[record + FLAGS] !== ((zone << PG_ZONE_SHIFT) | PG_buddy)) bug(`frame ${pfn} is on a free list with flags ${page[record]}`);
-    if (page[record + PRIVATE] !== order || page[record + PREV] !== previous) bug(`frame ${pfn} is linked wrongly on list ${list}`);
+    if (page[record + FLAGS] !== ((zone << PG_ZONE_SHIFT) | PG_buddy))
+      bug(`frame ${pfn} is on a free list with flags ${page[record]}`);
+    if (page[record + PRIVATE] !== order || page[record + PREV] !== previous)
+      bug(`frame ${pfn} is linked wrongly on list ${list}`);
     if (page[record + REFCOUNT] !== 0) bug(`free frame ${pfn} has references`);
     if (k.ram.slot[pfn] !== NONE) bug(`free frame ${pfn} keeps contents`);
     if ((pfn & ((1 << order) - 1)) !== 0) bug(`frame ${pfn} is not aligned to order ${order}`);
     if (!zoneSpans(z, zone, pfn)) bug(`frame ${pfn} is on a list of zone ${zone}`);
-    if (k.pageblock[pfn >> PAGEBLOCK_ORDER] !== migratetype) bug(`frame ${pfn} is on a list of type ${migratetype}`);
+    if (k.pageblock[pfn >> PAGEBLOCK_ORDER] !== migratetype)
+      bug(`frame ${pfn} is on a list of type ${migratetype}`);
     const buddy = (pfn ^ (1 << order)) * PAGE_WORDS;
     const mayMerge = order < PAGEBLOCK_ORDER || (order < MAX_PAGE_ORDER && migratetype < MIGRATE_PCPTYPES);
-    if (mayMerge && page[buddy] === page[record] && page[buddy + PRIVATE] === order && sameKind(k, pfn, order)) {
+    if (
+      mayMerge &&
+      page[buddy] === page[record] &&
+      page[buddy + PRIVATE] === order &&
+      sameKind(k, pfn, order)
+    ) {
       bug(`frames ${pfn} and its buddy are both free at order ${order}`);
     }
     previous = pfn;

@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import { at, blocks, checkFrames, FIRST, frames, ZONE } from "../../../test/support/frames.ts";
 import { freePages } from "./buddy.ts";
 import { claimBlock, reserveHighatomic, stealBlock, takeBlock, unreserveHighatomic } from "./fallback.ts";
-import { MIGRATE_HIGHATOMIC, MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE, ZONE_BOOSTED_WATERMARK } from "./mmzone.ts";
+import {
+  MIGRATE_HIGHATOMIC,
+  MIGRATE_MOVABLE,
+  MIGRATE_RECLAIMABLE,
+  MIGRATE_UNMOVABLE,
+  ZONE_BOOSTED_WATERMARK,
+} from "./mmzone.ts";
 import { ALLOC_KSWAPD, ALLOC_NOFRAGMENT } from "./watermark.ts";
 
 const FREE_BLOCK = ".".repeat(512);
@@ -11,7 +17,10 @@ test("an unmovable page takes a whole movable pageblock for its kind", () => {
   const k = frames(FREE_BLOCK + FREE_BLOCK);
   expect(takeBlock(k, ZONE, 0, MIGRATE_UNMOVABLE, 0)).toBe(FIRST);
   // A block of the largest order is two pageblocks: both change.
-  expect([k.pageblock[FIRST >> 9], k.pageblock[(FIRST >> 9) + 1]]).toEqual([MIGRATE_UNMOVABLE, MIGRATE_UNMOVABLE]);
+  expect([k.pageblock[FIRST >> 9], k.pageblock[(FIRST >> 9) + 1]]).toEqual([
+    MIGRATE_UNMOVABLE,
+    MIGRATE_UNMOVABLE,
+  ]);
   checkFrames(k);
 });
 

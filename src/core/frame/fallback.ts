@@ -9,12 +9,31 @@
  * Taking from another type is a sign of fragmentation: it boosts the watermarks, so that kswapd frees more.
  * Linux: mm/page_alloc.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst (watermark_boost_factor)
  */
-import { NONE, type Pfn, type Zone } from "../base/types.ts";
+
 import { emit, TRACE_MM_PAGE_ALLOC_EXTFRAG } from "../base/trace.ts";
-import { accountFree, firstBlock, linkHead, linkTail, movePageblock, setPageblocks, takeSmallest, unlinkBlock } from "./buddy.ts";
+import { NONE, type Pfn, type Zone } from "../base/types.ts";
 import {
-  MAX_PAGE_ORDER, MIGRATE_HIGHATOMIC, MIGRATE_MOVABLE, MIGRATE_PCPTYPES, MIGRATE_RECLAIMABLE, MIGRATE_TYPES,
-  MIGRATE_UNMOVABLE, NR_PAGE_ORDERS, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, ZONE_BOOSTED_WATERMARK,
+  accountFree,
+  firstBlock,
+  linkHead,
+  linkTail,
+  movePageblock,
+  setPageblocks,
+  takeSmallest,
+  unlinkBlock,
+} from "./buddy.ts";
+import {
+  MAX_PAGE_ORDER,
+  MIGRATE_HIGHATOMIC,
+  MIGRATE_MOVABLE,
+  MIGRATE_PCPTYPES,
+  MIGRATE_RECLAIMABLE,
+  MIGRATE_TYPES,
+  MIGRATE_UNMOVABLE,
+  NR_PAGE_ORDERS,
+  PAGEBLOCK_ORDER,
+  PAGEBLOCK_PAGES,
+  ZONE_BOOSTED_WATERMARK,
 } from "./mmzone.ts";
 import { FLAGS, PAGE_WORDS, PG_buddy, PG_lru, PRIVATE } from "./page.ts";
 import type { FrameState } from "./state.ts";
@@ -36,7 +55,13 @@ export const RMQUEUE_STEAL = 1;
  * Takes 2^order pages of the zone for `migratetype`, from its own lists or from another type's, or NONE.
  * Linux: __rmqueue
  */
-export function takeBlock(k: FrameState, zone: Zone, order: number, migratetype: number, allocFlags: number): Pfn {
+export function takeBlock(
+  k: FrameState,
+  zone: Zone,
+  order: number,
+  migratetype: number,
+  allocFlags: number,
+): Pfn {
   const own = takeSmallest(k, zone, order, migratetype);
   if (own !== NONE) return own;
   const claimed = claimBlock(k, zone, order, migratetype, allocFlags);
@@ -45,7 +70,13 @@ export function takeBlock(k: FrameState, zone: Zone, order: number, migratetype:
 }
 
 /** Takes 2^order pages by making a pageblock of another type one of this type, or NONE (Linux: __rmqueue_claim). */
-export function claimBlock(k: FrameState, zone: Zone, order: number, migratetype: number, allocFlags: number): Pfn {
+export function claimBlock(
+  k: FrameState,
+  zone: Zone,
+  order: number,
+  migratetype: number,
+  allocFlags: number,
+): Pfn {
   const least = order < PAGEBLOCK_ORDER && (allocFlags & ALLOC_NOFRAGMENT) !== 0 ? PAGEBLOCK_ORDER : order;
   for (let high = MAX_PAGE_ORDER; high >= least; high--) {
     const other = fallbackType(k, zone, high, migratetype);
@@ -53,8 +84,10 @@ export function claimBlock(k: FrameState, zone: Zone, order: number, migratetype
     // Smaller blocks than this are not worth a pageblock to movable pages, which do no harm where they are.
     if (high < PAGEBLOCK_ORDER >> 1 && migratetype === MIGRATE_MOVABLE) return NONE;
     const block = firstBlock(k, zone, high, other);
-    const pfn = high >= PAGEBLOCK_ORDER ? claimWhole(k, zone, block, { low: order, high }, migratetype)
-      : claimPageblock(k, zone, block, order, { migratetype, allocFlags });
+    const pfn =
+      high >= PAGEBLOCK_ORDER
+        ? claimWhole(k, zone, block, { low: order, high }, migratetype)
+        : claimPageblock(k, zone, block, order, { migratetype, allocFlags });
     if (pfn !== NONE) {
       traceFallback(k, pfn, order, high);
       return pfn;
@@ -107,7 +140,10 @@ export function unreserveHighatomic(k: FrameState, zone: Zone, migratetype: numb
   for (let order = 0; order < NR_PAGE_ORDERS; order++) {
     const pfn = firstBlock(k, zone, order, MIGRATE_HIGHATOMIC);
     if (pfn === NONE) continue;
-    z.nrReservedHighatomic[zone] -= Math.min(Math.max(PAGEBLOCK_PAGES, 1 << order), z.nrReservedHighatomic[zone]);
+    z.nrReservedHighatomic[zone] -= Math.min(
+      Math.max(PAGEBLOCK_PAGES, 1 << order),
+      z.nrReservedHighatomic[zone],
+    );
     if (order < PAGEBLOCK_ORDER) return movePageblock(k, zone, pfn, migratetype);
     unlinkBlock(k, zone, pfn, order, MIGRATE_HIGHATOMIC);
     accountFree(k, zone, -(1 << order), MIGRATE_HIGHATOMIC);
@@ -128,18 +164,31 @@ function fallbackType(k: FrameState, zone: Zone, order: number, migratetype: num
 }
 
 /** Takes a block of one or two whole pageblocks, which change their type. */
-function claimWhole(k: FrameState, zone: Zone, block: Pfn, orders: { low: number; high: number }, migratetype: number): Pfn {
+function claimWhole(
+  k: FrameState,
+  zone: Zone,
+  block: Pfn,
+  orders: { low: number; high: number },
+  migratetype: number,
+): Pfn {
   const other = k.pageblock[block >> PAGEBLOCK_ORDER];
   unlinkBlock(k, zone, block, orders.high, other);
   setPageblocks(k, block, orders.high, migratetype);
-  for (let half = orders.high - 1; half >= orders.low; half--) linkHead(k, zone, block + (1 << half), half, migratetype);
+  for (let half = orders.high - 1; half >= orders.low; half--)
+    linkHead(k, zone, block + (1 << half), half, migratetype);
   accountFree(k, zone, -(1 << orders.high), other);
   accountFree(k, zone, (1 << orders.high) - (1 << orders.low), migratetype);
   return block;
 }
 
 /** Takes from a pageblock of another type if enough of it is free or of the wanted kind to make it this type's. */
-function claimPageblock(k: FrameState, zone: Zone, block: Pfn, order: number, how: { migratetype: number; allocFlags: number }): Pfn {
+function claimPageblock(
+  k: FrameState,
+  zone: Zone,
+  block: Pfn,
+  order: number,
+  how: { migratetype: number; allocFlags: number },
+): Pfn {
   const { page } = k;
   const other = k.pageblock[block >> PAGEBLOCK_ORDER];
   if (other === MIGRATE_HIGHATOMIC) return NONE;
@@ -175,7 +224,10 @@ function boostWatermark(k: FrameState, zone: Zone): boolean {
   if (k.knob.watermarkBoostFactor === 0 || PAGEBLOCK_PAGES * 4 > z.managedPages[zone]) return false;
   const scaled = Math.floor((z.watermarkHigh[zone] * k.knob.watermarkBoostFactor) / 10000);
   if (scaled === 0) return false;
-  z.watermarkBoost[zone] = Math.min(z.watermarkBoost[zone] + PAGEBLOCK_PAGES, Math.max(PAGEBLOCK_PAGES, scaled));
+  z.watermarkBoost[zone] = Math.min(
+    z.watermarkBoost[zone] + PAGEBLOCK_PAGES,
+    Math.max(PAGEBLOCK_PAGES, scaled),
+  );
   refreshOpen(k, zone);
   return true;
 }

@@ -6,17 +6,36 @@ import { NONE, type Node, type Pfn, type Zone } from "../base/types.ts";
 import { takeSmallest } from "./buddy.ts";
 import { reserveHighatomic, takeBlock } from "./fallback.ts";
 import {
-  BOOT_RUNNING_CPU, MIGRATE_HIGHATOMIC, ZONES_PER_NODE, ZONE_BELOW_HIGH, ZONE_BOOSTED_WATERMARK, ZONE_NORMAL,
+  BOOT_RUNNING_CPU,
+  MIGRATE_HIGHATOMIC,
+  ZONE_BELOW_HIGH,
+  ZONE_BOOSTED_WATERMARK,
+  ZONE_NORMAL,
   ZONE_WAKE_KSWAPD,
+  ZONES_PER_NODE,
 } from "./mmzone.ts";
 import { hasPcpList, takePcp } from "./pcp.ts";
 import type { FrameState } from "./state.ts";
 import {
-  NR_ZONE_ITEMS, NUMA_FOREIGN, NUMA_HIT, NUMA_LOCAL, NUMA_MISS, NUMA_OTHER, PGALLOC_DMA,
+  NR_ZONE_ITEMS,
+  NUMA_FOREIGN,
+  NUMA_HIT,
+  NUMA_LOCAL,
+  NUMA_MISS,
+  NUMA_OTHER,
+  PGALLOC_DMA,
 } from "./vmstat.ts";
 import {
-  ALLOC_HIGHATOMIC, ALLOC_KSWAPD, ALLOC_NO_WATERMARKS, ALLOC_NOFRAGMENT, ALLOC_NON_BLOCK, ALLOC_OOM, ALLOC_WMARK_HIGH,
-  ALLOC_WMARK_MASK, watermark, zoneWatermarkFast,
+  ALLOC_HIGHATOMIC,
+  ALLOC_KSWAPD,
+  ALLOC_NO_WATERMARKS,
+  ALLOC_NOFRAGMENT,
+  ALLOC_NON_BLOCK,
+  ALLOC_OOM,
+  ALLOC_WMARK_HIGH,
+  ALLOC_WMARK_MASK,
+  watermark,
+  zoneWatermarkFast,
 } from "./watermark.ts";
 import { setZoneFlags, zoneNode, zoneType } from "./zone.ts";
 
@@ -58,11 +77,13 @@ export function takePages(k: FrameState, order: number, request: PageRequest, fl
         }
       }
       if (!mayTake(k, zone, order, request.highest, how)) continue;
+      // The watermark may be kept by pages of a kind this request cannot have: then the next zone is tried.
       const pfn = takeFrom(k, preferred, zone, order, { migratetype: request.migratetype, flags: how });
       if (pfn === NONE) continue;
       if ((how & ALLOC_HIGHATOMIC) !== 0) reserveHighatomic(k, zone, pfn, order);
       return pfn;
     }
+    // Nothing found with pageblock types kept apart: once more without.
     if (!again && !keepsApart) return NONE;
     how &= ~ALLOC_NOFRAGMENT;
   }
@@ -71,19 +92,30 @@ export function takePages(k: FrameState, order: number, request: PageRequest, fl
 /** True when the zone's watermark lets the allocation through; notes when the zone falls to its high watermark. */
 function mayTake(k: FrameState, zone: Zone, order: number, highest: number, flags: number): boolean {
   if ((k.zone.flags[zone] & ZONE_BELOW_HIGH) === 0) {
-    if (zoneWatermarkFast(k, zone, order, watermark(k, zone, ALLOC_WMARK_HIGH), { highest, flags })) return true;
+    if (zoneWatermarkFast(k, zone, order, watermark(k, zone, ALLOC_WMARK_HIGH), { highest, flags }))
+      return true;
     setZoneFlags(k, zone, k.zone.flags[zone] | ZONE_BELOW_HIGH);
   }
-  if (zoneWatermarkFast(k, zone, order, watermark(k, zone, flags & ALLOC_WMARK_MASK), { highest, flags })) return true;
+  if (zoneWatermarkFast(k, zone, order, watermark(k, zone, flags & ALLOC_WMARK_MASK), { highest, flags }))
+    return true;
   return (flags & ALLOC_NO_WATERMARKS) !== 0;
 }
 
 /** Takes 2^order pages from one zone, by the per-CPU list where there is one, and counts them; NONE when it has none. */
-function takeFrom(k: FrameState, preferred: Zone, zone: Zone, order: number, how: { migratetype: number; flags: number }): Pfn {
+function takeFrom(
+  k: FrameState,
+  preferred: Zone,
+  zone: Zone,
+  order: number,
+  how: { migratetype: number; flags: number },
+): Pfn {
+  // The per-CPU list first, then the buddy lists, which also know the reserve for atomic allocations.
   let pfn = hasPcpList(order) ? takePcp(k, zone, order, how.migratetype, how.flags) : NONE;
-  if (pfn === NONE && (how.flags & ALLOC_HIGHATOMIC) !== 0) pfn = takeSmallest(k, zone, order, MIGRATE_HIGHATOMIC);
+  if (pfn === NONE && (how.flags & ALLOC_HIGHATOMIC) !== 0)
+    pfn = takeSmallest(k, zone, order, MIGRATE_HIGHATOMIC);
   if (pfn === NONE) pfn = takeBlock(k, zone, order, how.migratetype, how.flags);
-  if (pfn === NONE && (how.flags & (ALLOC_OOM | ALLOC_NON_BLOCK)) !== 0) pfn = takeSmallest(k, zone, order, MIGRATE_HIGHATOMIC);
+  if (pfn === NONE && (how.flags & (ALLOC_OOM | ALLOC_NON_BLOCK)) !== 0)
+    pfn = takeSmallest(k, zone, order, MIGRATE_HIGHATOMIC);
   if (pfn !== NONE) countAllocation(k, preferred, zone, order);
   if ((how.flags & ALLOC_KSWAPD) !== 0 && (k.zone.flags[zone] & ZONE_BOOSTED_WATERMARK) !== 0) {
     setZoneFlags(k, zone, (k.zone.flags[zone] & ~ZONE_BOOSTED_WATERMARK) | ZONE_WAKE_KSWAPD);

@@ -1,18 +1,33 @@
 /** The page allocator against a plain set of frames: whatever is allocated and freed, no frame has two owners or none. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { __GFP_COMP, __GFP_HIGH, __GFP_RECLAIMABLE, __GFP_ZERO, GFP_ATOMIC, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../alloc/gfp.ts";
+import { checkFrames, frameKernel } from "../../../test/support/frames.ts";
+import {
+  __GFP_COMP,
+  __GFP_HIGH,
+  __GFP_RECLAIMABLE,
+  __GFP_ZERO,
+  GFP_ATOMIC,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_KERNEL,
+} from "../alloc/gfp.ts";
 import { allocPage, allocPages } from "../alloc/pages.ts";
 import type { AllocState } from "../alloc/state.ts";
 import { loadWord, storeWord } from "../hw/ram.ts";
-import { checkFrames, frameKernel } from "../../../test/support/frames.ts";
 import { BOOT_RUNNING_CPU, BOOT_TOTALRAM, PCP_COUNT, PCP_WORDS } from "./mmzone.ts";
 import { PAGE_WORDS, REFCOUNT } from "./page.ts";
-import { decayPcpHigh, drainAllPcp, freePage, freeUnref } from "./pcp.ts";
+import { freePage, freeUnref } from "./pcp.ts";
+import { decayPcpHigh, drainAllPcp } from "./pcp-drain.ts";
 import { NR_FREE_PAGES, sumZoneItem } from "./vmstat.ts";
 
 const MIB = 1048576;
-const FLAGS = [GFP_HIGHUSER_MOVABLE, GFP_HIGHUSER_MOVABLE | __GFP_ZERO, GFP_KERNEL, GFP_KERNEL | __GFP_RECLAIMABLE, GFP_ATOMIC | __GFP_HIGH];
+const FLAGS = [
+  GFP_HIGHUSER_MOVABLE,
+  GFP_HIGHUSER_MOVABLE | __GFP_ZERO,
+  GFP_KERNEL,
+  GFP_KERNEL | __GFP_RECLAIMABLE,
+  GFP_ATOMIC | __GFP_HIGH,
+];
 
 /** Two nodes with a hole, one CPU each; small, so that zones run short and types mix. */
 function machine(): AllocState {
@@ -34,7 +49,9 @@ interface Owned {
 }
 
 /** One random history; returns nothing, throws when something is wrong. */
-function play(steps: readonly { kind: number; flags: number; order: number; pick: number; many: number }[]): void {
+function play(
+  steps: readonly { kind: number; flags: number; order: number; pick: number; many: number }[],
+): void {
   const k = machine();
   const owned: Owned[] = [];
   const owner = new Map<number, number>();
@@ -46,7 +63,8 @@ function play(steps: readonly { kind: number; flags: number; order: number; pick
       else if (step.kind < 9) give(k, step.pick + i * 7);
     }
     if (step.kind === 9) drainAllPcp(k);
-    if (step.kind === 10) for (let zone = 1; zone < k.zone.count; zone++) decayPcpHigh(k, zone, step.pick & 1);
+    if (step.kind === 10)
+      for (let zone = 1; zone < k.zone.count; zone++) decayPcpHigh(k, zone, step.pick & 1);
     checkFrames(k);
     let lists = 0;
     for (let row = 0; row < k.pcp.rows.length; row += PCP_WORDS) lists += k.pcp.rows[row + PCP_COUNT];
@@ -56,7 +74,10 @@ function play(steps: readonly { kind: number; flags: number; order: number; pick
   function take(kernel: AllocState, step: { flags: number; order: number }, name: number): void {
     const gfp = FLAGS[step.flags];
     const order = step.order;
-    const pfn = order === 0 ? allocPage(kernel, gfp) : allocPages(kernel, gfp | (name % 3 === 0 ? __GFP_COMP : 0), order);
+    const pfn =
+      order === 0
+        ? allocPage(kernel, gfp)
+        : allocPages(kernel, gfp | (name % 3 === 0 ? __GFP_COMP : 0), order);
     if (pfn < 0) return;
     expect(pfn % (1 << order)).toBe(0);
     expect(kernel.page[pfn * PAGE_WORDS + REFCOUNT]).toBe(1);
@@ -87,7 +108,12 @@ test("random histories of allocating, freeing and draining keep every frame in e
   const step = fc.record({
     kind: fc.integer({ min: 0, max: 10 }),
     flags: fc.integer({ min: 0, max: FLAGS.length - 1 }),
-    order: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: 4 }), fc.constant(9), fc.constant(10)),
+    order: fc.oneof(
+      { weight: 6, arbitrary: fc.constant(0) },
+      fc.integer({ min: 0, max: 4 }),
+      fc.constant(9),
+      fc.constant(10),
+    ),
     pick: fc.nat(100000),
     many: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 800 })),
   });

@@ -46,7 +46,16 @@ export const PG_ZONE_SHIFT = 24;
 
 /** A page with one of these is in use or free already: freeing it is our mistake (Linux: PAGE_FLAGS_CHECK_AT_FREE). */
 export const PG_IN_USE =
-  PG_locked | PG_lru | PG_active | PG_reserved | PG_buddy | PG_table | PG_writeback | PG_unevictable | PG_mlocked | PG_pcp;
+  PG_locked |
+  PG_lru |
+  PG_active |
+  PG_reserved |
+  PG_buddy |
+  PG_table |
+  PG_writeback |
+  PG_unevictable |
+  PG_mlocked |
+  PG_pcp;
 
 /** MAPPING word of an anonymous page. */
 export function anonMapping(anonVma: number): number {

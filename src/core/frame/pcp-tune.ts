@@ -10,8 +10,19 @@
  */
 import type { Zone } from "../base/types.ts";
 import {
-  BATCH_SCALE_MAX, PCPF_FREE_HIGH_BATCH, PCP_ALLOC_FACTOR, PCP_BATCH, PCP_COUNT, PCP_FLAGS, PCP_FREE_COUNT,
-  PCP_HIGH, PCP_HIGH_MAX, PCP_HIGH_MIN, PCP_WORDS, ZONE_BELOW_HIGH, ZONE_RECLAIM_ACTIVE,
+  BATCH_SCALE_MAX,
+  PCP_ALLOC_FACTOR,
+  PCP_BATCH,
+  PCP_COUNT,
+  PCP_FLAGS,
+  PCP_FREE_COUNT,
+  PCP_HIGH,
+  PCP_HIGH_MAX,
+  PCP_HIGH_MIN,
+  PCP_WORDS,
+  PCPF_FREE_HIGH_BATCH,
+  ZONE_BELOW_HIGH,
+  ZONE_RECLAIM_ACTIVE,
 } from "./mmzone.ts";
 import type { FrameState } from "./state.ts";
 import { ALLOC_WMARK_LOW, watermark } from "./watermark.ts";
@@ -31,7 +42,9 @@ export function setupPageset(k: FrameState, zone: Zone): void {
   const cpus = k.machine.nodes[zoneNode(zone)].cpus.length || k.pcp.cpus;
   const share = (pages: number): number => Math.max(Math.floor(pages / cpus), batch * 4);
   const fraction = k.knob.percpuPagelistHighFraction;
-  const highMin = share(fraction === 0 ? watermark(k, zone, ALLOC_WMARK_LOW) : Math.floor(managed / fraction));
+  const highMin = share(
+    fraction === 0 ? watermark(k, zone, ALLOC_WMARK_LOW) : Math.floor(managed / fraction),
+  );
   const highMax = fraction === 0 ? share(Math.floor(managed / HIGH_MAX_FRACTION)) : highMin;
   for (let cpu = 0; cpu < k.pcp.cpus; cpu++) {
     const row = pcpRow(k, zone, cpu);

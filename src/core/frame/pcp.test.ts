@@ -1,16 +1,25 @@
 import { expect, test } from "vitest";
-import { allocPage, allocPages } from "../alloc/pages.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../alloc/gfp.ts";
-import type { AllocState } from "../alloc/state.ts";
 import { checkFrames, frameKernel, ZONE } from "../../../test/support/frames.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../alloc/gfp.ts";
+import { allocPage, allocPages } from "../alloc/pages.ts";
+import type { AllocState } from "../alloc/state.ts";
 import { dropSlot, loadWord, storeWord } from "../hw/ram.ts";
 import { takeBlock } from "./fallback.ts";
 import {
-  BOOT_RUNNING_CPU, MIGRATE_MOVABLE, PCP_ALLOC_FACTOR, PCP_BATCH, PCP_COUNT, PCP_FREE_COUNT, PCP_HIGH, PCP_HIGH_MAX, PCP_HIGH_MIN,
+  BOOT_RUNNING_CPU,
+  MIGRATE_MOVABLE,
+  PCP_ALLOC_FACTOR,
+  PCP_BATCH,
+  PCP_COUNT,
+  PCP_FREE_COUNT,
+  PCP_HIGH,
+  PCP_HIGH_MAX,
+  PCP_HIGH_MIN,
 } from "./mmzone.ts";
 import { MAPCOUNT, PAGE_WORDS, PG_lru } from "./page.ts";
+import { foldPcp, freePage, freePageList, freeUnref, takePcp } from "./pcp.ts";
+import { decayPcpHigh, drainAllPcp, drainPcp } from "./pcp-drain.ts";
 import { pcpRow } from "./pcp-tune.ts";
-import { decayPcpHigh, drainAllPcp, drainPcp, foldPcp, freePage, freePageList, freeUnref, takePcp } from "./pcp.ts";
 import { NR_FREE_PAGES, NR_ZONE_ITEMS, NUMA_HIT, PGALLOC_DMA32, PGFREE } from "./vmstat.ts";
 
 const MIB = 1048576;
@@ -168,7 +177,16 @@ test("what was freed is gone: no contents, nothing in the record", () => {
   expect(k.ram.slot[pfn]).toBe(0);
   expect(allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO)).toBe(pfn);
   expect(loadWord(k, pfn, 7)).toBe(0);
-  expect([...k.page.subarray(pfn * PAGE_WORDS, (pfn + 1) * PAGE_WORDS)]).toEqual([ZONE << 24, 1, 0, 0, 0, 0, 0, 0]);
+  expect([...k.page.subarray(pfn * PAGE_WORDS, (pfn + 1) * PAGE_WORDS)]).toEqual([
+    ZONE << 24,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+  ]);
   dropSlot(k, pfn);
 });
 

@@ -18,24 +18,56 @@ import { emit, TRACE_MM_PAGE_FREE } from "../base/trace.ts";
 import { NONE, type Pfn, type Zone } from "../base/types.ts";
 import type { Machine } from "../hw/machine.ts";
 import { dropSlot } from "../hw/ram.ts";
-import { accountFree, clearPages, firstBlock, freePages, linkHead, mergeBlock, unlinkBlock } from "./buddy.ts";
+import { accountFree, clearPages, firstBlock, freePages, linkHead, unlinkBlock } from "./buddy.ts";
 import { claimBlock, stealBlock } from "./fallback.ts";
 import {
-  BATCH_SCALE_MAX, BOOT_RUNNING_CPU, COSTLY_ORDER, HEAD_TO_TAIL, LOW_LISTS, MIGRATE_ISOLATE, MIGRATE_MOVABLE,
-  MIGRATE_PCPTYPES, MIGRATE_TYPES, NR_PAGE_ORDERS, NR_PCP_LISTS, PAGEBLOCK_ORDER, PCPF_FREE_HIGH_BATCH,
-  PCPF_PREV_FREE_HIGH_ORDER, PCP_ALLOC_FACTOR, PCP_BATCH, PCP_COUNT, PCP_FLAGS, PCP_FREED, PCP_FREE_COUNT,
-  PCP_HEAD, PCP_HIGH, PCP_HIGH_MIN, PCP_TAIL, PCP_TAKEN, PCP_WORDS, PCP_ZONE_FLAGS, ZONE_BELOW_HIGH,
-  ZONE_MOVABLE,
+  BATCH_SCALE_MAX,
+  BOOT_RUNNING_CPU,
+  COSTLY_ORDER,
+  HEAD_TO_TAIL,
+  LOW_LISTS,
+  MIGRATE_ISOLATE,
+  MIGRATE_MOVABLE,
+  MIGRATE_PCPTYPES,
+  MIGRATE_TYPES,
+  NR_PAGE_ORDERS,
+  NR_PCP_LISTS,
+  PAGEBLOCK_ORDER,
+  PCP_ALLOC_FACTOR,
+  PCP_BATCH,
+  PCP_COUNT,
+  PCP_FLAGS,
+  PCP_FREE_COUNT,
+  PCP_FREED,
+  PCP_HEAD,
+  PCP_HIGH,
+  PCP_TAIL,
+  PCP_TAKEN,
+  PCP_WORDS,
+  PCP_ZONE_FLAGS,
+  PCPF_FREE_HIGH_BATCH,
+  PCPF_PREV_FREE_HIGH_ORDER,
 } from "./mmzone.ts";
 import {
-  FLAGS, INDEX, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_IN_USE, PG_ZONE_SHIFT, PG_pcp, PREV, PRIVATE,
+  FLAGS,
+  INDEX,
+  MAPCOUNT,
+  MAPPING,
+  NEXT,
+  PAGE_WORDS,
+  PG_IN_USE,
+  PG_pcp,
+  PG_ZONE_SHIFT,
+  PREV,
+  PRIVATE,
   REFCOUNT,
 } from "./page.ts";
-import { highAfterFree, nrToTake, pcpRow } from "./pcp-tune.ts";
+import { pcpOrder, settleFree } from "./pcp-drain.ts";
+import { nrToTake, pcpRow } from "./pcp-tune.ts";
 import type { FrameState, PcpColumns, ZoneColumns } from "./state.ts";
 import { NR_ZONE_ITEMS, NUMA_HIT, NUMA_LOCAL, PGALLOC_DMA, PGFREE } from "./vmstat.ts";
-import { ALLOC_NOFRAGMENT, ALLOC_WMARK_HIGH, watermark, zoneWatermarkOk } from "./watermark.ts";
-import { setZoneFlags, zoneOf, zoneType } from "./zone.ts";
+import { ALLOC_NOFRAGMENT } from "./watermark.ts";
+import { zoneOf, zoneType } from "./zone.ts";
 
 /** Counters of a row are folded at the latest when this bit of one is set. */
 const FOLD_AT = 0x40000000;
@@ -59,11 +91,6 @@ export function pcpList(migratetype: number, order: number): number {
   return order * MIGRATE_PCPTYPES + migratetype;
 }
 
-/** The order of a list's blocks. */
-export function pcpOrder(list: number): number {
-  return list >= LOW_LISTS ? PAGEBLOCK_ORDER : Math.floor(list / MIGRATE_PCPTYPES);
-}
-
 /**
  * Frees one page to the running CPU's list: nobody refers to it any more and nothing maps it. Its contents are gone and
  * its record is cleared. bug() when it is in use or free already.
@@ -73,6 +100,7 @@ export function freePage(k: FrameState, pfn: Pfn): void {
   const record = pfn * PAGE_WORDS;
   const flags = page[record];
   if ((flags & PG_IN_USE) !== 0 || page[record + MAPCOUNT] !== 0) freedInUse(k, pfn);
+  // Only a page that never came from allocPage (boot frees some) does not know its zone.
   const zone = flags >>> PG_ZONE_SHIFT !== NONE ? flags >>> PG_ZONE_SHIFT : zoneOf(k, pfn);
   let migratetype: number = k.pageblock[pfn >> PAGEBLOCK_ORDER];
   if (migratetype >= MIGRATE_PCPTYPES) {
@@ -80,6 +108,7 @@ export function freePage(k: FrameState, pfn: Pfn): void {
       freePages(k, pfn, 0);
       return;
     }
+    // The atomic reserve's pages go with the movable ones, whose list is the one that is drained most.
     migratetype = MIGRATE_MOVABLE;
   }
   if (k.ram.slot[pfn] !== NONE) dropSlot(k, pfn);
@@ -96,6 +125,7 @@ export function freePage(k: FrameState, pfn: Pfn): void {
   if (first === NONE) rows[list + HEAD_TO_TAIL] = pfn;
   else page[first * PAGE_WORDS + PREV] = pfn;
   rows[list] = pfn;
+  // A free is a sign that fewer pages have to be fetched at a time.
   rows[row + PCP_ALLOC_FACTOR] >>= 1;
   const nrPages = rows[row + PCP_COUNT] + 1;
   rows[row + PCP_COUNT] = nrPages;
@@ -103,7 +133,9 @@ export function freePage(k: FrameState, pfn: Pfn): void {
   rows[row + PCP_FREED] = nrFreed;
   if (rows[row + PCP_FREE_COUNT] < rows[row + PCP_BATCH] << BATCH_SCALE_MAX) rows[row + PCP_FREE_COUNT]++;
   if ((k.trace.mask[0] & (1 << TRACE_MM_PAGE_FREE)) !== 0) emit(k, TRACE_MM_PAGE_FREE, pfn, 0, 0);
-  const special = rows[row + PCP_ZONE_FLAGS] | (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER) | (nrFreed & FOLD_AT);
+  // One test for everything rare: a list too long, a zone short of memory, a counter about to overflow.
+  const special =
+    rows[row + PCP_ZONE_FLAGS] | (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER) | (nrFreed & FOLD_AT);
   if (nrPages >= rows[row + PCP_HIGH] || special !== 0) {
     rows[row + PCP_FLAGS] &= ~PCPF_PREV_FREE_HIGH_ORDER;
     if ((nrFreed & FOLD_AT) !== 0) foldPcp(k);
@@ -145,12 +177,14 @@ export function freeUnref(k: FrameState, pfn: Pfn, order: number): void {
     freeHigh =
       rows[row + PCP_FREE_COUNT] >= rows[row + PCP_BATCH] &&
       (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER) !== 0 &&
-      ((rows[row + PCP_FLAGS] & PCPF_FREE_HIGH_BATCH) === 0 || rows[row + PCP_COUNT] >= rows[row + PCP_BATCH]);
+      ((rows[row + PCP_FLAGS] & PCPF_FREE_HIGH_BATCH) === 0 ||
+        rows[row + PCP_COUNT] >= rows[row + PCP_BATCH]);
     rows[row + PCP_FLAGS] |= PCPF_PREV_FREE_HIGH_ORDER;
   } else {
     rows[row + PCP_FLAGS] &= ~PCPF_PREV_FREE_HIGH_ORDER;
   }
-  if (rows[row + PCP_FREE_COUNT] < rows[row + PCP_BATCH] << BATCH_SCALE_MAX) rows[row + PCP_FREE_COUNT] += 1 << order;
+  if (rows[row + PCP_FREE_COUNT] < rows[row + PCP_BATCH] << BATCH_SCALE_MAX)
+    rows[row + PCP_FREE_COUNT] += 1 << order;
   settleFree(k, zone, row, list, freeHigh);
 }
 
@@ -159,7 +193,13 @@ export function freeUnref(k: FrameState, pfn: Pfn, order: number): void {
  * has none. The records hold the zone and nothing else.
  * Linux: rmqueue_pcplist
  */
-export function takePcp(k: FrameState, zone: Zone, order: number, migratetype: number, allocFlags: number): Pfn {
+export function takePcp(
+  k: FrameState,
+  zone: Zone,
+  order: number,
+  migratetype: number,
+  allocFlags: number,
+): Pfn {
   const rows = k.pcp.rows;
   const row = pcpRow(k, zone, k.boot[BOOT_RUNNING_CPU]);
   const list = row + PCP_HEAD + pcpList(migratetype, order);
@@ -180,7 +220,13 @@ export function takePcp(k: FrameState, zone: Zone, order: number, migratetype: n
 }
 
 /** Fills the running CPU's empty list with as many blocks as nr_pcp_alloc asks for, or as the zone has. */
-export function refillPcp(k: FrameState, zone: Zone, order: number, migratetype: number, allocFlags: number): void {
+export function refillPcp(
+  k: FrameState,
+  zone: Zone,
+  order: number,
+  migratetype: number,
+  allocFlags: number,
+): void {
   const rows = k.pcp.rows;
   const row = pcpRow(k, zone, k.boot[BOOT_RUNNING_CPU]);
   const list = row + PCP_HEAD + pcpList(migratetype, order);
@@ -195,6 +241,7 @@ export function refillPcp(k: FrameState, zone: Zone, order: number, migratetype:
         continue;
       }
     }
+    // A claimed pageblock refills the type's own lists, so the next round looks there again; a stolen page does not.
     let pfn = isStealing ? NONE : claimBlock(k, zone, order, migratetype, allocFlags);
     if (pfn === NONE) {
       if ((allocFlags & ALLOC_NOFRAGMENT) !== 0) break;
@@ -206,37 +253,6 @@ export function refillPcp(k: FrameState, zone: Zone, order: number, migratetype:
     taken++;
   }
   rows[row + PCP_COUNT] += taken << order;
-}
-
-/** Gives every page on the CPU's lists of the zone back to the buddy lists. */
-export function drainPcp(k: FrameState, zone: Zone, cpu: number): void {
-  const rows = k.pcp.rows;
-  const row = pcpRow(k, zone, cpu);
-  while (rows[row + PCP_COUNT] > 0) {
-    freeBulk(k, zone, row, Math.min(rows[row + PCP_COUNT], rows[row + PCP_BATCH] << BATCH_SCALE_MAX), 0);
-  }
-}
-
-/** Gives every page on any CPU's lists back (Linux: drain_all_pages). */
-export function drainAllPcp(k: FrameState): void {
-  for (let cpu = 0; cpu < k.pcp.cpus; cpu++) for (let zone = 1; zone < k.zone.count; zone++) drainPcp(k, zone, cpu);
-}
-
-/** Lowers `high` of a CPU that no longer needs it and drains what is above; true when there is more to do next time. */
-export function decayPcpHigh(k: FrameState, zone: Zone, cpu: number): boolean {
-  const rows = k.pcp.rows;
-  const row = pcpRow(k, zone, cpu);
-  const highMin = rows[row + PCP_HIGH_MIN];
-  let more = false;
-  if (rows[row + PCP_HIGH] > highMin) {
-    rows[row + PCP_HIGH] = Math.max(rows[row + PCP_COUNT] - (rows[row + PCP_BATCH] << BATCH_SCALE_MAX), rows[row + PCP_HIGH] - (rows[row + PCP_HIGH] >> 3), highMin);
-    more = rows[row + PCP_HIGH] > highMin;
-  }
-  for (let left = rows[row + PCP_COUNT] - rows[row + PCP_HIGH]; left > 0; left -= rows[row + PCP_BATCH]) {
-    freeBulk(k, zone, row, Math.min(left, rows[row + PCP_BATCH]), 0);
-    more = true;
-  }
-  return more;
 }
 
 /**
@@ -253,16 +269,21 @@ export function checkPcp(k: FrameState): void {
       let previous = NONE;
       for (let pfn = rows[row + PCP_HEAD + list]; pfn !== NONE; pfn = page[pfn * PAGE_WORDS + NEXT]) {
         const record = pfn * PAGE_WORDS;
-        if (page[record] !== ((zone << PG_ZONE_SHIFT) | PG_pcp)) bug(`frame ${pfn} is on a per-CPU list with flags ${page[record]}`);
-        if (previous !== NONE && page[record + PREV] !== previous) bug(`frame ${pfn} is linked wrongly on a per-CPU list`);
-        if (page[record + REFCOUNT] !== 0 || page[record + MAPPING] !== 0 || page[record + PRIVATE] !== 0) bug(`frame ${pfn} is free and in use`);
+        if (page[record] !== ((zone << PG_ZONE_SHIFT) | PG_pcp))
+          bug(`frame ${pfn} is on a per-CPU list with flags ${page[record]}`);
+        if (previous !== NONE && page[record + PREV] !== previous)
+          bug(`frame ${pfn} is linked wrongly on a per-CPU list`);
+        if (page[record + REFCOUNT] !== 0 || page[record + MAPPING] !== 0 || page[record + PRIVATE] !== 0)
+          bug(`frame ${pfn} is free and in use`);
         if (k.ram.slot[pfn] !== NONE) bug(`frame ${pfn} on a per-CPU list keeps contents`);
         previous = pfn;
         pages += 1 << pcpOrder(list);
       }
-      if (rows[row + PCP_TAIL + list] !== previous) bug(`per-CPU list ${list} of zone ${zone} ends elsewhere`);
+      if (rows[row + PCP_TAIL + list] !== previous)
+        bug(`per-CPU list ${list} of zone ${zone} ends elsewhere`);
     }
-    if (pages !== rows[row + PCP_COUNT]) bug(`zone ${zone} counts ${rows[row + PCP_COUNT]} per-CPU pages and has ${pages}`);
+    if (pages !== rows[row + PCP_COUNT])
+      bug(`zone ${zone} counts ${rows[row + PCP_COUNT]} per-CPU pages and has ${pages}`);
   }
 }
 
@@ -284,29 +305,9 @@ export function foldPcp(k: FrameState): void {
 
 function freedInUse(k: FrameState, pfn: Pfn): never {
   const record = pfn * PAGE_WORDS;
-  bug(`frame ${pfn} is freed while in use: flags 0x${(k.page[record] >>> 0).toString(16)}, mapcount ${k.page[record + MAPCOUNT]}`);
-}
-
-/** After a free: adjusts high, and gives pages back when the lists have reached it. */
-function settleFree(k: FrameState, zone: Zone, row: number, list: number, freeHigh: boolean): void {
-  const rows = k.pcp.rows;
-  const high = highAfterFree(k, zone, row, freeHigh);
-  if (rows[row + PCP_COUNT] < high) return;
-  const batch = rows[row + PCP_BATCH];
-  let nr: number;
-  if (freeHigh) nr = Math.min(rows[row + PCP_COUNT], batch << BATCH_SCALE_MAX);
-  else if (high < batch) nr = 1;
-  else {
-    const most = high - batch;
-    nr = rows[row + PCP_FREE_COUNT] < batch ? batch : rows[row + PCP_FREE_COUNT] > most ? most : rows[row + PCP_FREE_COUNT];
-  }
-  freeBulk(k, zone, row, nr, list);
-  if ((k.zone.flags[zone] & ZONE_BELOW_HIGH) !== 0) {
-    const mark = watermark(k, zone, ALLOC_WMARK_HIGH);
-    if (zoneWatermarkOk(k, zone, 0, mark, { highest: ZONE_MOVABLE, flags: 0 })) {
-      setZoneFlags(k, zone, k.zone.flags[zone] & ~ZONE_BELOW_HIGH);
-    }
-  }
+  bug(
+    `frame ${pfn} is freed while in use: flags 0x${(k.page[record] >>> 0).toString(16)}, mapcount ${k.page[record + MAPCOUNT]}`,
+  );
 }
 
 /**
@@ -314,11 +315,18 @@ function settleFree(k: FrameState, zone: Zone, row: number, list: number, freeHi
  * the list; the rest of the block goes back. The same as taking them one by one, because every piece after the first
  * comes out of the same block until it is used up. Returns the pieces taken.
  */
-function takeRun(k: FrameState, zone: Zone, list: number, order: number, want: { migratetype: number; most: number }): number {
+function takeRun(
+  k: FrameState,
+  zone: Zone,
+  list: number,
+  order: number,
+  want: { migratetype: number; most: number },
+): number {
   const { migratetype, most } = want;
   const { freeCount } = k.zone;
   let high = order;
-  while (freeCount[(zone * NR_PAGE_ORDERS + high) * MIGRATE_TYPES + migratetype] === 0) if (++high === NR_PAGE_ORDERS) return 0;
+  while (freeCount[(zone * NR_PAGE_ORDERS + high) * MIGRATE_TYPES + migratetype] === 0)
+    if (++high === NR_PAGE_ORDERS) return 0;
   const block = firstBlock(k, zone, high, migratetype);
   unlinkBlock(k, zone, block, high, migratetype);
   const pieces = Math.min(most, 1 << (high - order));
@@ -345,43 +353,6 @@ function takeRun(k: FrameState, zone: Zone, list: number, order: number, want: {
   page[last * PAGE_WORDS + NEXT] = NONE;
   rows[list + HEAD_TO_TAIL] = last;
   return pieces;
-}
-
-/** Gives `count` pages back from the tails of the lists in turn, `first` before the others (Linux: free_pcppages_bulk). */
-function freeBulk(k: FrameState, zone: Zone, row: number, count: number, first: number): void {
-  const rows = k.pcp.rows;
-  const { page, pageblock } = k;
-  let left = Math.min(rows[row + PCP_COUNT], count);
-  let list = first - 1;
-  let ordinary = 0;
-  while (left > 0) {
-    do {
-      if (++list === NR_PCP_LISTS) list = 0;
-    } while (rows[row + PCP_HEAD + list] === NONE);
-    const head = row + PCP_HEAD + list;
-    const tail = head + HEAD_TO_TAIL;
-    const order = pcpOrder(list);
-    do {
-      const pfn = rows[tail];
-      const record = pfn * PAGE_WORDS;
-      if (pfn === rows[head]) {
-        rows[head] = NONE;
-        rows[tail] = NONE;
-      } else {
-        const previous = page[record + PREV];
-        rows[tail] = previous;
-        page[previous * PAGE_WORDS + NEXT] = NONE;
-      }
-      left -= 1 << order;
-      rows[row + PCP_COUNT] -= 1 << order;
-      page[record + PREV] = 0;
-      const migratetype = pageblock[pfn >> PAGEBLOCK_ORDER];
-      if (migratetype < MIGRATE_PCPTYPES) ordinary += 1 << order;
-      else accountFree(k, zone, 1 << order, migratetype);
-      mergeBlock(k, zone, pfn, order, migratetype);
-    } while (left > 0 && rows[head] !== NONE);
-  }
-  if (ordinary > 0) accountFree(k, zone, ordinary, MIGRATE_MOVABLE);
 }
 
 /** Puts a block at the head of a per-CPU list. */

@@ -3,8 +3,17 @@ import { FIRST, frameKernel, frames, ZONE } from "../../../test/support/frames.t
 import { reserveHighatomic } from "./fallback.ts";
 import { BOOT_MIN_FREE_KBYTES, BOOT_TOTALRESERVE } from "./mmzone.ts";
 import {
-  ALLOC_HIGHATOMIC, ALLOC_MIN_RESERVE, ALLOC_NON_BLOCK, ALLOC_OOM, ALLOC_WMARK_HIGH, hugepageMinFreeKbytes, setupWatermarks,
-  usualMinFreeKbytes, watermark, zoneWatermarkFast, zoneWatermarkOk,
+  ALLOC_HIGHATOMIC,
+  ALLOC_MIN_RESERVE,
+  ALLOC_NON_BLOCK,
+  ALLOC_OOM,
+  ALLOC_WMARK_HIGH,
+  hugepageMinFreeKbytes,
+  setupWatermarks,
+  usualMinFreeKbytes,
+  watermark,
+  zoneWatermarkFast,
+  zoneWatermarkOk,
 } from "./watermark.ts";
 
 const MIB = 1048576;
@@ -12,7 +21,11 @@ const ORDINARY = { highest: 3, flags: 0 };
 
 test("min_free_kbytes is four times the square root of lowmem", () => {
   // Documentation of calculate_min_free_kbytes: 512 MiB 2896 kB, 1 GiB 4096 kB, 16 GiB 16384 kB; a little memory is reserved.
-  for (const [mib, kbytes] of [[512, 2896], [1024, 4096], [16384, 16384]]) {
+  for (const [mib, kbytes] of [
+    [512, 2896],
+    [1024, 4096],
+    [16384, 16384],
+  ]) {
     const k = frameKernel({ sizeBytes: mib * MIB });
     setupWatermarks(k, 0, 10);
     const got = usualMinFreeKbytes(k);
@@ -43,7 +56,8 @@ test("huge pages want eleven pageblocks a zone, at most 5 % of memory", () => {
 
 test("reserves of an allocation: down to half of min for __GFP_HIGH and OOM victims, to three eighths if it cannot wait either", () => {
   const k = frames(".".repeat(200));
-  const ok = (mark: number, flags: number): boolean => zoneWatermarkOk(k, ZONE, 0, mark, { highest: 3, flags });
+  const ok = (mark: number, flags: number): boolean =>
+    zoneWatermarkOk(k, ZONE, 0, mark, { highest: 3, flags });
   expect([ok(199, 0), ok(200, 0)]).toEqual([true, false]);
   expect([ok(398, ALLOC_MIN_RESERVE), ok(399, ALLOC_MIN_RESERVE)]).toEqual([true, false]);
   expect(ok(528, ALLOC_MIN_RESERVE | ALLOC_NON_BLOCK)).toBe(true);
@@ -73,7 +87,9 @@ test("a boost lifts every mark, but not the min mark of a page that may use rese
   k.zone.watermarkBoost[ZONE] = 512;
   expect(watermark(k, ZONE, ALLOC_WMARK_HIGH)).toBe(662);
   expect(zoneWatermarkFast(k, ZONE, 0, watermark(k, ZONE, 0), ORDINARY)).toBe(false);
-  expect(zoneWatermarkFast(k, ZONE, 0, watermark(k, ZONE, 0), { highest: 3, flags: ALLOC_MIN_RESERVE })).toBe(true);
+  expect(zoneWatermarkFast(k, ZONE, 0, watermark(k, ZONE, 0), { highest: 3, flags: ALLOC_MIN_RESERVE })).toBe(
+    true,
+  );
 });
 
 test("pages no user can get are each zone's high mark and its largest reserve", () => {

@@ -14,8 +14,15 @@
 import { NONE, type Zone } from "../base/types.ts";
 import { freeList } from "./buddy.ts";
 import {
-  BOOT_MIN_FREE_KBYTES, BOOT_TOTALRESERVE, MIGRATE_HIGHATOMIC, MIGRATE_PCPTYPES, NR_PAGE_ORDERS,
-  PAGEBLOCK_PAGES, ZONES_PER_NODE, ZONE_MOVABLE, ZONE_NORMAL,
+  BOOT_MIN_FREE_KBYTES,
+  BOOT_TOTALRESERVE,
+  MIGRATE_HIGHATOMIC,
+  MIGRATE_PCPTYPES,
+  NR_PAGE_ORDERS,
+  PAGEBLOCK_PAGES,
+  ZONE_MOVABLE,
+  ZONE_NORMAL,
+  ZONES_PER_NODE,
 } from "./mmzone.ts";
 import type { FrameState } from "./state.ts";
 import { NR_FREE_PAGES, NR_ZONE_ITEMS } from "./vmstat.ts";
@@ -47,7 +54,8 @@ const MOST_MOVABLE_MIN = 128;
 /** A watermark of the zone, boost included: mark is ALLOC_WMARK_MIN, _LOW or _HIGH. */
 export function watermark(k: FrameState, zone: Zone, mark: number): number {
   const z = k.zone;
-  const column = mark === ALLOC_WMARK_MIN ? z.watermarkMin : mark === ALLOC_WMARK_LOW ? z.watermarkLow : z.watermarkHigh;
+  const column =
+    mark === ALLOC_WMARK_MIN ? z.watermarkMin : mark === ALLOC_WMARK_LOW ? z.watermarkLow : z.watermarkHigh;
   return column[zone] + z.watermarkBoost[zone];
 }
 
@@ -55,7 +63,8 @@ export function watermark(k: FrameState, zone: Zone, mark: number): number {
 export function freeBufferPages(k: FrameState): number {
   let pages = 0;
   for (let zone = 1; zone < k.zone.count; zone++) {
-    if (zoneType(zone) <= ZONE_NORMAL) pages += Math.max(0, k.zone.managedPages[zone] - watermark(k, zone, ALLOC_WMARK_HIGH));
+    if (zoneType(zone) <= ZONE_NORMAL)
+      pages += Math.max(0, k.zone.managedPages[zone] - watermark(k, zone, ALLOC_WMARK_HIGH));
   }
   return pages;
 }
@@ -69,7 +78,8 @@ export function usualMinFreeKbytes(k: FrameState): number {
 /** What khugepaged raises min_free_kbytes to, so that whole pageblocks stay free: eleven a zone, at most 5 % of lowmem. */
 export function hugepageMinFreeKbytes(k: FrameState): number {
   let zones = 0;
-  for (let zone = 1; zone < k.zone.count; zone++) if (zoneType(zone) <= ZONE_NORMAL && k.zone.presentPages[zone] > 0) zones++;
+  for (let zone = 1; zone < k.zone.count; zone++)
+    if (zoneType(zone) <= ZONE_NORMAL && k.zone.presentPages[zone] > 0) zones++;
   const pages = PAGEBLOCK_PAGES * zones * (2 + MIGRATE_PCPTYPES * MIGRATE_PCPTYPES);
   return Math.min(pages, Math.floor(freeBufferPages(k) / 20)) * 4;
 }
@@ -80,7 +90,8 @@ export function setupWatermarks(k: FrameState, minFreeKbytes: number, scaleFacto
   const pagesMin = Math.floor(minFreeKbytes / 4);
   k.boot[BOOT_MIN_FREE_KBYTES] = minFreeKbytes;
   let lowmem = 0;
-  for (let zone = 1; zone < z.count; zone++) if (zoneType(zone) !== ZONE_MOVABLE) lowmem += z.managedPages[zone];
+  for (let zone = 1; zone < z.count; zone++)
+    if (zoneType(zone) !== ZONE_MOVABLE) lowmem += z.managedPages[zone];
   for (let zone = 1; zone < z.count; zone++) {
     const managed = z.managedPages[zone];
     const share = Math.floor((pagesMin * managed) / lowmem);
@@ -120,7 +131,8 @@ function setupTotalReserve(k: FrameState): void {
   let total = 0;
   for (let zone = 1; zone < z.count; zone++) {
     let most = 0;
-    for (let type = zoneType(zone); type < ZONES_PER_NODE; type++) most = Math.max(most, z.lowmemReserve[zone * ZONES_PER_NODE + type]);
+    for (let type = zoneType(zone); type < ZONES_PER_NODE; type++)
+      most = Math.max(most, z.lowmemReserve[zone * ZONES_PER_NODE + type]);
     total += Math.min(most + watermark(k, zone, ALLOC_WMARK_HIGH), z.managedPages[zone]);
   }
   k.boot[BOOT_TOTALRESERVE] = total;
@@ -131,7 +143,13 @@ function setupTotalReserve(k: FrameState): void {
  * a block of that size is there.
  * Linux: __zone_watermark_ok
  */
-export function zoneWatermarkOk(k: FrameState, zone: Zone, order: number, mark: number, how: { highest: number; flags: number }): boolean {
+export function zoneWatermarkOk(
+  k: FrameState,
+  zone: Zone,
+  order: number,
+  mark: number,
+  how: { highest: number; flags: number },
+): boolean {
   const z = k.zone;
   let free = k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES] - ((1 << order) - 1);
   let min = mark;
@@ -149,7 +167,8 @@ export function zoneWatermarkOk(k: FrameState, zone: Zone, order: number, mark: 
   for (let large = order; large < NR_PAGE_ORDERS; large++) {
     const first = freeList(zone, large, 0);
     for (let type = 0; type < MIGRATE_PCPTYPES; type++) if (z.freeCount[first + type] > 0) return true;
-    if ((how.flags & (ALLOC_HIGHATOMIC | ALLOC_OOM)) !== 0 && z.freeCount[first + MIGRATE_HIGHATOMIC] > 0) return true;
+    if ((how.flags & (ALLOC_HIGHATOMIC | ALLOC_OOM)) !== 0 && z.freeCount[first + MIGRATE_HIGHATOMIC] > 0)
+      return true;
   }
   return false;
 }
@@ -158,10 +177,21 @@ export function zoneWatermarkOk(k: FrameState, zone: Zone, order: number, mark: 
  * The same as allocation asks it: against the min watermark, a single page that may use half of it does not see a boost.
  * Linux: zone_watermark_fast
  */
-export function zoneWatermarkFast(k: FrameState, zone: Zone, order: number, mark: number, how: { highest: number; flags: number }): boolean {
+export function zoneWatermarkFast(
+  k: FrameState,
+  zone: Zone,
+  order: number,
+  mark: number,
+  how: { highest: number; flags: number },
+): boolean {
   if (zoneWatermarkOk(k, zone, order, mark, how)) return true;
   const isBoosted = k.zone.watermarkBoost[zone] !== NONE;
-  if (order === 0 && isBoosted && (how.flags & ALLOC_MIN_RESERVE) !== 0 && (how.flags & ALLOC_WMARK_MASK) === ALLOC_WMARK_MIN) {
+  if (
+    order === 0 &&
+    isBoosted &&
+    (how.flags & ALLOC_MIN_RESERVE) !== 0 &&
+    (how.flags & ALLOC_WMARK_MASK) === ALLOC_WMARK_MIN
+  ) {
     return zoneWatermarkOk(k, zone, order, k.zone.watermarkMin[zone], how);
   }
   return false;

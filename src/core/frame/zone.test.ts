@@ -12,19 +12,30 @@ function order(input: MachineInput, node: number): string {
   const k = frameKernel(input);
   const names = ["DMA", "DMA32", "Normal", "Movable"];
   const list: string[] = [];
-  for (let at = node * k.zone.count; k.zonelist[at] !== 0; at++) list.push(`${zoneNode(k.zonelist[at])}${names[zoneType(k.zonelist[at])]}`);
+  for (let at = node * k.zone.count; k.zonelist[at] !== 0; at++)
+    list.push(`${zoneNode(k.zonelist[at])}${names[zoneType(k.zonelist[at])]}`);
   return list.join(" ");
 }
 
 test("zones are tried from the highest down, near nodes before far ones", () => {
-  const nodes = [{ sizeBytes: 5 * GIB, cpus: [0] }, { sizeBytes: GIB, cpus: [1] }];
+  const nodes = [
+    { sizeBytes: 5 * GIB, cpus: [0] },
+    { sizeBytes: GIB, cpus: [1] },
+  ];
   expect(order({ nodes }, 0)).toBe("0Normal 0DMA32 0DMA 1Normal");
   expect(order({ nodes }, 1)).toBe("1Normal 0Normal 0DMA32 0DMA");
 });
 
 test("with equal distances each node prefers the one after it, so that none takes everybody's overflow", () => {
   const nodes = Array.from({ length: 4 }, (_, i) => ({ sizeBytes: GIB, cpus: [i] }));
-  const first = (node: number): string => [...new Set(order({ nodes }, node).split(" ").map((zone) => zone.charAt(0)))].join("");
+  const first = (node: number): string =>
+    [
+      ...new Set(
+        order({ nodes }, node)
+          .split(" ")
+          .map((zone) => zone.charAt(0)),
+      ),
+    ].join("");
   // "Fallback order for Node …" in golden/linux-6.12-x86_64/boot-4x256m/dmesg-memory.
   expect([first(0), first(1), first(2), first(3)]).toEqual(["0123", "1230", "2301", "3012"]);
 });

@@ -13,8 +13,18 @@ import { bug } from "../base/bug.ts";
 import { NONE, PAGE_SIZE, type Pfn, type Zone } from "../base/types.ts";
 import type { Machine } from "../hw/machine.ts";
 import {
-  MAX_ORDER_PAGES, MIGRATE_TYPES, NR_PAGE_ORDERS, PCP_WORDS, PCP_ZONE_FLAGS, ZONES_PER_NODE, ZONE_BELOW_HIGH,
-  ZONE_BOOSTED_WATERMARK, ZONE_DMA, ZONE_DMA32, ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE,
+  MAX_ORDER_PAGES,
+  MIGRATE_TYPES,
+  NR_PAGE_ORDERS,
+  PCP_WORDS,
+  PCP_ZONE_FLAGS,
+  ZONE_BELOW_HIGH,
+  ZONE_BOOSTED_WATERMARK,
+  ZONE_DMA,
+  ZONE_DMA32,
+  ZONE_MOVABLE,
+  ZONE_RECLAIM_ACTIVE,
+  ZONES_PER_NODE,
 } from "./mmzone.ts";
 import { FLAGS, PAGE_WORDS, PG_ZONE_SHIFT } from "./page.ts";
 import type { FrameState, ZoneColumns } from "./state.ts";
@@ -57,7 +67,8 @@ export function createZones(machine: Machine, ranges: number): ZoneColumns {
     rangeEnd: new Float64Array(ranges),
   };
   const movableStart = movableStarts(machine);
-  for (let node = 0; node < machine.nodes.length; node++) layOutNode(zones, machine, node, movableStart[node]);
+  for (let node = 0; node < machine.nodes.length; node++)
+    layOutNode(zones, machine, node, movableStart[node]);
   return zones;
 }
 
@@ -99,7 +110,10 @@ export function zoneSpans(zones: ZoneColumns, zone: Zone, pfn: number): boolean 
  * The order in which each node's allocations try the zones: nearest node first, highest zone first. A node that is
  * nearest to several comes later for the next one, so that no node takes everybody's overflow.
  */
-export function createZonelists(machine: Machine, zones: ZoneColumns): { zonelist: Int32Array; preferred: Int32Array; localZone: Int32Array } {
+export function createZonelists(
+  machine: Machine,
+  zones: ZoneColumns,
+): { zonelist: Int32Array; preferred: Int32Array; localZone: Int32Array } {
   const nodes = machine.nodes.length;
   const stride = zones.count;
   const zonelist = new Int32Array(nodes * stride);
@@ -140,7 +154,9 @@ export function setZoneFlags(k: FrameState, zone: Zone, flags: number): void {
 export function refreshOpen(k: FrameState, zone: Zone): void {
   const z = k.zone;
   const isClosed = (z.flags[zone] & (ZONE_BELOW_HIGH | ZONE_BOOSTED_WATERMARK)) !== 0;
-  const mark = isClosed ? Number.POSITIVE_INFINITY : z.watermarkHigh[zone] + z.watermarkBoost[zone] + z.nrFreeHighatomic[zone];
+  const mark = isClosed
+    ? Number.POSITIVE_INFINITY
+    : z.watermarkHigh[zone] + z.watermarkBoost[zone] + z.nrFreeHighatomic[zone];
   const free = k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
   const node = zoneNode(zone);
   let most = 0;
@@ -207,6 +223,7 @@ function layOutNode(zones: ZoneColumns, machine: Machine, node: number, movable:
     for (let i = 0; i < pairs.length; i += 2) {
       present += Math.max(0, Math.min(pairs[i + 1], high) - Math.max(pairs[i], low));
     }
+    // A zone that spans nothing but a hole does not exist.
     if (present === 0) continue;
     zones.startPfn[zone] = low;
     zones.spannedPages[zone] = high - low;
@@ -227,11 +244,13 @@ function movableStarts(machine: Machine): number[] {
       top = Math.max(top, pairs[i + 1]);
     }
   }
+  // Rounded up, so that the movable zone is at least as large as asked for.
   const asked = Math.ceil(Math.floor(machine.movableBytes / PAGE_SIZE) / MAX_ORDER_PAGES) * MAX_ORDER_PAGES;
   let kernelCore = total - Math.min(total, asked);
   if (machine.movableBytes === 0 || kernelCore === 0 || kernelCore >= total) return starts;
   // The movable zone lies in the highest zone type that has memory.
-  const lowest = top > TYPE_END[ZONE_DMA32] ? TYPE_END[ZONE_DMA32] : top > TYPE_END[ZONE_DMA] ? TYPE_END[ZONE_DMA] : 1;
+  const lowest =
+    top > TYPE_END[ZONE_DMA32] ? TYPE_END[ZONE_DMA32] : top > TYPE_END[ZONE_DMA] ? TYPE_END[ZONE_DMA] : 1;
   let usableNodes = ranges.filter((pairs) => pairs.length > 0).length;
   do {
     kernelCore = spreadKernelCore(ranges, starts, kernelCore, usableNodes, lowest);
@@ -245,7 +264,13 @@ function movableStarts(machine: Machine): number[] {
 }
 
 /** One round of giving each node its share of kernel memory, pushing `starts` up. Returns what found no place. */
-function spreadKernelCore(ranges: number[][], starts: number[], wanted: number, usableNodes: number, lowest: number): number {
+function spreadKernelCore(
+  ranges: number[][],
+  starts: number[],
+  wanted: number,
+  usableNodes: number,
+  lowest: number,
+): number {
   let rest = wanted;
   let share = Math.floor(rest / usableNodes);
   for (let node = 0; node < ranges.length; node++) {
@@ -281,14 +306,19 @@ function spreadKernelCore(ranges: number[][], starts: number[], wanted: number, 
 function fallbackOrder(machine: Machine, zones: ZoneColumns, node: number, load: number[]): number[] {
   const order: number[] = [];
   const hasMemory = (n: number): boolean => {
-    for (let type = 0; type < ZONES_PER_NODE; type++) if (zones.presentPages[n * ZONES_PER_NODE + type + 1] > 0) return true;
+    for (let type = 0; type < ZONES_PER_NODE; type++)
+      if (zones.presentPages[n * ZONES_PER_NODE + type + 1] > 0) return true;
     return false;
   };
   const distances = machine.distances[node];
   let previous = node;
   for (;;) {
-    const best = order.length === 0 && hasMemory(node) ? node : nearest(machine, node, load, (n) => hasMemory(n) && !order.includes(n));
+    const best =
+      order.length === 0 && hasMemory(node)
+        ? node
+        : nearest(machine, node, load, (n) => hasMemory(n) && !order.includes(n));
     if (best < 0) return order;
+    // The first of a group of equally near nodes is charged, so that the next node's list starts with another one.
     if (distances[best] !== distances[previous]) load[best]++;
     order.push(best);
     previous = best;
@@ -300,7 +330,12 @@ const PENALTY_FOR_NODE_WITH_CPUS = 1;
 /** Distances count this many times more than load (Linux: MAX_NUMNODES). */
 const MAX_NUMNODES = 1024;
 
-function nearest(machine: Machine, node: number, load: readonly number[], usable: (n: number) => boolean): number {
+function nearest(
+  machine: Machine,
+  node: number,
+  load: readonly number[],
+  usable: (n: number) => boolean,
+): number {
   let best = -1;
   let least = Number.POSITIVE_INFINITY;
   for (let n = 0; n < machine.nodes.length; n++) {

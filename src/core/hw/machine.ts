@@ -109,18 +109,22 @@ export interface MachineInput {
   readonly sizeBytes?: number | undefined;
   readonly nodes?: readonly NodeInput[] | undefined;
   readonly distances?: readonly (readonly number[])[] | undefined;
-  readonly e820?: readonly {
-    readonly startByte: number;
-    readonly endByte: number;
-    readonly kind?: E820Kind | undefined;
-    readonly node?: number | undefined;
-  }[] | undefined;
-  readonly reserved?: readonly {
-    readonly startByte: number;
-    readonly endByte: number;
-    readonly what?: string | undefined;
-    readonly isFreed?: boolean | undefined;
-  }[] | undefined;
+  readonly e820?:
+    | readonly {
+        readonly startByte: number;
+        readonly endByte: number;
+        readonly kind?: E820Kind | undefined;
+        readonly node?: number | undefined;
+      }[]
+    | undefined;
+  readonly reserved?:
+    | readonly {
+        readonly startByte: number;
+        readonly endByte: number;
+        readonly what?: string | undefined;
+        readonly isFreed?: boolean | undefined;
+      }[]
+    | undefined;
   readonly movableBytes?: number | undefined;
   readonly levels?: number | undefined;
   readonly physBits?: number | undefined;
@@ -164,13 +168,29 @@ const USUAL_TLB: TlbSpec = {
 const USUAL_DISK: DiskSpec = { name: "nvme0n1", readNs: 80000, bytesPerSecond: 3e9, rotational: false };
 
 const FIELDS: readonly string[] = [
-  "name", "kernel", "cpus", "sizeBytes", "nodes", "distances", "e820", "reserved", "movableBytes", "levels", "physBits",
-  "cacheSliceBytes", "tlb", "disks", "knobs", "seed", "contentFrames",
+  "name",
+  "kernel",
+  "cpus",
+  "sizeBytes",
+  "nodes",
+  "distances",
+  "e820",
+  "reserved",
+  "movableBytes",
+  "levels",
+  "physBits",
+  "cacheSliceBytes",
+  "tlb",
+  "disks",
+  "knobs",
+  "seed",
+  "contentFrames",
 ];
 
 /** The machine with everything filled in. RangeError naming the field when it cannot exist. */
 export function completeMachine(input: MachineInput): Machine {
-  for (const field of Object.keys(input)) if (!FIELDS.includes(field)) badConfig(field, "no such field in a machine");
+  for (const field of Object.keys(input))
+    if (!FIELDS.includes(field)) badConfig(field, "no such field in a machine");
   const kernel = input.kernel ?? "6.12";
   if (kernel !== "6.12") badConfig("kernel", `${kernel} is not a kernel Pagewalk models (6.12)`);
   const levels = input.levels ?? 4;
@@ -201,7 +221,10 @@ export function completeMachine(input: MachineInput): Machine {
     knobs,
     seed: integer("seed", input.seed ?? 1, 0, Number.MAX_SAFE_INTEGER),
     contentFrames: integer(
-      "contentFrames", input.contentFrames ?? Math.min(frames, USUAL_CONTENT_FRAMES), 64, MOST_CONTENT_FRAMES,
+      "contentFrames",
+      input.contentFrames ?? Math.min(frames, USUAL_CONTENT_FRAMES),
+      64,
+      MOST_CONTENT_FRAMES,
     ),
   };
 }
@@ -209,7 +232,8 @@ export function completeMachine(input: MachineInput): Machine {
 /** Node of the byte address, or -1 when no usable range has it. */
 export function machineNodeOf(machine: Machine, byteAddress: number): number {
   for (const range of machine.e820) {
-    if (range.kind === "usable" && byteAddress >= range.startByte && byteAddress < range.endByte) return range.node;
+    if (range.kind === "usable" && byteAddress >= range.startByte && byteAddress < range.endByte)
+      return range.node;
   }
   return -1;
 }
@@ -238,7 +262,8 @@ function countCpus(nodes: readonly NodeInput[] | undefined): number {
 /** Bytes of each node, from the nodes or from the total. */
 function nodeSizes(input: MachineInput): number[] {
   if (input.nodes === undefined) {
-    if (input.sizeBytes === undefined) badConfig("sizeBytes", "missing, and neither nodes nor e820 say how much memory there is");
+    if (input.sizeBytes === undefined)
+      badConfig("sizeBytes", "missing, and neither nodes nor e820 say how much memory there is");
     return [checkSize("sizeBytes", input.sizeBytes)];
   }
   if (input.nodes.length === 0) badConfig("nodes", "a machine has at least one node");
@@ -323,11 +348,13 @@ function completeNodes(input: MachineInput, map: readonly E820Range[], cpus: num
     const list = named ? [...(given?.cpus ?? [])] : share(cpus, node, nrNodes);
     for (const cpu of list) {
       integer(`nodes[${node}].cpus`, cpu, 0, cpus - 1);
-      if (owner[cpu] !== -1) badConfig(`nodes[${node}].cpus`, `CPU ${cpu} already belongs to node ${owner[cpu]}`);
+      if (owner[cpu] !== -1)
+        badConfig(`nodes[${node}].cpus`, `CPU ${cpu} already belongs to node ${owner[cpu]}`);
       owner[cpu] = node;
     }
     let usable = 0;
-    for (const range of map) if (range.kind === "usable" && range.node === node) usable += range.endByte - range.startByte;
+    for (const range of map)
+      if (range.kind === "usable" && range.node === node) usable += range.endByte - range.startByte;
     const sizeBytes = given?.sizeBytes ?? usable;
     if (usable > sizeBytes) badConfig(`nodes[${node}].sizeBytes`, `the e820 map gives it ${usable} bytes`);
     nodes.push({ sizeBytes, cpus: list });
@@ -345,10 +372,12 @@ function share(cpus: number, node: number, nrNodes: number): number[] {
 
 function completeDistances(given: MachineInput["distances"], nrNodes: number): number[][] {
   const rows: number[][] = [];
-  if (given !== undefined && given.length !== nrNodes) badConfig("distances", `${given.length} rows for ${nrNodes} nodes`);
+  if (given !== undefined && given.length !== nrNodes)
+    badConfig("distances", `${given.length} rows for ${nrNodes} nodes`);
   for (let from = 0; from < nrNodes; from++) {
     const row = given?.[from];
-    if (row !== undefined && row.length !== nrNodes) badConfig(`distances[${from}]`, `${row.length} entries for ${nrNodes} nodes`);
+    if (row !== undefined && row.length !== nrNodes)
+      badConfig(`distances[${from}]`, `${row.length} entries for ${nrNodes} nodes`);
     rows.push([]);
     for (let to = 0; to < nrNodes; to++) {
       const distance = row?.[to] ?? (from === to ? 10 : 20);
@@ -382,7 +411,8 @@ function completeTlb(given: Partial<TlbSpec> | undefined): TlbSpec {
     const { sets, ways } = spec[key];
     integer(`tlb.${key}.sets`, sets, 1, 65536);
     integer(`tlb.${key}.ways`, ways, 1, 1024);
-    if (2 ** Math.round(Math.log2(sets)) !== sets) badConfig(`tlb.${key}.sets`, `${sets} is not a power of two`);
+    if (2 ** Math.round(Math.log2(sets)) !== sets)
+      badConfig(`tlb.${key}.sets`, `${sets} is not a power of two`);
   }
   return spec;
 }
@@ -390,6 +420,7 @@ function completeTlb(given: Partial<TlbSpec> | undefined): TlbSpec {
 function completeDisk(given: Partial<DiskSpec>, i: number): DiskSpec {
   const disk = { ...USUAL_DISK, ...given };
   integer(`disks[${i}].readNs`, disk.readNs, 0, 1e12);
-  if (!(disk.bytesPerSecond > 0)) badConfig(`disks[${i}].bytesPerSecond`, `${disk.bytesPerSecond} is not positive`);
+  if (!(disk.bytesPerSecond > 0))
+    badConfig(`disks[${i}].bytesPerSecond`, `${disk.bytesPerSecond} is not positive`);
   return disk;
 }

@@ -28,12 +28,25 @@ function sockets(count: number, near: number, far: number): number[][] {
 
 /** The machines. The command's default is laptop-16g. */
 export const PRESETS: Readonly<Record<string, MachineInput>> = {
-  "tiny": { name: "tiny", sizeBytes: 64 * MIB, cpus: 1, contentFrames: 16384 },
+  tiny: { name: "tiny", sizeBytes: 64 * MIB, cpus: 1, contentFrames: 16384 },
   "container-512m": { name: "container-512m", sizeBytes: 512 * MIB, cpus: 1 },
   "vm-2g": { name: "vm-2g", sizeBytes: 2 * GIB, cpus: 2 },
   "pi-4g": { name: "pi-4g", sizeBytes: 4 * GIB, cpus: 4, disks: [SD_CARD] },
   "laptop-16g": { name: "laptop-16g", sizeBytes: 16 * GIB, cpus: 8 },
   "desktop-32g": { name: "desktop-32g", sizeBytes: 32 * GIB, cpus: 16, disks: [SSD] },
-  "server-2x128g": { name: "server-2x128g", nodes: nodes(2, 128 * GIB, 32), distances: [[10, 21], [21, 10]] },
-  "server-8x128g": { name: "server-8x128g", nodes: nodes(8, 128 * GIB, 16), distances: sockets(8, 16, 22), levels: 5, physBits: 52 },
+  "server-2x128g": {
+    name: "server-2x128g",
+    nodes: nodes(2, 128 * GIB, 32),
+    distances: [
+      [10, 21],
+      [21, 10],
+    ],
+  },
+  "server-8x128g": {
+    name: "server-8x128g",
+    nodes: nodes(8, 128 * GIB, 16),
+    distances: sockets(8, 16, 22),
+    levels: 5,
+    physBits: 52,
+  },
 };

@@ -53,7 +53,8 @@ export function takeSlot(k: HwState, pfn: Pfn): number {
     words.fill(fill, slot * WORDS_PER_PAGE, (slot + 1) * WORDS_PER_PAGE);
   } else {
     slot = slotCount[FIRST_NEVER_USED];
-    if (slot >= ram.freeSlots.length) badConfig("contentFrames", `all ${slot - 1} frames with contents of their own are in use`);
+    if (slot >= ram.freeSlots.length)
+      badConfig("contentFrames", `all ${slot - 1} frames with contents of their own are in use`);
     slotCount[FIRST_NEVER_USED] = slot + 1;
     // A slot nobody used is zeros already, and stays unbacked by memory until somebody writes.
     if (fill !== 0) words.fill(fill, slot * WORDS_PER_PAGE, (slot + 1) * WORDS_PER_PAGE);
@@ -116,14 +117,16 @@ export function checkRam(k: HwState): void {
   let found = 0;
   for (let i = 0; i < slotCount[ON_STACK]; i++) {
     const free = freeSlots[i];
-    if (free <= 0 || free >= used || seen[free] !== 0) bug(`content slot ${free} is on the free stack twice or never used`);
+    if (free <= 0 || free >= used || seen[free] !== 0)
+      bug(`content slot ${free} is on the free stack twice or never used`);
     seen[free] = 1;
     found++;
   }
   for (let pfn = 0; pfn < nrFrames; pfn++) {
     const own = slot[pfn];
     if (own === NONE) continue;
-    if (own < 0 || own >= used || seen[own] !== 0) bug(`content slot ${own} of frame ${pfn} has another owner`);
+    if (own < 0 || own >= used || seen[own] !== 0)
+      bug(`content slot ${own} of frame ${pfn} has another owner`);
     seen[own] = 1;
     found++;
   }

@@ -13,7 +13,8 @@ export function showBuddyinfo(k: FrameState): string {
   for (let zone = 1; zone < k.zone.count; zone++) {
     if (k.zone.presentPages[zone] === 0) continue;
     text += `Node ${zoneNode(zone)}, zone ${ZONE_NAMES[zoneType(zone)].padStart(8)} `;
-    for (let order = 0; order < NR_PAGE_ORDERS; order++) text += `${String(freeBlocks(k, zone, order)).padStart(6)} `;
+    for (let order = 0; order < NR_PAGE_ORDERS; order++)
+      text += `${String(freeBlocks(k, zone, order)).padStart(6)} `;
     text += "\n";
   }
   return text;

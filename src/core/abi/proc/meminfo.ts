@@ -7,11 +7,36 @@
  */
 import { BOOT_TOTALRAM, BOOT_TOTALRESERVE } from "../../frame/mmzone.ts";
 import {
-  NR_ACTIVE_ANON, NR_ACTIVE_FILE, NR_ANON_MAPPED, NR_ANON_THPS, NR_BOUNCE, NR_FILE_DIRTY, NR_FILE_MAPPED, NR_FILE_PAGES,
-  NR_FILE_PMDMAPPED, NR_FILE_THPS, NR_FREE_PAGES, NR_INACTIVE_ANON, NR_INACTIVE_FILE, NR_KERNEL_MISC_RECLAIMABLE,
-  NR_KERNEL_STACK_KB, NR_MLOCK, NR_PAGETABLE, NR_SECONDARY_PAGETABLE, NR_SHMEM, NR_SHMEM_PMDMAPPED, NR_SHMEM_THPS,
-  NR_SLAB_RECLAIMABLE_B, NR_SLAB_UNRECLAIMABLE_B, NR_SWAPCACHE, NR_UNACCEPTED, NR_UNEVICTABLE, NR_WRITEBACK,
-  NR_WRITEBACK_TEMP, sumNodeItem, sumZoneItem,
+  NR_ACTIVE_ANON,
+  NR_ACTIVE_FILE,
+  NR_ANON_MAPPED,
+  NR_ANON_THPS,
+  NR_BOUNCE,
+  NR_FILE_DIRTY,
+  NR_FILE_MAPPED,
+  NR_FILE_PAGES,
+  NR_FILE_PMDMAPPED,
+  NR_FILE_THPS,
+  NR_FREE_PAGES,
+  NR_INACTIVE_ANON,
+  NR_INACTIVE_FILE,
+  NR_KERNEL_MISC_RECLAIMABLE,
+  NR_KERNEL_STACK_KB,
+  NR_MLOCK,
+  NR_PAGETABLE,
+  NR_SECONDARY_PAGETABLE,
+  NR_SHMEM,
+  NR_SHMEM_PMDMAPPED,
+  NR_SHMEM_THPS,
+  NR_SLAB_RECLAIMABLE_B,
+  NR_SLAB_UNRECLAIMABLE_B,
+  NR_SWAPCACHE,
+  NR_UNACCEPTED,
+  NR_UNEVICTABLE,
+  NR_WRITEBACK,
+  NR_WRITEBACK_TEMP,
+  sumNodeItem,
+  sumZoneItem,
 } from "../../frame/vmstat.ts";
 import { ALLOC_WMARK_LOW, watermark } from "../../frame/watermark.ts";
 import { vmCommitLimit, vmCommitted } from "../../vm/accounting.ts";
@@ -93,7 +118,8 @@ export function availablePages(k: VmState): number {
   let low = 0;
   for (let zone = 1; zone < k.zone.count; zone++) low += watermark(k, zone, ALLOC_WMARK_LOW);
   const cache = sumNodeItem(k.vmstat, NR_ACTIVE_FILE) + sumNodeItem(k.vmstat, NR_INACTIVE_FILE);
-  const reclaimable = sumNodeItem(k.vmstat, NR_SLAB_RECLAIMABLE_B) + sumNodeItem(k.vmstat, NR_KERNEL_MISC_RECLAIMABLE);
+  const reclaimable =
+    sumNodeItem(k.vmstat, NR_SLAB_RECLAIMABLE_B) + sumNodeItem(k.vmstat, NR_KERNEL_MISC_RECLAIMABLE);
   const free = sumZoneItem(k.vmstat, NR_FREE_PAGES) - k.boot[BOOT_TOTALRESERVE];
   // Half of the cache, or the low watermark's worth of it, has to stay.
   return Math.max(0, free + usable(cache, low) + usable(reclaimable, low));

@@ -6,8 +6,17 @@ import { BOOT_MEMMAP_PAGES, BOOT_TOTALRESERVE } from "../../frame/mmzone.ts";
 import { foldPcp } from "../../frame/pcp.ts";
 import type { FrameState } from "../../frame/state.ts";
 import {
-  EVENT_NAMES, isCountedInHugePages, NODE_ITEM_NAMES, NR_ACTIVE_FILE, NR_FREE_PAGES, NR_INACTIVE_FILE, PGPGIN, PGPGOUT,
-  sumNodeItem, sumZoneItem, ZONE_ITEM_NAMES,
+  EVENT_NAMES,
+  isCountedInHugePages,
+  NODE_ITEM_NAMES,
+  NR_ACTIVE_FILE,
+  NR_FREE_PAGES,
+  NR_INACTIVE_FILE,
+  PGPGIN,
+  PGPGOUT,
+  sumNodeItem,
+  sumZoneItem,
+  ZONE_ITEM_NAMES,
 } from "../../frame/vmstat.ts";
 
 const HPAGE_PAGES = 512;

@@ -5,11 +5,16 @@
  */
 import type { Node, Zone } from "../../base/types.ts";
 import { PCP_BATCH, PCP_COUNT, PCP_HIGH, ZONES_PER_NODE } from "../../frame/mmzone.ts";
-import { pcpRow } from "../../frame/pcp-tune.ts";
 import { foldPcp } from "../../frame/pcp.ts";
+import { pcpRow } from "../../frame/pcp-tune.ts";
 import type { FrameState } from "../../frame/state.ts";
 import {
-  isCountedInHugePages, NODE_ITEM_NAMES, NR_FREE_PAGES, NR_NODE_ITEMS, NR_ZONE_ITEMS, ZONE_ITEM_NAMES,
+  isCountedInHugePages,
+  NODE_ITEM_NAMES,
+  NR_FREE_PAGES,
+  NR_NODE_ITEMS,
+  NR_ZONE_ITEMS,
+  ZONE_ITEM_NAMES,
 } from "../../frame/vmstat.ts";
 import { ALLOC_WMARK_HIGH, ALLOC_WMARK_LOW, ALLOC_WMARK_MIN, watermark } from "../../frame/watermark.ts";
 import { ZONE_NAMES } from "../../frame/zone.ts";
@@ -103,8 +108,18 @@ function populatedLines(k: FrameState, zone: Zone): string {
 /** ZONE_DEVICE, which is empty. */
 function deviceLines(node: Node): string {
   let text = `Node ${node}, zone   Device`;
-  for (const name of ["  pages free     ", "        boost    ", "        min      ", "        low      ", "        high     ",
-    "        promo    ", "        spanned  ", "        present  ", "        managed  ", "        cma      "]) {
+  for (const name of [
+    "  pages free     ",
+    "        boost    ",
+    "        min      ",
+    "        low      ",
+    "        high     ",
+    "        promo    ",
+    "        spanned  ",
+    "        present  ",
+    "        managed  ",
+    "        cma      ",
+  ]) {
     text += `\n${name}0`;
   }
   return `${text}\n        protection: (0, 0, 0, 0, 0)\n`;
