@@ -3,8 +3,9 @@
  * own pages hardly show in the figures of the command it starts.
  *
  * A child is forked, notes the faults it has taken so far (they belong to the fork, not to the command) in shared
- * memory and executes the command. Its ru_maxrss counts from the fork on, so it includes this program's own resident
- * size, which is smaller than that of any dynamically linked program.
+ * memory and executes the command. It has done the same with a program that does not exist before, so that none of its
+ * own pages is touched for the first time between the two. ru_maxrss counts from the fork on, so it includes this
+ * program's own resident size, which is smaller than that of any dynamically linked program.
  * Doc: man 2 getrusage, man 2 wait4
  *
  * usage: measure CMD ARGS...   prints on descriptor 3:
@@ -30,6 +31,9 @@ int main(int argc, char **argv)
     pid_t pid = fork();
     if (pid == 0) {
         close(3);
+        getrusage(RUSAGE_SELF, &usage);
+        before[0] = usage.ru_minflt;
+        execvp("pagewalk: no such program", argv + 1);
         getrusage(RUSAGE_SELF, &usage);
         before[0] = usage.ru_minflt;
         execvp(argv[1], argv + 1);

@@ -36,16 +36,23 @@ interface Mapping {
   readonly path: string;
 }
 
+const S_IFMT = 0o170000;
+const S_IFCHR = 0o020000;
 const PT_LOAD = 1;
 const PT_INTERP = 3;
 const ELF_HEADER_BYTES = 64;
 const PROGRAM_HEADER_BYTES = 56;
 
-/** Facts about a path, or undefined when there is no such file. */
+/**
+ * Facts about a path, or undefined when there is no such file. Files of /proc and /sys call themselves regular but have no
+ * pages: the recording has them as devices.
+ */
 export function fileFacts(file: string, shownPath = file): FileFacts | undefined {
   try {
     const stat = fs.statSync(file);
-    return { path: shownPath, mode: stat.mode, dev: stat.dev, ino: stat.ino, sizeBytes: stat.size };
+    const isKernels = /^\/(proc|sys)\//.test(shownPath);
+    const mode = isKernels ? (stat.mode & ~S_IFMT) | S_IFCHR : stat.mode;
+    return { path: shownPath, mode, dev: stat.dev, ino: stat.ino, sizeBytes: stat.size };
   } catch {
     return undefined;
   }
