@@ -1,6 +1,11 @@
 /**
  * Bytes between frames, and between frames and the blocks of a disk. A frame or a block that holds one word, repeated,
  * is copied as that word; only when bytes differ does anybody own 4 KiB.
+ *
+ *   frame 00cc00cc…  --copy bytes 2 to 9 to byte 4-->  frame 0: its own 4 KiB now, eight bytes of it not zero
+ *   frame 0          --copy any part-->                frame 0: nothing to do
+ *   frame            --saveBlock-->  block (a fill word, or a slot of its own pool)  --loadBlock-->  another frame
+ *
  * Linux: none; this is the hardware   Doc: docs/map.md
  */
 import { NONE, PAGE_SIZE, type Pfn } from "../base/types.ts";
@@ -24,6 +29,7 @@ export function copyBytes(k: HwState, from: FramePart, to: Pfn, at: number): voi
     return;
   }
   const source = ram.slot[from.pfn];
+  // The source is one word throughout: what arrives is that word, turned by the distance the bytes move.
   if (source === NONE) {
     fillBytes(k, { pfn: to, at, bytes: from.bytes }, rotated(ram.fill[from.pfn], at - from.at));
     return;
@@ -42,6 +48,7 @@ export function fillBytes(k: HwState, part: FramePart, word: number): void {
     setFill(k, part.pfn, word);
     return;
   }
+  // What is there already needs no slot: reading zeros into a page of zeros is the common case.
   if (ram.slot[part.pfn] === NONE && ram.fill[part.pfn] === (word | 0)) return;
   const slot = takeSlot(k, part.pfn);
   const bytes = new Uint8Array(ram.words.buffer, ram.words.byteOffset + slot * PAGE_SIZE, PAGE_SIZE);
@@ -100,7 +107,10 @@ export function freeBlock(d: DiskColumns, block: number): void {
   d.blockState[1] = block;
 }
 
-/** Sets every byte of a block from byte `at` on to zero. */
+/**
+ * Sets every byte of a block from byte `at` on to zero. With an empty pool it stays as it is: the page that was cut
+ * there is dirty in the cache, and its next write-back replaces the block.
+ */
 export function clearBlockTail(d: DiskColumns, block: number, at: number): void {
   if (d.blockSlot[block] === NONE) {
     const fill = d.blockFill[block];
@@ -129,6 +139,7 @@ function takeBlock(d: DiskColumns): number {
   return d.blockState[0] >= d.blockFill.length ? NONE : d.blockState[0]++;
 }
 
+/** Gives the block a slot of its own, or NONE when the pool is empty. Free slots are chained by their first words. */
 function takeBlockSlot(d: DiskColumns, block: number): number {
   const free = d.blockState[3];
   if (free !== NONE) {
@@ -141,6 +152,7 @@ function takeBlockSlot(d: DiskColumns, block: number): number {
   return d.blockSlot[block];
 }
 
+/** Takes the block's slot away, if it has one; it is its fill word again. */
 function dropBlockSlot(d: DiskColumns, block: number): void {
   const slot = d.blockSlot[block];
   if (slot === NONE) return;

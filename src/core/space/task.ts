@@ -162,6 +162,8 @@ export function createTask(k: SpaceState, spec: TaskSpec): Task {
     if (t.rows[NEVER_USED] >= t.pid.length) return -EAGAIN;
     task = t.rows[NEVER_USED]++;
   }
+  // The row may have been another task's: only what identifies it was cleared when that was freed, so that a host can
+  // still look at the numbers of a process that init reaped.
   t.rows[TASKS]++;
   clearRow(t, task);
   const pid = takePid(t);

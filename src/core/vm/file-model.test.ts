@@ -35,16 +35,22 @@ function transfer(
   return done;
 }
 
+/** What a new file of this size holds. */
+function contents(size: number): Uint8Array {
+  const shadow = new Uint8Array(PAGES * PAGE);
+  for (let at = 0; at < size; at++)
+    shadow[at] = contentWord(0x5eed0000, Math.floor(at / PAGE)) >>> ((at & 3) * 8);
+  return shadow;
+}
+
 for (const seed of [1, 2, 3]) {
   test(`a file is what was written to it, whatever the cache does (seed ${seed})`, () => {
     const rng = createRng(seed);
     const below = (limit: number) => randomBelow(rng, limit);
     const { k, task } = fileMachine();
     let size = 17 * PAGE + 123;
-    const shadow = new Uint8Array(PAGES * PAGE);
+    const shadow = contents(size);
     const { inode, fd } = newFile(k, task, size);
-    for (let at = 0; at < size; at++)
-      shadow[at] = contentWord(0x5eed0000, Math.floor(at / PAGE)) >>> ((at & 3) * 8);
     const map = call(k, task, 9, [0x20000000, PAGES * PAGE, 3, 1, fd, 0]);
     const buffer = call(k, task, 9, [0, 4 * PAGE, 3, 0x22, -1, 0]);
     for (let step = 0; step < STEPS; step++) {

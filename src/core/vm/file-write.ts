@@ -60,6 +60,7 @@ function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): nu
   const f = k.file;
   const index = Math.floor(what.position / PAGE_SIZE);
   const at = what.position - index * PAGE_SIZE;
+  // The source first, while no page of the file is held: it could be the very page that is written.
   const readable = faultInReadable(k, task, what.addr, what.bytes);
   if (readable < 0) return readable === BLOCKED ? BLOCKED : -EFAULT;
   const pfn = beginWrite(k, task, inode, index, { at, bytes: what.bytes });
@@ -93,6 +94,7 @@ function beginWrite(
     endRead(k, pfn);
     return pfn;
   }
+  // In the cache, but nothing was ever read into it.
   if (pageRequest(k, pfn) === NONE) return prepareNew(k, task, inode, index, part);
   return waitFor(k, task, pfn);
 }

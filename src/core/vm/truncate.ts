@@ -55,10 +55,12 @@ export function truncateFile(k: VmState, task: Task, inode: Inode, sizeBytes: nu
   // A page that is being read cannot leave the cache before it has arrived.
   const waiting = waitForReads(k, task, inode, Math.floor(sizeBytes / PAGE_SIZE));
   if (waiting < 0) return waiting;
+  // A file that shrinks is cut at its new end; one that grows may have anything after its old end in the last page.
   const tail = zeroTail(k, task, inode, Math.min(old, sizeBytes));
   if (tail < 0) return tail;
   f.sizeBytes[inode] = sizeBytes;
   if (sizeBytes > old) return 0;
+  // First nobody can reach the pages any more, then they go: the other way round a fault could map them again.
   const keptPages = Math.ceil(sizeBytes / PAGE_SIZE);
   unmapFile(k, inode, keptPages);
   for (
@@ -75,6 +77,7 @@ export function truncateFile(k: VmState, task: Task, inode: Inode, sizeBytes: nu
 /** Unmaps the file's pages from `index` on in every address space, private copies included. */
 export function unmapFile(k: VmState, inode: Inode, index: number): void {
   const v = k.vma;
+  // A VMA that begins beyond `index` loses all its pages, one that ends before it none.
   for (let vma: Vma = k.file.firstVma[inode]; vma !== NONE; vma = v.nextShared[vma]) {
     const from = Math.max(v.start[vma], v.start[vma] + index - v.pgoff[vma]);
     if (from < v.end[vma]) zapRange(k, v.mm[vma], vma, from, v.end[vma]);
@@ -94,6 +97,7 @@ export function writeBackFile(k: VmState, inode: Inode): number {
   ) {
     const pfn = findPage(k, inode, index);
     if (!(k.page[pfn * PAGE_WORDS + FLAGS] & PG_dirty)) continue;
+    // The mappings first: a store that comes later must make the page dirty again.
     if (k.page[pfn * PAGE_WORDS + MAPCOUNT] > 0) protectMappings(k, pfn);
     if (cleanPage(k, inode, index, pfn)) written++;
   }
@@ -201,6 +205,7 @@ function protectMappings(k: VmState, pfn: Pfn): void {
   });
 }
 
+/** Puts the task to sleep until the page has arrived. Returns BLOCKED, or 0 when nobody reads the page. */
 function sleepOn(k: VmState, task: Task, pfn: Pfn): number {
   const row = pageRequest(k, pfn);
   if (row === NONE || k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) return 0;
