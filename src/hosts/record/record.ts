@@ -63,7 +63,7 @@ export function findValgrind(env: NodeJS.ProcessEnv = process.env): string | und
 export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
   const candidates = name.includes("/")
     ? [name]
-    : (env["PATH"] ?? "").split(":").map((folder) => path.join(folder, name));
+    : (env.PATH ?? "").split(":").map((folder) => path.join(folder, name));
   return candidates.find((file) => {
     try {
       fs.accessSync(file, fs.constants.X_OK);

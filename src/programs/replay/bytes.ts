@@ -156,13 +156,20 @@ export function encodeUtf8(text: string): Uint8Array {
 export function decodeUtf8(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; ) {
-    const first = bytes[at++]!;
-    const more = first < 0x80 ? 0 : first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc2 ? 1 : -1;
-    let code = more < 0 ? 0xfffd : more === 0 ? first : first & (0x3f >> more);
-    if (more > 0 && !bytes.subarray(at, at + more).every((byte) => byte >> 6 === 2)) code = 0xfffd;
-    else if (more > 0 && at + more > bytes.length) code = 0xfffd;
-    else for (let left = more; left > 0; left--) code = (code << 6) | (bytes[at++]! & 63);
-    text += String.fromCodePoint(code > 0x10ffff ? 0xfffd : code);
+    const length = sequenceLength(bytes, at);
+    let code = length === 1 ? bytes[at]! : bytes[at]! & (0xff >> (length + 1));
+    for (let more = 1; more < length; more++) code = (code << 6) | (bytes[at + more]! & 63);
+    text += String.fromCodePoint(length === 0 || code > 0x10ffff ? 0xfffd : code);
+    at += Math.max(1, length);
   }
   return text;
+}
+
+/** Bytes of the character at `at`; 0 when none begins there or it is cut off. */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return 1;
+  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  for (let more = 1; more < length; more++) if ((bytes[at + more] ?? 0) >> 6 !== 2) return 0;
+  return length;
 }

@@ -10,6 +10,7 @@
  */
 import {
   isMergerFull,
+  KIND_FETCH,
   KIND_LOAD,
   KIND_MODIFY,
   KIND_STORE,
@@ -50,6 +51,9 @@ const LETTER_L = 76;
 const LETTER_M = 77;
 const LETTER_S = 83;
 const PAGE_DIGITS = 3;
+/** Digits of an address: eight at least, with zeros in front. */
+const LEAST_DIGITS = 8;
+const MOST_DIGITS = 16;
 const PAGE_BYTES = 4096;
 const HEX = createHex();
 
@@ -113,57 +117,60 @@ function readLines(l: LackeyLines, bytes: Uint8Array, from: number, to: number):
   return at;
 }
 
-/** Reads the line at `at` if it is a whole access and returns where the next begins; 0 for anything else. */
+/** Reads the line at `from` if it is a whole access and returns where the next begins; 0 for anything else. */
 function readAccess(l: LackeyLines, bytes: Uint8Array, from: number, to: number): number {
-  const first = bytes[from];
-  const second = bytes[from + 1]!;
-  const isFetch = first === LETTER_I;
-  if (bytes[from + 2] !== SPACE) return 0;
-  if (
-    isFetch
-      ? second !== SPACE
-      : first !== SPACE || (second !== LETTER_L && second !== LETTER_S && second !== LETTER_M)
-  )
-    return 0;
-  let comma = from + 11;
-  while (comma < to && bytes[comma] !== COMMA && comma < from + 20) comma++;
-  let page = 0;
-  let at = from + 3;
-  let invalid = 0;
-  for (; at < comma - PAGE_DIGITS; at++) {
-    const digit = HEX[bytes[at]!]!;
-    invalid |= digit;
-    page = page * 16 + digit;
-  }
-  let within = 0;
-  for (; at < comma; at++) {
-    const digit = HEX[bytes[at]!]!;
-    invalid |= digit;
-    within = within * 16 + digit;
-  }
+  const kind = kindOf(bytes, from);
+  if (kind < 0) return 0;
+  let comma = from + LEAST_DIGITS + 3;
+  while (comma < to && bytes[comma] !== COMMA && comma < from + MOST_DIGITS + 3) comma++;
+  const page = hexNumber(bytes, from + 3, comma - PAGE_DIGITS);
+  const within = hexNumber(bytes, comma - PAGE_DIGITS, comma);
   let size = 0;
-  for (at = comma + 1; at < to && bytes[at] !== NEWLINE; at++) {
+  let at = comma + 1;
+  for (; at < to && bytes[at] !== NEWLINE; at++) {
     const digit = bytes[at]! - 48;
-    if (digit > 9 || size > PAGE_BYTES) return 0;
-    invalid |= digit;
+    if (digit < 0 || digit > 9 || size > PAGE_BYTES) return 0;
     size = size * 10 + digit;
   }
-  if (at >= to || invalid < 0 || bytes[comma] !== COMMA) return 0;
+  if (at >= to || page < 0 || within < 0 || bytes[comma] !== COMMA) return 0;
   l.lines++;
-  const kind = second === LETTER_L ? KIND_LOAD : second === LETTER_S ? KIND_STORE : KIND_MODIFY;
-  if (!isFetch && !l.hasData) {
+  if (kind !== KIND_FETCH && !l.hasData) {
     l.hasData = true;
     l.sink.firstData(page * PAGE_BYTES + within, kind);
   }
-  count(l.sink, page, isFetch, kind);
-  if (within + size > PAGE_BYTES) count(l.sink, page + 1, isFetch, kind);
+  count(l.sink, page, kind);
+  if (within + size > PAGE_BYTES) count(l.sink, page + 1, kind);
   return at + 1;
 }
 
-function count(sink: LackeySink, page: number, isFetch: boolean, kind: number): void {
+/** The kind of access that a line begins with, or -1. */
+function kindOf(bytes: Uint8Array, from: number): number {
+  const first = bytes[from];
+  const second = bytes[from + 1];
+  if (bytes[from + 2] !== SPACE) return -1;
+  if (first === LETTER_I) return second === SPACE ? KIND_FETCH : -1;
+  if (first !== SPACE) return -1;
+  if (second === LETTER_L) return KIND_LOAD;
+  if (second === LETTER_S) return KIND_STORE;
+  return second === LETTER_M ? KIND_MODIFY : -1;
+}
+
+/** The number that hexadecimal digits make, or -1 when one is none. */
+function hexNumber(bytes: Uint8Array, from: number, to: number): number {
+  let value = 0;
+  let invalid = 0;
+  for (let at = from; at < to; at++) {
+    const digit = HEX[bytes[at]!]!;
+    invalid |= digit;
+    value = value * 16 + digit;
+  }
+  return invalid < 0 ? -1 : value;
+}
+
+function count(sink: LackeySink, page: number, kind: number): void {
   const { leftOut } = sink;
   for (let i = 0; i < leftOut.length; i += 2) if (page >= leftOut[i]! && page < leftOut[i + 1]!) return;
-  if (isFetch) mergeFetch(sink.merger, page);
+  if (kind === KIND_FETCH) mergeFetch(sink.merger, page);
   else mergeData(sink.merger, page, kind);
 }
 

@@ -152,29 +152,31 @@ function runProcess(
   untilNs: number,
   programs: Programs,
 ): number {
-  const { task, runs } = process;
   const now = k.clock.ns;
   if (process.length < 0 && !nextRuns(replay, process)) return endProcess(replay, k, process, 0);
   do {
-    if (process.at < process.length) {
-      const to = Math.min(process.at + SLICE_RUNS, process.length);
-      process.at = runAccesses(k, task, runs, process.at, to);
-      if (process.at < to) {
-        if (runs.outcome[0] === BLOCKED) return TURN_BLOCKED;
-        if (runs.outcome[0] === FAULT_OOM) return endProcess(replay, k, process, SIGKILL);
-        if (replay.source.isBare && mapTouched(k, process)) continue;
-        note(
-          replay,
-          "accesses to pages that were mapped when they were recorded and are not mapped here were left out",
-        );
-        process.at++;
-      }
-    } else {
-      const outcome = playEvent(replay, k, process, programs);
-      if (outcome !== TURN_OVER) return outcome;
-      if (!nextRuns(replay, process)) return endProcess(replay, k, process, 0);
-    }
+    const hasRuns = process.at < process.length;
+    const outcome = hasRuns ? playRuns(replay, k, process) : playEvent(replay, k, process, programs);
+    if (outcome !== TURN_OVER) return outcome;
+    if (!hasRuns && !nextRuns(replay, process)) return endProcess(replay, k, process, 0);
   } while (now[0]! < untilNs);
+  return TURN_OVER;
+}
+
+/** Plays the next slice of the chunk's runs. TURN_OVER when the process can go on. */
+function playRuns(replay: Replay, k: Kernel, process: ReplayProcess): number {
+  const { task, runs } = process;
+  const to = Math.min(process.at + SLICE_RUNS, process.length);
+  process.at = runAccesses(k, task, runs, process.at, to);
+  if (process.at === to) return TURN_OVER;
+  if (runs.outcome[0] === BLOCKED) return TURN_BLOCKED;
+  if (runs.outcome[0] === FAULT_OOM) return endProcess(replay, k, process, SIGKILL);
+  if (replay.source.isBare && mapTouched(k, process)) return TURN_OVER;
+  note(
+    replay,
+    "accesses to pages that were mapped when they were recorded and are not mapped here were left out",
+  );
+  process.at++;
   return TURN_OVER;
 }
 
