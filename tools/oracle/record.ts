@@ -6,11 +6,13 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { MAKE_DISK } from "../../src/hosts/oracle/disk.ts";
 import type { KernelMachine, KernelRun, KernelScript } from "../../src/hosts/oracle/kernel-run.ts";
 import { runOnKernel, whyNotKernel } from "../../src/hosts/oracle/run-on-kernel.ts";
 
-const FOLDER = path.join(import.meta.dirname, "../../golden/linux-6.12-x86_64");
+const FOLDER = fileURLToPath(new URL("../../golden/linux-6.12-x86_64", import.meta.url));
+const PROVENANCE = path.join(FOLDER, "PROVENANCE.md");
 
 function fail(message: string): never {
   process.stderr.write(`golden:record: ${message}\n`);
@@ -61,6 +63,15 @@ function keepTranscripts(first: KernelRun, second: KernelRun): number {
   return refused;
 }
 
+/** The command lines of this run and of earlier ones, of machines that are not in this run. */
+function commandLines(run: KernelRun): string[] {
+  const earlier = existsSync(PROVENANCE) ? readFileSync(PROVENANCE, "utf8").matchAll(/^\| command line \| `(.*)` \|$/gm) : [];
+  const machine = (line: string) => (line.match(/-smp \S+ -m \S+|no5lvl/g) ?? []).join(" ");
+  const lines = new Map([...earlier].map((match) => [machine(match[1]!), match[1]!]));
+  for (const line of run.commandLines) lines.set(machine(line), line);
+  return [...lines.values()];
+}
+
 function provenance(run: KernelRun): string {
   const stub = readFileSync(path.join(FOLDER, "../stub/stub.elf"));
   const cases = readdirSync(FOLDER).filter((name) => existsSync(path.join(FOLDER, name, "transcript.txt")));
@@ -75,10 +86,10 @@ verbatim. Each script was run in two boots, and only transcripts that were equal
 | kernel | Linux ${run.release}, Debian trixie's \`linux-image-${run.release}\`, fetched by \`tools/oracle/fetch-kernel.sh\`, unchanged |
 | configuration | Debian's (in the package: \`boot/config-${run.release}\`); set by the controller: transparent huge pages \`never\`, \`lru_gen/enabled\` 0, \`vm.dirty_writeback_centisecs\` 0, \`vm.dirty_background_ratio\` 90, \`vm.dirty_ratio\` 95, read-ahead 128 kB; no swap; ASLR off by personality(2) |
 | machine | QEMU, software emulation, as \`machine.json\` says: processors, memory, levels of page tables; an NVMe disk with ext4 |
-${run.commandLines.map((line) => `| command line | \`${line}\` |`).join("\n")}
+${commandLines(run).map((line) => `| command line | \`${line}\` |`).join("\n")}
 | disk | \`${MAKE_DISK.join(" ")} -O ^has_journal disk\` |
 | program | \`golden/stub/stub.elf\`, sha256 \`${createHash("sha256").update(stub).digest("hex")}\`, started as root |
-| date | ${new Date().toISOString().slice(0, 10)} |
+| date of the last recording | ${new Date().toISOString().slice(0, 10)} |
 | cases | ${cases.length} |
 | command | \`npm run golden:record -- --all\` |
 `;
@@ -97,6 +108,6 @@ const scripts = cases.map((name) => ({
 const first = await runAll(scripts, "first");
 const second = await runAll(scripts, "second");
 const refused = keepTranscripts(first, second);
-writeFileSync(path.join(FOLDER, "PROVENANCE.md"), provenance(first));
+writeFileSync(PROVENANCE, provenance(first));
 process.stdout.write(`${cases.length - refused} recorded, ${refused} refused\n`);
 process.exitCode = refused > 0 ? 1 : 0;
