@@ -7,14 +7,17 @@ import { fileHeader } from "./pwt-format.ts";
 import type { TraceInput } from "./text-source.ts";
 
 const SAMPLES: Readonly<Record<string, string>> = {
-  lackey: "==12== Lackey, an example Valgrind tool\n==12== \nI  0401ab70,3\n S 1fff000698,8\nI  0401ab73,5\n L 04032a80,8\n M 04033e06,1\n",
+  lackey:
+    "==12== Lackey, an example Valgrind tool\n==12== \nI  0401ab70,3\n S 1fff000698,8\nI  0401ab73,5\n L 04032a80,8\n M 04033e06,1\n",
   "course-hex": "0041f7a0 R\n13f5e2c0 R\n0041f7a1 W\n31348900 W\n",
   "course-ls": "l 0x1fffff50 1\ns 0x1fffff58 4\nl 0x3fffff50 12\n",
 };
 
 test("each format is recognised, and only by itself", () => {
   for (const [name, text] of Object.entries(SAMPLES)) {
-    expect(FORMATS.filter((format) => format.detect(bytesOf(text))).map((format) => format.name)).toEqual([name]);
+    expect(FORMATS.filter((format) => format.detect(bytesOf(text))).map((format) => format.name)).toEqual([
+      name,
+    ]);
   }
   expect(detectFormat(fileHeader())?.name).toBe("pwt");
   expect(detectFormat(bytesOf("hello\n"))).toBeUndefined();
@@ -26,7 +29,9 @@ test("comments and empty lines may come first", () => {
 });
 
 test("a file of no format is refused", () => {
-  expect(() => openTrace(inputOf("x.txt", "hello\n"))).toThrow("x.txt: byte 0: expected a trace in one of the formats pwt, lackey, course-hex, course-ls");
+  expect(() => openTrace(inputOf("x.txt", "hello\n"))).toThrow(
+    "x.txt: byte 0: expected a trace in one of the formats pwt, lackey, course-hex, course-ls",
+  );
 });
 
 test("accesses and faults of a course trace", () => {
@@ -43,9 +48,13 @@ test("accesses of a lackey log, with its calls", () => {
 
 test("a line that is none is named", () => {
   const good = "0041f7a0 R\n".repeat(10);
-  expect(() => play(`${good}0041f7a0 X\n`)).toThrow('t: line 11: expected "ADDRESS R" or "ADDRESS W", found "0041f7a0 X"');
+  expect(() => play(`${good}0041f7a0 X\n`)).toThrow(
+    't: line 11: expected "ADDRESS R" or "ADDRESS W", found "0041f7a0 X"',
+  );
   const more = "l 0x1fffff50 1\n".repeat(5);
-  expect(() => play(`${more}m 0x1f\n`)).toThrow('t: line 6: expected "l 0xADDRESS GAP" or "s 0xADDRESS GAP", found "m 0x1f"');
+  expect(() => play(`${more}m 0x1f\n`)).toThrow(
+    't: line 6: expected "l 0xADDRESS GAP" or "s 0xADDRESS GAP", found "m 0x1f"',
+  );
   const log = "I  0401ab70,3\n".repeat(30);
   expect(() => play(`${log} L 0401ab7x,3\n`)).toThrow("t: line 31: expected an access");
 });

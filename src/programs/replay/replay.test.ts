@@ -4,7 +4,16 @@ import { boot, checkKernel, type Kernel, PRESETS } from "../../core/index.ts";
 import { drive } from "../driver.ts";
 import { bareProgram } from "./bare-program.ts";
 import {
-  type CallEvent, type Chunk, type ChunkSource, EVENT_CALL, EVENT_EXEC, EVENT_EXIT, EVENT_FILE, EVENT_NONE, EVENT_NOTE, type ReplayEvent,
+  type CallEvent,
+  type Chunk,
+  type ChunkSource,
+  EVENT_CALL,
+  EVENT_EXEC,
+  EVENT_EXIT,
+  EVENT_FILE,
+  EVENT_NONE,
+  EVENT_NOTE,
+  type ReplayEvent,
 } from "./events.ts";
 import { KIND_LOAD, KIND_STORE } from "./merge.ts";
 import type { EndedProcess, ReplaySummary } from "./process.ts";
@@ -17,11 +26,21 @@ const MMAP = 0x4835000;
 const PAGE = 4096;
 
 test("an anonymous mapping faults once a page, wherever the kernel put it", () => {
-  expect(extraFaults([[[], mmap(MMAP, 4)], [stores(MMAP, 4), exit()]])).toBe(4);
+  expect(
+    extraFaults([
+      [[], mmap(MMAP, 4)],
+      [stores(MMAP, 4), exit()],
+    ]),
+  ).toBe(4);
 });
 
 test("a page that is read before it is written faults twice", () => {
-  expect(extraFaults([[[], mmap(MMAP, 1)], [[...loads(MMAP, 1), ...stores(MMAP, 1)], exit()]])).toBe(2);
+  expect(
+    extraFaults([
+      [[], mmap(MMAP, 1)],
+      [[...loads(MMAP, 1), ...stores(MMAP, 1)], exit()],
+    ]),
+  ).toBe(2);
 });
 
 test("the heap grows from where exec put it", () => {
@@ -54,16 +73,37 @@ test("what is unmapped and mapped again at the same recorded address is new memo
 });
 
 test("the kernel's writes into a buffer fault like the program's own", () => {
-  const steps: Step[] = [[[], mmap(MMAP, 3)], [[], call(0, [7, MMAP + 100, 8192], 8192)], [stores(MMAP, 3), exit()]];
+  const steps: Step[] = [
+    [[], mmap(MMAP, 3)],
+    [[], call(0, [7, MMAP + 100, 8192], 8192)],
+    [stores(MMAP, 3), exit()],
+  ];
   expect(extraFaults(steps)).toBe(3);
-  const withPath: Step[] = [[[], mmap(MMAP, 1)], [[], { ...call(21, [MMAP, 4], -2), strings: [18, -1] }], [[], exit()]];
+  const withPath: Step[] = [
+    [[], mmap(MMAP, 1)],
+    [[], { ...call(21, [MMAP, 4], -2), strings: [18, -1] }],
+    [[], exit()],
+  ];
   expect(extraFaults(withPath)).toBe(1);
 });
 
 test("a private mapping of a cached file is mapped sixteen pages at a time", () => {
-  const file = { type: EVENT_FILE, id: 1, path: "/lib/x.so", mode: 0o100644, dev: 1, ino: 7, sizeBytes: 64 * PAGE } as const;
+  const file = {
+    type: EVENT_FILE,
+    id: 1,
+    path: "/lib/x.so",
+    mode: 0o100644,
+    dev: 1,
+    ino: 7,
+    sizeBytes: 64 * PAGE,
+  } as const;
   const open: CallEvent = { ...call(257, [-100, 0, 0], 3), file: 1 };
-  const steps: Step[] = [[[], file], [[], open], [[], call(9, [0, 64 * PAGE, 1, 2, 3, 0], MMAP)], [loads(MMAP, 64), exit()]];
+  const steps: Step[] = [
+    [[], file],
+    [[], open],
+    [[], call(9, [0, 64 * PAGE, 1, 2, 3, 0], MMAP)],
+    [loads(MMAP, 64), exit()],
+  ];
   const faults = extraFaults(steps, [file]);
   // 64 pages in windows of 16; one more window when the mapping does not begin at one.
   expect(faults).toBeGreaterThanOrEqual(4);
@@ -80,7 +120,9 @@ test("mremap keeps what was there and adds what is new", () => {
   ];
   const { summary } = play([steps]);
   expect(faultsOf(summary) - base()).toBe(8);
-  expect([...summary.notes.keys()]).toEqual(["mremap: the mapping was enlarged or cut in place instead of moved"]);
+  expect([...summary.notes.keys()]).toEqual([
+    "mremap: the mapping was enlarged or cut in place instead of moved",
+  ]);
 });
 
 test("a forked child copies what it writes, and its parent's faults count it once it was waited for", () => {
@@ -92,7 +134,10 @@ test("a forked child copies what it writes, and its parent's faults count it onc
   ];
   const child: Step[] = [[stores(MMAP, 3), exit(7)]];
   const { summary } = play([parent, child]);
-  expect(summary.ended.map(({ stream, status }) => [stream, status])).toEqual([[1, 7 * 256], [0, 0]]);
+  expect(summary.ended.map(({ stream, status }) => [stream, status])).toEqual([
+    [1, 7 * 256],
+    [0, 0],
+  ]);
   expect(ended(summary, 1).minorFaults).toBe(3);
   expect(faultsOf(summary) - base()).toBe(4 + 3);
 });
@@ -104,7 +149,11 @@ test("a child of vfork shares its parent's memory until it executes", () => {
     [stores(MMAP, 4), call(61, [4711, 0, 0, 0], 4711)],
     [[], exit()],
   ];
-  const child: Step[] = [[stores(MMAP, 3), EXEC_FILE], [[], EXEC], [[], exit()]];
+  const child: Step[] = [
+    [stores(MMAP, 3), EXEC_FILE],
+    [[], EXEC],
+    [[], exit()],
+  ];
   const { summary } = play([parent, child]);
   expect(ended(summary, 1).minorFaults).toBe(1 + base());
   expect(faultsOf(summary)).toBe(base() + 2 + 1 + ended(summary, 1).minorFaults);
@@ -118,7 +167,14 @@ test("accesses to memory that nobody mapped are left out and told", () => {
 });
 
 test("notes and calls are counted", () => {
-  const { summary } = play([[[[], { type: EVENT_NOTE, text: "Something." }], [[], call(39, [], 12)], [[], call(21, [0, 0], -2)], [[], exit()]]]);
+  const { summary } = play([
+    [
+      [[], { type: EVENT_NOTE, text: "Something." }],
+      [[], call(39, [], 12)],
+      [[], call(21, [0, 0], -2)],
+      [[], exit()],
+    ],
+  ]);
   expect([...summary.notes]).toEqual([["Something.", 1]]);
   expect([...summary.calls]).toEqual([
     ["getpid", { count: 1, errors: 0 }],
@@ -140,13 +196,31 @@ test("a trace without programs gets memory where it touches", () => {
 });
 
 test("a replay leaves the kernel as its invariants want it, and no process behind", () => {
-  const { k } = play([[[[], mmap(MMAP, 300)], [stores(MMAP, 300), exit()]]]);
+  const { k } = play([
+    [
+      [[], mmap(MMAP, 300)],
+      [stores(MMAP, 300), exit()],
+    ],
+  ]);
   checkKernel(k);
 });
 
-const EXEC_FILE = { type: EVENT_FILE, id: 0, path: "/bin/bare", mode: 0o100755, dev: 1, ino: 5, sizeBytes: 4096 } as const;
+const EXEC_FILE = {
+  type: EVENT_FILE,
+  id: 0,
+  path: "/bin/bare",
+  mode: 0o100755,
+  dev: 1,
+  ino: 5,
+  sizeBytes: 4096,
+} as const;
 const EXEC: ReplayEvent = {
-  type: EVENT_EXEC, program: { file: 0, headers: bareProgram(), base: 0 }, interpreter: null, argv: ["bare"], envLengths: [9], stackPointer: 0x1fff000680,
+  type: EVENT_EXEC,
+  program: { file: 0, headers: bareProgram(), base: 0 },
+  interpreter: null,
+  argv: ["bare"],
+  envLengths: [9],
+  stackPointer: 0x1fff000680,
 };
 
 /** Faults of a recording beyond those of a program that does nothing. */
@@ -160,9 +234,18 @@ function base(): number {
   return faultsOf(play([[[[], exit()]]]).summary);
 }
 
-function play(streams: readonly (readonly Step[])[], isBare = false, cached: FileStep[] = []): { summary: ReplaySummary; k: Kernel } {
+function play(
+  streams: readonly (readonly Step[])[],
+  isBare = false,
+  cached: FileStep[] = [],
+): { summary: ReplaySummary; k: Kernel } {
   const k = boot(PRESETS.tiny!);
-  const start: Step[] = isBare ? [] : [[[], EXEC_FILE], [[], EXEC]];
+  const start: Step[] = isBare
+    ? []
+    : [
+        [[], EXEC_FILE],
+        [[], EXEC],
+      ];
   const rows = streams.map((steps, stream) => [...(stream === 0 ? start : []), ...steps]);
   const { programs, summary } = startReplay(k, sourceOf(rows, isBare), { cached: [EXEC_FILE, ...cached] });
   const { stuck } = drive(k, programs);
@@ -219,5 +302,11 @@ function exit(code = 0): ReplayEvent {
 }
 
 test("an empty event between runs means nothing", () => {
-  expect(extraFaults([[[], mmap(MMAP, 2)], [stores(MMAP, 1), { type: EVENT_NONE }], [stores(MMAP, 2), exit()]])).toBe(2);
+  expect(
+    extraFaults([
+      [[], mmap(MMAP, 2)],
+      [stores(MMAP, 1), { type: EVENT_NONE }],
+      [stores(MMAP, 2), exit()],
+    ]),
+  ).toBe(2);
 });
