@@ -39,13 +39,19 @@ import { bootZeroPage, createImagePages } from "./vm/zero-page.ts";
 /** A whole kernel: what every floor sees together. */
 export type Kernel = AbiState;
 
-/** Rows of the tables of software objects: what a machine of any size may have at one time. */
+/**
+ * Rows of the tables of software objects. They grow with the machine, as what Linux could keep in its memory does, up
+ * to what a machine of any size may have at one time; and a small machine boots in a moment.
+ */
 const MOST_MMS = 4096;
 const MOST_TASKS = 32768;
 const MOST_VMAS = 1048576;
-const MOST_ANON_VMAS = 1048576;
 const MOST_INODES = 65536;
 const MOST_OPEN_FILES = 262144;
+/** The machine that has them all, in frames: 16 GiB. */
+const FULL_FRAMES = 4194304;
+/** The share that the smallest machine has. */
+const LEAST_SHARE = 1 / 64;
 
 /** Boots the machine. RangeError naming the field when it cannot exist. */
 export function boot(input: MachineInput): Kernel {
@@ -63,6 +69,8 @@ export function boot(input: MachineInput): Kernel {
 function createKernel(machine: Machine): Kernel {
   const ram = createRam(machine);
   const frames = createFrameColumns(machine, { ram });
+  const share = Math.min(1, Math.max(LEAST_SHARE, ram.nrFrames / FULL_FRAMES));
+  const rows = (most: number): number => Math.ceil(most * share);
   return {
     machine,
     knob: createKnobs(machine.knobs),
@@ -81,14 +89,14 @@ function createKernel(machine: Machine): Kernel {
     cpuNode: frames.cpuNode,
     pageblock: frames.pageblock,
     boot: frames.boot,
-    mm: createMmColumns(MOST_MMS, machine.cpus),
-    vma: createVmaColumns(MOST_VMAS),
-    anonVma: createAnonVmaColumns(MOST_ANON_VMAS),
+    mm: createMmColumns(rows(MOST_MMS), machine.cpus),
+    vma: createVmaColumns(rows(MOST_VMAS)),
+    anonVma: createAnonVmaColumns(rows(MOST_VMAS)),
     lruvec: createLruvec(machine.nodes.length, machine.cpus),
-    file: createFileColumns(MOST_INODES, MOST_OPEN_FILES),
+    file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
     xarray: createXarray(ram.nrFrames),
     disk: createDisk(machine.disks),
-    task: createTaskColumns(MOST_TASKS),
+    task: createTaskColumns(rows(MOST_TASKS)),
     committed: createCommitted(machine.cpus),
     zeroPfn: createImagePages(),
     program: createProgramColumns(MOST_TASKS),
