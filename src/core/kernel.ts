@@ -143,6 +143,8 @@ function usedRows(k: Kernel): readonly UsedRows[] {
     { prefix: "anonVma.chain", used: anonVma.rowCount[3]!, all: anonVma.chainVma.length },
     { prefix: "anonVma.freeChains", used: anonVma.rowCount[3]!, all: anonVma.chainVma.length },
     { prefix: "anonVma.", used: anonVma.rowCount[1]!, all: anonVma.root.length },
+    // A descriptor table may lie beyond the last task's row.
+    { prefix: "task.fd", used: task.pid.length, all: task.pid.length },
     { prefix: "task.", used: task.rows[0]!, all: task.pid.length },
     ...openFiles,
     { prefix: "file.", used: file.rows[0]!, all: file.dev.length },

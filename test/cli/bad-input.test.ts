@@ -46,7 +46,7 @@ test("a recording that is cut off, at any of several places", () => {
   const whole = readFileSync(RECORDING);
   for (const share of [0.001, 0.1, 0.5, 0.9, 0.9999]) {
     const cut = file("cut.pwt", whole.subarray(0, Math.floor(whole.length * share)));
-    expectOneLine(pagewalk("run", cut, "-q"), 2, /cut\.pwt: byte \d+: expected/);
+    expectOneLine(pagewalk("run", cut, "-q"), 2, /cut\.pwt: byte \d+: .*expected/);
   }
 });
 

@@ -74,7 +74,7 @@ test("a parent in vfork goes on when its child executes", () => {
   expect(run(k, task, "/t2")).toBe(0);
   expect(syscall(k, task, 58, [])).toBe(BLOCKED);
   const child = k.task.firstChild[task];
-  const { [task]: mm } = k.task.mm;
+  const mm = k.task.mm[task];
   expect(k.task.mm[child]).toBe(mm);
   expect(run(k, child, "/t2")).toBe(0);
   expect(k.task.mm[child]).not.toBe(mm);

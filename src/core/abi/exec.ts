@@ -108,7 +108,7 @@ export function doExecve(k: AbiState, task: Task, request: ExecRequest): number 
 /** Forgets the exec that the task's columns speak of, also one whose task was killed while it waited. */
 function endExec(k: AbiState, task: Task): void {
   const { step, failure, interpreterFile } = k.program;
-  const { [task]: interpreter } = interpreterFile;
+  const interpreter = interpreterFile[task];
   step[task] = 0;
   failure[task] = 0;
   interpreterFile[task] = NONE;
@@ -185,7 +185,7 @@ function enterNewMm(k: AbiState, task: Task, request: ExecRequest, bprm: Bprm): 
 function endOtherThreads(k: AbiState, task: Task): void {
   let { [task]: thread } = k.task.nextThread;
   while (thread !== task) {
-    const { [thread]: after } = k.task.nextThread;
+    const after = k.task.nextThread[thread];
     if (k.task.state[thread] !== TASK_ZOMBIE) doExit(k, thread, 0);
     thread = after;
   }

@@ -69,7 +69,7 @@ export function listProcesses(k: AbiState): ProcessView[] {
 
 /** One process; its address space must exist. */
 export function viewProcess(k: AbiState, task: Task): ProcessView {
-  const { [task]: mm } = k.task.mm;
+  const mm = k.task.mm[task];
   const [minor, major] = groupFaults(k, task);
   const kb = (member: number): number => (k.mm.rss[mm * NR_MM_COUNTERS + member] * PAGE_SIZE) / 1024;
   return {
@@ -89,7 +89,7 @@ export function viewProcess(k: AbiState, task: Task): ProcessView {
 /** The process's mappings by address. */
 export function listMappings(k: AbiState, task: Task): MappingView[] {
   const found: MappingView[] = [];
-  const { [task]: mm } = k.task.mm;
+  const mm = k.task.mm[task];
   for (let vma = k.mm.firstVma[mm]; vma !== NONE; vma = k.vma.next[vma]) found.push(viewMapping(k, vma));
   return found;
 }

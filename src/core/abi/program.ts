@@ -36,12 +36,12 @@ export function addProgram(k: AbiState, inode: Inode, bytes: Uint8Array): ElfRef
 export function findProgram(k: AbiState, path: string): ProgramFiles | number {
   const inode = openExec(k, path);
   if (inode < 0) return inode;
-  const { [inode]: image } = k.program.image;
+  const image = k.program.image[inode];
   if (image === undefined) return -ENOEXEC;
   if (image.interpreter === "") return { inode, image };
   const interpreterInode = openExec(k, image.interpreter);
   if (interpreterInode < 0) return interpreterInode;
-  const { [interpreterInode]: interpreter } = k.program.image;
+  const interpreter = k.program.image[interpreterInode];
   return interpreter === undefined ? -ELIBBAD : { inode, image, interpreterInode, interpreter };
 }
 
@@ -52,7 +52,7 @@ export function findProgram(k: AbiState, path: string): ProgramFiles | number {
 export function checkPrograms(k: AbiState): void {
   const { step, failure, interpreterFile } = k.program;
   for (let task = 1; task < taskRows(k); task++) {
-    const { [task]: file } = interpreterFile;
+    const file = interpreterFile[task];
     if (file !== NONE && (step[task] === 0 || k.file.refcount[file] <= 0))
       bug(`task ${task} holds interpreter ${file} for no exec`);
     if (failure[task] > 0) bug(`the exec of task ${task} fails with ${failure[task]}`);
@@ -63,6 +63,6 @@ export function checkPrograms(k: AbiState): void {
 function openExec(k: AbiState, path: string): Inode {
   const inode = findInode(k, path);
   if (inode === NONE) return -ENOENT;
-  const { [inode]: mode } = k.file.mode;
+  const mode = k.file.mode[inode];
   return (mode & S_IFMT) !== S_IFREG || (mode & ANY_EXECUTE) === 0 ? -EACCES : inode;
 }

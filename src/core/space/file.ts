@@ -232,8 +232,11 @@ export function checkFiles(k: SpaceState): void {
 function countHolders(k: SpaceState): Int32Array {
   const { task, vma } = k;
   const held = new Int32Array(k.file.rows[1]);
-  for (let table = 1; table < task.fdTableUsers.length; table++) {
-    if (task.fdTableUsers[table] === 0) continue;
+  const counted = new Set<number>();
+  for (let row = 1; row < task.rows[0]; row++) {
+    const table = task.fdTable[row];
+    if (table === NONE || counted.has(table)) continue;
+    counted.add(table);
     for (let fd = 0; fd < FDS; fd++) {
       const file = task.fds[table * FDS + fd];
       if (file !== NONE) held[file]++;

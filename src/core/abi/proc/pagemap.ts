@@ -38,7 +38,7 @@ export function pagemapEntries(k: AbiState, mm: Mm, from: number, count: number)
     const soft = (k.vma.flags[vma] & VM_SOFTDIRTY) !== 0 ? PM_SOFT_DIRTY_HIGH : 0;
     for (let vpn = first; vpn < last; vpn++) entries[(vpn - from) * 2 + 1] = soft;
     forEachPte(k, mm, first, last, (vpn, pte) => {
-      const { [pte]: low } = k.ram.words;
+      const low = k.ram.words[pte];
       if ((low & PTE_MAPPED) === 0) return;
       const pfn = normalPage(k, pte);
       let bits = PM_PRESENT_HIGH | soft;
