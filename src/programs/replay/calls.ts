@@ -8,38 +8,19 @@
  * Doc: docs/pwt.md
  */
 import { installFd, type Kernel, openFile } from "../../core/index.ts";
-import { isKnown, movedAddress, movedPieces } from "./address-map.ts";
+import { movedAddress, movedPieces } from "./address-map.ts";
 import { callName } from "./call-names.ts";
 import type { CallEvent, FileEvent } from "./events.ts";
 import { inodeOf, isRegular } from "./files.ts";
 import { touchesOf, type UserTouch } from "./kernel-touches.ts";
-import { type Action, type CallAction, note, type Replay, type ReplayProcess, remember } from "./process.ts";
+import { planBrk, planByRange, planMmap, planMremap } from "./memory-calls.ts";
+import { fdArg, PAGE, type Planning, touches } from "./planning.ts";
+import { type Action, note, type Replay, type ReplayProcess } from "./process.ts";
 
-/** What every call is planned from. */
-interface Planning {
-  readonly replay: Replay;
-  readonly k: Kernel;
-  readonly process: ReplayProcess;
-  readonly call: CallEvent;
-}
-
-const PAGE = 4096;
-const PROT_READ_WRITE = 3;
-const MAP_TYPE = 15;
-const MAP_SHARED = 1;
-const MAP_PRIVATE = 2;
-const MAP_FIXED = 0x10;
-const MAP_ANONYMOUS = 0x20;
-const MAP_LOCKED = 0x2000;
-const MAP_HUGETLB = 0x40000;
-const MAP_FIXED_NOREPLACE = 0x100000;
 const O_TRUNC = 0o1000;
 const O_ACCMODE = 3;
 const SEEK_SET = 0;
 const NR_LSEEK = 8;
-const NR_MMAP = 9;
-const NR_MUNMAP = 11;
-const NR_BRK = 12;
 const NR_DUP = 32;
 const NR_CLONE = 56;
 const NR_WAIT4 = 61;
@@ -116,25 +97,8 @@ export function planCall(replay: Replay, k: Kernel, process: ReplayProcess, call
   return planner === undefined ? touches(planning, touchesOf(call)) : planner(planning);
 }
 
-/** Touched memory as actions, where its pages are now. */
-function touches(p: Planning, found: readonly UserTouch[]): Action[] {
-  return found.flatMap(({ address, bytes, isStore }) =>
-    movedPieces(p.process.space.map, address, bytes).map((piece) => ({
-      kind: "touch" as const,
-      page: Math.floor(piece.to / PAGE),
-      end: Math.floor((piece.to + piece.bytes - 1) / PAGE) + 1,
-      isStore,
-    })),
-  );
-}
-
 function planNothing(): Action[] {
   return [];
-}
-
-/** A recorded descriptor as the process passed it: an int in a register. */
-function fdArg(call: CallEvent, index: number): number {
-  return (call.args[index] ?? -1) | 0;
 }
 
 /** read, write, pread, pwrite: by the page cache for a regular file, else memory that is touched. */
@@ -229,143 +193,6 @@ function planFcntl(p: Planning): Action[] {
 function planFtruncate(p: Planning): Action[] {
   const fd = p.process.fds.get(fdArg(p.call, 0));
   return fd === undefined ? [] : [{ kind: "call", nr: NR_FTRUNCATE, args: [fd, p.call.args[1]!] }];
-}
-
-/** A mapping: at a fixed place it goes where that place is now, else the kernel chooses. */
-function planMmap(p: Planning): Action[] {
-  const { call, process } = p;
-  const [address = 0, bytes = 0, prot = 0, , , offset = 0] = call.args;
-  const { flags, fd } = mappingOf(p);
-  const isFixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
-  const chosen = (from: number, length: number, skip: number): CallAction => ({
-    kind: "call",
-    nr: NR_MMAP,
-    args: [0, length, prot, flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE), fd, offset + skip],
-    done: (result) => {
-      if (result < 0) note(p.replay, "a mapping that succeeded when it was recorded was refused");
-      else remember(process, from, result, length);
-    },
-  });
-  if (!isFixed) return [chosen(call.result, bytes, 0)];
-  return movedPieces(process.space.map, address, bytes).map((piece) => {
-    const skip = piece.from - address;
-    // Nothing was at this place before: the new kernel may have something there, which is not to be replaced.
-    const isFree = !isKnown(process.space.map, Math.floor(piece.from / PAGE));
-    return {
-      kind: "call",
-      nr: NR_MMAP,
-      args: [piece.to, piece.bytes, prot, isFree ? flags | MAP_FIXED_NOREPLACE : flags, fd, offset + skip],
-      done: (result) => {
-        if (result >= 0) remember(process, piece.from, piece.to, piece.bytes);
-        else process.actions.unshift(chosen(piece.from, piece.bytes, skip));
-      },
-    };
-  });
-}
-
-/** Flags and descriptor for the simulated kernel: what it does not have becomes private anonymous memory. */
-function mappingOf(p: Planning): { flags: number; fd: number } {
-  let flags = p.call.args[3]! & ~(MAP_LOCKED | MAP_HUGETLB);
-  const fd = (flags & MAP_ANONYMOUS) !== 0 ? -1 : (p.process.fds.get(fdArg(p.call, 4)) ?? -1);
-  if ((p.call.args[3]! & MAP_HUGETLB) !== 0)
-    note(p.replay, "memory of huge pages was mapped with small ones");
-  if (fd < 0 && (flags & MAP_ANONYMOUS) === 0) {
-    note(p.replay, "a mapping of something that is no regular file is anonymous memory here");
-    flags |= MAP_ANONYMOUS;
-  }
-  if (fd < 0 && (flags & MAP_TYPE) === MAP_SHARED) {
-    note(p.replay, "shared anonymous memory is private here");
-    flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
-  }
-  return { flags, fd };
-}
-
-/** munmap, mprotect, madvise: once for each part of the range that moved as one. */
-function planByRange(p: Planning): Action[] {
-  const { call, process } = p;
-  const [address = 0, bytes = 0, third = 0] = call.args;
-  const length = Math.ceil(bytes / PAGE) * PAGE;
-  return movedPieces(process.space.map, address, length).map((piece) => ({
-    kind: "call",
-    nr: call.nr,
-    args: [piece.to, piece.bytes, third],
-    done: (result) => {
-      if (result < 0) note(p.replay, `${callName(call.nr)} was refused; it succeeded when it was recorded`);
-    },
-  }));
-}
-
-/** The heap begins where each kernel put it, and grows by the same steps. */
-function planBrk(p: Planning): Action[] {
-  const { call, process } = p;
-  const { space } = process;
-  const [asked = 0] = call.args;
-  if (space.heapFrom === 0) {
-    const learn: CallAction = {
-      kind: "call",
-      nr: NR_BRK,
-      args: [0],
-      done: (result) => {
-        space.heapFrom = call.result;
-        space.heapTo = result;
-      },
-    };
-    if (asked === 0) return [learn];
-    note(p.replay, "the first brk was no question: the heap may begin elsewhere");
-    return [learn];
-  }
-  if (asked === 0 || asked !== call.result) return [];
-  const target = space.heapTo + asked - space.heapFrom;
-  return [
-    {
-      kind: "call",
-      nr: NR_BRK,
-      args: [target],
-      done: (result) => {
-        if (result !== target) note(p.replay, "brk was refused; it succeeded when it was recorded");
-        else remember(process, space.heapFrom, space.heapTo, asked - space.heapFrom);
-      },
-    },
-  ];
-}
-
-/**
- * mremap is not in the simulated kernel. No content moves: what the call moved stays where it is, under its new recorded
- * address; what it cut off is unmapped; what it added is mapped behind the old end if there is room, else elsewhere.
- * Faults and resident memory are those of mremap; the mappings are in more pieces.
- */
-function planMremap(p: Planning): Action[] {
-  const { call, process, replay } = p;
-  const { map } = process.space;
-  const [from = 0, oldBytes = 0, newBytes = 0] = call.args;
-  const oldLength = Math.ceil(oldBytes / PAGE) * PAGE;
-  const newLength = Math.ceil(newBytes / PAGE) * PAGE;
-  note(replay, "mremap: the mapping was enlarged or cut in place instead of moved");
-  const kept = movedPieces(map, from, Math.min(oldLength, newLength));
-  const cut = movedPieces(map, from + newLength, Math.max(0, oldLength - newLength));
-  for (const piece of kept) remember(process, call.result + piece.from - from, piece.to, piece.bytes);
-  const actions: Action[] = cut.map((piece) => ({
-    kind: "call",
-    nr: NR_MUNMAP,
-    args: [piece.to, piece.bytes],
-  }));
-  const added = newLength - oldLength;
-  const last = kept.at(-1);
-  if (added <= 0 || last === undefined) return actions;
-  const mapAt = (at: number, flags: number, done: (result: number) => void): CallAction => ({
-    kind: "call",
-    nr: NR_MMAP,
-    args: [at, added, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0],
-    done,
-  });
-  const place = (result: number): void => remember(process, call.result + oldLength, result, added);
-  actions.push(
-    mapAt(last.to + last.bytes, MAP_FIXED_NOREPLACE, (result) => {
-      if (result >= 0) place(result);
-      else process.actions.unshift(mapAt(0, 0, place));
-    }),
-  );
-  return actions;
 }
 
 /** fork, vfork, clone: a process of its own gets a task; a thread goes on as part of its process. */

@@ -41,7 +41,7 @@ test("accesses and faults of a course trace", () => {
 });
 
 test("accesses of a lackey log, with its calls", () => {
-  const log = `${SAMPLES["lackey"]}SYSCALL[12,1](9) sys_mmap ( 0x0, 8192, 3, 34, 4294967295, 0 ) --> [pre-success] Success(0x4835000) \n S 04835000,8\n S 04836000,8\n S 04836008,8\n==12== Exit code:       0\n`;
+  const log = `${SAMPLES.lackey}SYSCALL[12,1](9) sys_mmap ( 0x0, 8192, 3, 34, 4294967295, 0 ) --> [pre-success] Success(0x4835000) \n S 04835000,8\n S 04836000,8\n S 04836008,8\n==12== Exit code:       0\n`;
   // 0401a, the stack, 4032, 4033 and the two pages of the mapping.
   expect(play(log)).toEqual({ accesses: 8, faults: 6 });
 });

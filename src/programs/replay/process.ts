@@ -35,6 +35,9 @@ export interface RecordedSpace {
   /** Recorded and replayed start of the heap; 0 before the first brk. */
   heapFrom: number;
   heapTo: number;
+  /** End of the replayed heap, and how much more the program asked for when valgrind refused; 0 when it did not. */
+  heapEnd: number;
+  heapWanted: number;
 }
 
 /** One process. */
@@ -128,7 +131,7 @@ export function createProcess(
 
 /** An address space nothing is known of. */
 export function createSpace(): RecordedSpace {
-  return { map: createAddressMap(), heapFrom: 0, heapTo: 0 };
+  return { map: createAddressMap(), heapFrom: 0, heapTo: 0, heapEnd: 0, heapWanted: 0 };
 }
 
 /** Loads the stream's next chunk and moves its runs to where their pages are now. False at the end of the stream. */

@@ -1,6 +1,6 @@
 /** What a replay does on the simulated kernel. Counts of faults are Linux's: one for each page touched first. */
 import { expect, test } from "vitest";
-import { boot, checkKernel, type Kernel, PRESETS } from "../../core/index.ts";
+import { boot, checkKernel, type Kernel, PRESETS, readFile, type Task } from "../../core/index.ts";
 import { drive } from "../driver.ts";
 import { bareProgram } from "./bare-program.ts";
 import {
@@ -108,6 +108,24 @@ test("a private mapping of a cached file is mapped sixteen pages at a time", () 
   // 64 pages in windows of 16; one more window when the mapping does not begin at one.
   expect(faults).toBeGreaterThanOrEqual(4);
   expect(faults).toBeLessThanOrEqual(5);
+});
+
+test("a heap that valgrind stopped goes on as a heap", () => {
+  const heap = 0x4035000;
+  const steps: Step[] = [
+    [[], call(12, [0], heap)],
+    [[], call(12, [heap + 4 * PAGE], heap + 4 * PAGE)],
+    [stores(heap, 4), call(12, [heap + 8 * PAGE], heap + 4 * PAGE)],
+    [[], mmap(MMAP, 256)],
+    [stores(MMAP, 6), exit()],
+  ];
+  let maps = "";
+  const { summary } = play([steps], false, [], (k, task) => {
+    maps = readFile(k, `/proc/${k.task.pid[task]}/maps`) as string;
+  });
+  expect(faultsOf(summary) - base()).toBe(10);
+  const found = /^([0-9a-f]+)-([0-9a-f]+) .*\[heap\]$/m.exec(maps)!;
+  expect((Number.parseInt(found[2]!, 16) - Number.parseInt(found[1]!, 16)) / PAGE).toBe(4 + 256);
 });
 
 test("mremap keeps what was there and adds what is new", () => {
@@ -238,6 +256,7 @@ function play(
   streams: readonly (readonly Step[])[],
   isBare = false,
   cached: FileStep[] = [],
+  beforeExit?: (k: Kernel, task: Task) => void,
 ): { summary: ReplaySummary; k: Kernel } {
   const k = boot(PRESETS.tiny!);
   const start: Step[] = isBare
@@ -247,7 +266,10 @@ function play(
         [[], EXEC],
       ];
   const rows = streams.map((steps, stream) => [...(stream === 0 ? start : []), ...steps]);
-  const { programs, summary } = startReplay(k, sourceOf(rows, isBare), { cached: [EXEC_FILE, ...cached] });
+  const { programs, summary } = startReplay(k, sourceOf(rows, isBare), {
+    cached: [EXEC_FILE, ...cached],
+    beforeExit: (task) => beforeExit?.(k, task),
+  });
   const { stuck } = drive(k, programs);
   expect(stuck).toEqual([]);
   return { summary, k };
