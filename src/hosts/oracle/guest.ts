@@ -3,12 +3,11 @@
  * controller as /init, the stub and the scripts; kernel messages go to the first serial line, transcripts to the second.
  * Linux: Documentation/admin-guide/kernel-parameters.rst (6.12)
  */
-import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { collectTranscripts, numberedName } from "./collect.ts";
 import { writeArchive } from "./cpio.ts";
 import { makeDisk } from "./disk.ts";
-import { createFrameReader, readFrames } from "./frames.ts";
 import {
   DEFAULT_MACHINE,
   type KernelMachine,
@@ -131,15 +130,11 @@ function packInitramfs(runner: Runner, scripts: readonly KernelScript[]): Uint8A
     { path: "stub.elf", mode: 0o100755, bytes: readFileSync(runner.stub) },
     { path: "scripts", mode: 0o040755 },
     ...scripts.map((script, index) => ({
-      path: `scripts/${packedName(index)}`,
+      path: `scripts/${numberedName(index)}`,
       mode: 0o100644,
       bytes: Buffer.from(script.text, "utf8"),
     })),
   ]);
-}
-
-function packedName(index: number): string {
-  return String(index).padStart(6, "0");
 }
 
 /** The emulator's arguments. Without cx16, because QEMU 7.2 emulates it wrongly now and then. */
@@ -165,54 +160,25 @@ function recordedCommandLine(args: readonly string[]): string {
   return ["qemu-system-x86_64", ...short.map((arg) => (arg.includes(" ") ? `"${arg}"` : arg))].join(" ");
 }
 
+/** Runs the machine to its end. Throws an Error with one line when it dies before all scripts have run. */
 async function boot(
   emulator: string,
   args: readonly string[],
   scripts: readonly KernelScript[],
-  onTranscript: OnTranscript = () => {},
+  onTranscript?: OnTranscript,
 ): Promise<KernelRun> {
-  const reader = createFrameReader();
-  const named = new Map(scripts.map((script, index) => [packedName(index), script.name]));
-  const transcripts: KernelRun["transcripts"][number][] = [];
-  const machine = spawn(emulator, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let complaint = "";
-  machine.stderr.setEncoding("utf8").on("data", (piece: string) => {
-    complaint += piece;
-  });
-  let timer = setTimeout(() => machine.kill("SIGKILL"), BOOT_TIMEOUT_MS);
-  machine.stdout.setEncoding("utf8").on("data", (piece: string) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => machine.kill("SIGKILL"), SCRIPT_TIMEOUT_MS);
-    readFrames(reader, piece, (transcript) => {
-      const whole = {
-        ...transcript,
-        name: named.get(transcript.name)!,
-        errors: renamed(transcript.errors, transcript.name, named),
-      };
-      transcripts.push(whole);
-      onTranscript(whole);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    machine.once("error", reject);
-    machine.once("close", () => resolve());
-  });
-  clearTimeout(timer);
-  if (transcripts.length < scripts.length) {
-    const where =
-      reader.unfinished === "" ? "before the first script" : `while running ${named.get(reader.unfinished)}`;
-    throw new Error(
-      `the virtual machine stopped ${where}. ${lastLine(complaint) || lastLine(readLog(args))}`.trim(),
-    );
+  const command = { program: emulator, args, startMs: BOOT_TIMEOUT_MS, scriptMs: SCRIPT_TIMEOUT_MS };
+  const run = await collectTranscripts(command, scripts, onTranscript);
+  if (run.stoppedWhile !== "") {
+    const reason = lastLine(run.complaint) || lastLine(readLog(args));
+    throw new Error(`the virtual machine stopped ${run.stoppedWhile}: ${reason}`);
   }
-  return { release: reader.release, commandLines: [recordedCommandLine(args)], transcripts, skipped: [] };
-}
-
-/** Error lines begin with the packed name; they get the script's own. */
-function renamed(errors: readonly string[], packed: string, named: ReadonlyMap<string, string>): string[] {
-  return errors.map((line) =>
-    line.startsWith(`${packed}:`) ? named.get(packed)! + line.slice(packed.length) : line,
-  );
+  return {
+    release: run.release,
+    commandLines: [recordedCommandLine(args)],
+    transcripts: run.transcripts,
+    skipped: [],
+  };
 }
 
 function readLog(args: readonly string[]): string {

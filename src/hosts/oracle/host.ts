@@ -3,36 +3,68 @@
  * without loop devices, scripts run in a plain directory, and those with files are skipped, because the directory's file system is
  * whatever it is. Sysctls are never touched: others live on this machine.
  */
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { platform } from "node:os";
 import path from "node:path";
+import { collectTranscripts, numberedName } from "./collect.ts";
 import { makeDisk } from "./disk.ts";
 import { createFrameReader, readFrames } from "./frames.ts";
 import type { KernelRun, KernelScript, OnTranscript } from "./kernel-run.ts";
-import { buildRunner, type Found, findProgram, type Runner, scratchDirectory } from "./tools.ts";
+import { buildRunner, type Found, type Runner, scratchDirectory } from "./tools.ts";
 
-const TIMEOUT_MS = 120_000;
+/** The longest a script may take. */
+const SCRIPT_TIMEOUT_MS = 60_000;
+
+/** Where scripts run: on a disk of our own, or in a directory as it is. */
+type World = "image" | "directory";
 
 /** What a run on this machine's kernel needs. */
 interface Host {
   readonly runner: Runner;
-  /** Files are on a disk of our own. */
-  readonly hasDisk: boolean;
+  readonly world: World;
 }
 
-/** Whether this machine's kernel can be asked, or why not. */
+/** Whether this machine's kernel can be asked, or why not. Tries it, because only a try tells whether ptrace and loop devices work. */
 export function findHost(): Found<Host> {
-  if (platform() !== "linux" || process.arch !== "x64")
+  if (platform() !== "linux" || process.arch !== "x64") {
     return { missing: `this machine is no x86-64 Linux but ${platform()} ${process.arch}` };
+  }
   const runner = buildRunner();
   if (runner.missing !== undefined) return runner;
-  const hasDisk =
-    process.getuid?.() === 0 && existsSync("/dev/loop-control") && findProgram("mkfs.ext4") !== undefined;
-  return { value: { runner: runner.value, hasDisk } };
+  const mayMount = process.getuid?.() === 0 && existsSync("/dev/loop-control");
+  if (mayMount && tryWorld(runner.value, "image") === undefined)
+    return { value: { runner: runner.value, world: "image" } };
+  const problem = tryWorld(runner.value, "directory");
+  return problem === undefined
+    ? { value: { runner: runner.value, world: "directory" } }
+    : { missing: problem };
 }
 
-/** Runs the scripts one after the other. Throws an Error with one line when the controller can not run at all (no ptrace, for one). */
+/** Runs a script without statements. Returns what went wrong, if anything did. */
+function tryWorld(runner: Runner, world: World): string | undefined {
+  const scratch = scratchDirectory();
+  try {
+    const place = makeWorld(world, scratch);
+    if (place.missing !== undefined) return place.missing;
+    const args = [
+      ...place.value,
+      "--stub",
+      runner.stub,
+      ...writeScripts(scratch, [{ name: "empty", text: "" }]),
+    ];
+    const result = spawnSync(runner.controller, args, { encoding: "utf8", timeout: SCRIPT_TIMEOUT_MS });
+    const reader = createFrameReader();
+    readFrames(reader, result.stdout ?? "");
+    const transcript = reader.transcripts[0];
+    if (transcript?.status === 0) return undefined;
+    return transcript?.errors[0] ?? firstLine(result.stderr ?? "");
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Runs the scripts one after the other. Throws an Error with one line when the controller dies. */
 export async function runOnHost(
   host: Host,
   scripts: readonly KernelScript[],
@@ -40,15 +72,25 @@ export async function runOnHost(
 ): Promise<KernelRun> {
   const scratch = scratchDirectory();
   try {
-    const skipped: { name: string; reason: string }[] = [];
-    const askable = scripts.filter((script) => {
-      const reason = whyNot(host, script);
-      if (reason !== undefined) skipped.push({ name: script.name, reason });
-      return reason === undefined;
+    const reasons = new Map(scripts.map((script) => [script, whyNot(host, script)]));
+    const asked = scripts.filter((script) => reasons.get(script) === undefined);
+    const skipped = scripts.flatMap((script) => {
+      const reason = reasons.get(script);
+      return reason === undefined ? [] : [{ name: script.name, reason }];
     });
-    const world = makeWorld(host, scratch);
-    const run = await runController(host.runner, world, writeScripts(scratch, askable), onTranscript);
-    return { ...run, skipped };
+    const place = makeWorld(host.world, scratch);
+    if (place.missing !== undefined) throw new Error(place.missing);
+    const args = [...place.value, "--stub", host.runner.stub, ...writeScripts(scratch, asked)];
+    const times = { startMs: SCRIPT_TIMEOUT_MS, scriptMs: SCRIPT_TIMEOUT_MS };
+    const run = await collectTranscripts(
+      { program: host.runner.controller, args, ...times },
+      asked,
+      onTranscript,
+    );
+    if (run.stoppedWhile !== "")
+      throw new Error(`the runner stopped ${run.stoppedWhile}: ${firstLine(run.complaint)}`);
+    const commandLines = [`controller ${place.value[0]} --stub stub.elf`];
+    return { release: run.release, commandLines, transcripts: run.transcripts, skipped };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -57,8 +99,9 @@ export async function runOnHost(
 /** Why a script can not be run here, if it can not. */
 function whyNot(host: Host, { text, machine }: KernelScript): string | undefined {
   if (/^[ \t]*sysctl[ \t]/m.test(text)) return "it changes a sysctl, and others live on this machine";
-  if (!host.hasDisk && /^[ \t]*file[ \t]/m.test(text))
+  if (host.world === "directory" && /^[ \t]*file[ \t]/m.test(text)) {
     return "its files need a disk of their own (root, a loop device, mkfs.ext4)";
+  }
   if (machine?.levels === 5 && !hasFiveLevels()) return "this processor has four levels of page tables";
   return undefined;
 }
@@ -67,68 +110,30 @@ function hasFiveLevels(): boolean {
   return /^flags\b.*\bla57\b/m.test(readFileSync("/proc/cpuinfo", "utf8"));
 }
 
-/** The controller's arguments that say where scripts run. */
-function makeWorld(host: Host, scratch: string): string[] {
-  if (host.hasDisk) {
-    mkdirSync(path.join(scratch, "image"));
-    const disk = makeDisk(path.join(scratch, "image", "disk"), "host");
-    if (disk.missing === undefined) return ["--image", disk.value];
-    throw new Error(disk.missing);
+/** The controller's arguments that say where scripts run, or why they can not. */
+function makeWorld(world: World, scratch: string): Found<string[]> {
+  if (world === "directory") {
+    mkdirSync(path.join(scratch, "pw"));
+    return { value: ["--directory", path.join(scratch, "pw")] };
   }
-  mkdirSync(path.join(scratch, "pw"));
-  return ["--directory", path.join(scratch, "pw")];
+  // A directory of its own, because the controller mounts its root over it.
+  mkdirSync(path.join(scratch, "image"));
+  const disk = makeDisk(path.join(scratch, "image", "disk"), "host");
+  return disk.missing === undefined ? { value: ["--image", disk.value] } : disk;
 }
 
-/** Writes the scripts under numbers, because names may be paths. Returns the files by the script's name. */
-function writeScripts(scratch: string, scripts: readonly KernelScript[]): ReadonlyMap<string, string> {
-  const files = new Map<string, string>();
-  for (const [index, script] of scripts.entries()) {
-    const file = path.join(scratch, `${index}.pw`);
+/** Writes the scripts under numbers, which the controller takes for their names. Returns the paths from inside the scratch directory. */
+function writeScripts(scratch: string, scripts: readonly KernelScript[]): string[] {
+  return scripts.map((script, index) => {
+    const file = path.join(scratch, numberedName(index));
     writeFileSync(file, script.text);
-    files.set(script.name, file);
-  }
-  return files;
+    return file;
+  });
 }
 
-async function runController(
-  runner: Runner,
-  world: readonly string[],
-  files: ReadonlyMap<string, string>,
-  onTranscript: OnTranscript = () => {},
-): Promise<KernelRun> {
-  const reader = createFrameReader();
-  const names = new Map([...files].map(([name, file]) => [file, name]));
-  const transcripts: KernelRun["transcripts"][number][] = [];
-  const args = [...world, "--stub", runner.stub, ...files.values()];
-  const child = spawn(runner.controller, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let complaint = "";
-  child.stderr.setEncoding("utf8").on("data", (piece: string) => {
-    complaint += piece;
-  });
-  const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
-  child.stdout.setEncoding("utf8").on("data", (piece: string) => {
-    readFrames(reader, piece, (transcript) => {
-      const name = names.get(transcript.name)!;
-      const whole = {
-        ...transcript,
-        name,
-        errors: transcript.errors.map((line) => line.replace(`${transcript.name}:`, `${name}:`)),
-      };
-      transcripts.push(whole);
-      onTranscript(whole);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", () => resolve());
-  });
-  clearTimeout(timer);
-  if (transcripts.length < files.size)
-    throw new Error(complaint.trim().split("\n")[0] || "the controller died");
-  return {
-    release: reader.release,
-    commandLines: [`controller ${world[0]} --stub stub.elf`],
-    transcripts,
-    skipped: [],
-  };
+function firstLine(text: string): string {
+  return text
+    .trim()
+    .split("\n")[0]!
+    .replace(/^controller: /, "");
 }

@@ -15,7 +15,7 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -47,16 +47,35 @@ export function findProgram(name: string): string | undefined {
   return undefined;
 }
 
-/** What is built and fetched is kept here: $PAGEWALK_CACHE, $XDG_CACHE_HOME/pagewalk or ~/.cache/pagewalk. */
+/** What is built and fetched is kept here: $PAGEWALK_CACHE, $XDG_CACHE_HOME/pagewalk or ~/.cache/pagewalk; without a home, a place in /tmp. */
 export function cacheDirectory(): string {
-  const base = process.env["XDG_CACHE_HOME"] ?? path.join(homedir(), ".cache");
-  return process.env["PAGEWALK_CACHE"] ?? path.join(base, "pagewalk");
+  const chosen = process.env["PAGEWALK_CACHE"];
+  if (chosen !== undefined) return chosen;
+  const home = existsSync(homedir())
+    ? path.join(homedir(), ".cache")
+    : path.join(tmpdir(), `cache-${process.getuid?.()}`);
+  return path.join(process.env["XDG_CACHE_HOME"] ?? home, "pagewalk");
 }
 
-/** A new directory in the cache that the caller removes. */
+/** A new directory in the cache that the caller removes. Those of processes that were killed are removed here. */
 export function scratchDirectory(): string {
-  mkdirSync(cacheDirectory(), { recursive: true });
-  return mkdtempSync(path.join(cacheDirectory(), "run-"));
+  const cache = cacheDirectory();
+  mkdirSync(cache, { recursive: true });
+  for (const name of readdirSync(cache)) {
+    const owner = /^run-(\d+)-/.exec(name)?.[1];
+    if (owner !== undefined && !isAlive(Number(owner)))
+      rmSync(path.join(cache, name), { recursive: true, force: true });
+  }
+  return mkdtempSync(path.join(cache, `run-${process.pid}-`));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }
 
 /** The controller and the stub, built. */

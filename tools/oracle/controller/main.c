@@ -2,7 +2,7 @@
  * The controller: runs scripts on the kernel it finds itself on and prints their transcripts. docs/script.md is the language.
  *
  *     controller --image IMAGE --stub STUB SCRIPT...      as root; IMAGE: an ext4 image that is used up
- *     controller --directory DIRECTORY --stub STUB SCRIPT...
+ *     controller --directory DIRECTORY --stub STUB [SCRIPT...]
  *     controller                                           as process 1 of a virtual machine: /scripts, results on /dev/ttyS1
  *
  * Each script runs in a process of its own. Output is framed, so that several transcripts come out of one run:
@@ -22,10 +22,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -99,6 +101,7 @@ static void run_source(const World *world, const Source *source)
         refuse("fork: %s", strerror(errno));
     if (id == 0) {
         dup2(errors[1], STDERR_FILENO);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         /* Everything present: the controller's own page faults would be counted in /proc/vmstat. */
         mlockall(MCL_CURRENT);
         run_script(world, read_script(source->name, source->text));
@@ -169,10 +172,10 @@ int main(int argc, char **argv)
         run_guest();
         return EXIT_RAN;
     }
-    if (argc < 6 || strcmp(argv[3], "--stub") != 0)
-        refuse("usage: controller (--image IMAGE | --directory DIRECTORY) --stub STUB SCRIPT...");
+    if (argc < 5 || strcmp(argv[3], "--stub") != 0)
+        refuse("usage: controller (--image IMAGE | --directory DIRECTORY) --stub STUB [SCRIPT...]");
     for (int i = 5; i < argc; i++)
-        add_source(argv[i], argv[i]);
+        add_source(argv[i], basename(argv[i]));
     if (strcmp(argv[1], "--image") == 0)
         enter_image(&world, argv[2], argv[4]);
     else
