@@ -2,8 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { writeArchive } from "./cpio.ts";
+import { findProgram } from "./tools.ts";
 
-const hasCpio = spawnSync("cpio", ["--version"]).status === 0;
+const cpio = findProgram("cpio");
 
 test("an archive begins with the magic of newc and ends with the trailer", () => {
   const text = Buffer.from(
@@ -14,11 +15,11 @@ test("an archive begins with the magic of newc and ends with the trailer", () =>
   expect(text.length % 4).toBe(0);
 });
 
-test.skipIf(!hasCpio)("cpio lists what was put in", () => {
+test.skipIf(cpio === undefined)("cpio lists what was put in", () => {
   const archive = writeArchive([
     { path: "scripts", mode: 0o040755 },
     { path: "scripts/a", mode: 0o100644, bytes: Buffer.from("load text 1\n") },
   ]);
-  const listed = spawnSync("cpio", ["-it", "--quiet"], { input: archive, encoding: "utf8" });
+  const listed = spawnSync(cpio!, ["-it", "--quiet"], { input: archive, encoding: "utf8" });
   expect(listed.stdout).toBe("scripts\nscripts/a\n");
 });

@@ -57,7 +57,7 @@ export function findGuest(): Found<Guest> {
 
 /** $PAGEWALK_KERNEL, or the newest kernel that fetch-kernel.sh has put into the cache. */
 function findKernel(): string | undefined {
-  const chosen = process.env["PAGEWALK_KERNEL"];
+  const chosen = process.env.PAGEWALK_KERNEL;
   if (chosen !== undefined) return chosen;
   const folder = path.join(cacheDirectory(), "kernel");
   try {

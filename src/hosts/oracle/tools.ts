@@ -37,7 +37,7 @@ export type Found<T> = { readonly value: T; readonly missing?: undefined } | { r
 
 /** The path of a program, or undefined. */
 export function findProgram(name: string): string | undefined {
-  for (const directory of [...(process.env["PATH"] ?? "").split(":"), ...MORE_DIRECTORIES]) {
+  for (const directory of [...(process.env.PATH ?? "").split(":"), ...MORE_DIRECTORIES]) {
     const file = path.join(directory, name);
     try {
       accessSync(file, constants.X_OK);
@@ -49,12 +49,12 @@ export function findProgram(name: string): string | undefined {
 
 /** What is built and fetched is kept here: $PAGEWALK_CACHE, $XDG_CACHE_HOME/pagewalk or ~/.cache/pagewalk; without a home, a place in /tmp. */
 export function cacheDirectory(): string {
-  const chosen = process.env["PAGEWALK_CACHE"];
+  const chosen = process.env.PAGEWALK_CACHE;
   if (chosen !== undefined) return chosen;
   const home = existsSync(homedir())
     ? path.join(homedir(), ".cache")
     : path.join(tmpdir(), `cache-${process.getuid?.()}`);
-  return path.join(process.env["XDG_CACHE_HOME"] ?? home, "pagewalk");
+  return path.join(process.env.XDG_CACHE_HOME ?? home, "pagewalk");
 }
 
 /** A new directory in the cache that the caller removes. Those of processes that were killed are removed here. */
