@@ -291,7 +291,7 @@ function execRecorded(replay: Replay, k: Kernel, process: ReplayProcess, event: 
   const program = programFile(replay, k, process, event.program);
   const interpreter = event.interpreter === null ? null : programFile(replay, k, process, event.interpreter);
   process.request ??= {
-    path: program.path,
+    path: commandPath(program.path, event.argv[0] ?? ""),
     inode: program.inode,
     image: program.image,
     ...(interpreter === null ? {} : { interpreterInode: interpreter.inode, interpreter: interpreter.image }),
@@ -312,6 +312,11 @@ function execRecorded(replay: Replay, k: Kernel, process: ReplayProcess, event: 
   const vdso = k.mm.vdso[k.task.mm[task]!]! / PAGE;
   playTouch(k, task, { kind: "touch", page: vdso, end: vdso + 1, isStore: false });
   return 0;
+}
+
+/** The path that was executed: the recording has the file that it led to, and argv[0] tells by which name. */
+function commandPath(file: string, name: string): string {
+  return name.includes("/") || name === "" ? name || file : file.slice(0, file.lastIndexOf("/") + 1) + name;
 }
 
 interface FoundProgram {
