@@ -19,12 +19,14 @@
 /* Codes of siginfo_t that the C library names only in part. */
 enum { CODE_KERNEL = 0x80, CODE_SEGV_MAPERR = 1, CODE_SEGV_ACCERR = 2, CODE_SEGV_PKUERR = 4, CODE_BUS_ADRERR = 2 };
 
+/* Whether an address is one of the processor's 48 bits: bit 47 repeated above it. */
 static bool is_canonical(uint64_t address)
 {
     int64_t moved = (int64_t)(address << (64 - ADDRESS_BITS)) >> (64 - ADDRESS_BITS);
     return (uint64_t)moved == address;
 }
 
+/* The name of what a signal says about an address. */
 static const char *code_name(const siginfo_t *info)
 {
     if (info->si_signo == SIGSEGV && info->si_code == CODE_SEGV_MAPERR)
@@ -72,6 +74,7 @@ static Stop fetch_at(Run *run, Task *task, uint64_t address)
     return stop;
 }
 
+/* Fetches at an address and at the start of every further page of the range. */
 static const char *run_fetch(Run *run, Task *task, uint64_t address, uint64_t length)
 {
     uint64_t end = address + length;
@@ -176,6 +179,7 @@ static Stop run_batches(Run *run, Task *task, Pattern *pattern, int64_t address,
     return stop;
 }
 
+/* Does a pattern of fetches, one by one: each is a stop of its own. */
 static Stop run_fetches(Run *run, Task *task, Pattern *pattern, int64_t address, uint64_t *done)
 {
     Stop stop = {.kind = STOP_BREAKPOINT};

@@ -18,6 +18,7 @@ static uint64_t path_address(const Run *run, const char *path)
     return address;
 }
 
+/* What wait4 found out: the task's name, and how it ended, which we were told when it did. */
 static const char *format_end(Run *run, int64_t id)
 {
     const Task *task = task_with_id(&run->tasks, (pid_t)id);
@@ -28,12 +29,14 @@ static const char *format_end(Run *run, int64_t id)
     return take_format("%s killed %s", task->name, signal_name(WTERMSIG(task->status)));
 }
 
+/* The name of the task with that pid. */
 static const char *format_task(Run *run, int64_t id)
 {
     const Task *task = task_with_id(&run->tasks, (pid_t)id);
     return task ? task->name : take_format("%lld", (long long)id);
 }
 
+/* A result that is no error, as the transcript writes it. */
 static const char *format_result(Run *run, ResultKind kind, int64_t result)
 {
     switch (kind) {

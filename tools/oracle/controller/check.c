@@ -22,6 +22,7 @@ typedef struct Scope {
     int count;
 } Scope;
 
+/* What is known of a name; NULL when nothing is. */
 static Name *find_name(const Scope *scope, const char *text)
 {
     for (int i = 0; i < scope->count; i++)
@@ -30,12 +31,14 @@ static Name *find_name(const Scope *scope, const char *text)
     return NULL;
 }
 
+/* Whether a name has that use by now. */
 static bool is_used_as(const Scope *scope, const char *text, NameUse use)
 {
     const Name *name = find_name(scope, text);
     return name && (name->uses & use);
 }
 
+/* Gives a name one use more. */
 static void add_name(Scope *scope, const char *text, unsigned uses)
 {
     Name *name = find_name(scope, text);
@@ -46,6 +49,7 @@ static void add_name(Scope *scope, const char *text, unsigned uses)
     name->uses |= uses;
 }
 
+/* Every name of an expression is bound by now. */
 static void check_expr(const Scope *scope, const Expr *expr)
 {
     int64_t value;
@@ -57,6 +61,7 @@ static void check_expr(const Scope *scope, const Expr *expr)
         check_expr(scope, expr->right);
 }
 
+/* Paths stand where paths belong, and numbers everywhere else. */
 static void check_args(const Scope *scope, const Statement *statement)
 {
     for (int i = 0; i < statement->arg_count; i++) {
@@ -70,6 +75,7 @@ static void check_args(const Scope *scope, const Statement *statement)
     }
 }
 
+/* The call has its arguments, and its result gets a name that is free. */
 static void check_call(Scope *scope, const Statement *statement)
 {
     const CallWord *call = statement->call;
@@ -91,6 +97,7 @@ static void check_call(Scope *scope, const Statement *statement)
     add_name(scope, bind->text, makes_task ? NAME_VALUE | NAME_TASK : NAME_VALUE);
 }
 
+/* One statement, after all those before it. */
 static void check_statement(Scope *scope, const Statement *statement)
 {
     const Word *task = &statement->task;

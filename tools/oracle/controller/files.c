@@ -43,6 +43,7 @@ static int evict(int descriptor)
     return posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+/* Makes the file anew. What the old one had cached goes with it. */
 static int make_file(Run *run, const char *name, int64_t size)
 {
     unlinkat(run->world->directory, name, 0);
@@ -57,6 +58,7 @@ static int make_file(Run *run, const char *name, int64_t size)
     return error;
 }
 
+/* Empties the page cache of a file as far as it goes. Returns 0 or an errno. */
 static int drop_file(Run *run, const char *name)
 {
     int descriptor = openat(run->world->directory, name, O_RDWR | O_CLOEXEC);
@@ -67,6 +69,7 @@ static int drop_file(Run *run, const char *name)
     return error;
 }
 
+/* Reads a whole file through a descriptor of our own. Returns 0 or an errno. */
 static int warm_file(Run *run, const char *name)
 {
     static char chunk[128 << 10];
@@ -99,6 +102,7 @@ static int note_tuned(Run *run, const char *path)
     return 0;
 }
 
+/* Sets the tunable of the statement; the old value is kept for the end. Returns 0 or an errno. */
 static int set_sysctl(Run *run)
 {
     const Statement *statement = run->statement;

@@ -12,16 +12,19 @@
 #define NUMBER_MAX 9007199254740991 /* 2^53 - 1 */
 #define STRING_MAX 64
 
+/* What numbers and names are made of. */
 static int is_word_char(char c)
 {
     return isalnum((unsigned char)c) || c == '_';
 }
 
+/* What strings are made of. */
 static int is_path_char(char c)
 {
     return isalnum((unsigned char)c) || (c != 0 && strchr("._-/", c) != NULL);
 }
 
+/* What a number's suffix multiplies it by; 0 when it is none. */
 static int64_t suffix_bytes(char suffix)
 {
     switch (suffix) {
@@ -59,6 +62,7 @@ static int64_t number_value(const char *text)
     return value > NUMBER_MAX / unit ? -2 : value * unit;
 }
 
+/* Appends a word to the line. */
 static void add_token(Line *line, TokenKind kind, const char *text, int column, int64_t value)
 {
     if (line->count == TOKENS_MAX)

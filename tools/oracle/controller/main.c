@@ -48,6 +48,7 @@ static Source sources[SCRIPTS_MAX];
 static int source_count;
 static char output[1 << 16];
 
+/* Reads a script. Its name is what comes out again in the output. */
 static void add_source(const char *path, const char *name)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -60,11 +61,13 @@ static void add_source(const char *path, const char *name)
     sources[source_count++] = (Source){take_text(name, strlen(name)), text};
 }
 
+/* Order by name: a directory has none of its own. */
 static int compare_sources(const void *left, const void *right)
 {
     return strcmp(((const Source *)left)->name, ((const Source *)right)->name);
 }
 
+/* Reads all scripts that were packed beside us. */
 static void add_guest_sources(void)
 {
     DIR *directory = opendir(GUEST_SCRIPTS);
@@ -88,6 +91,7 @@ static void forward_errors(int from)
         fclose(stream);
 }
 
+/* Runs one script in a process of its own, between its frame lines. */
 static void run_source(const World *world, const Source *source)
 {
     int errors[2];
@@ -154,6 +158,7 @@ static void leave_guest(void)
     reboot(RB_AUTOBOOT);
 }
 
+/* What process 1 of a virtual machine does. */
 static void run_guest(void)
 {
     World world = {0};

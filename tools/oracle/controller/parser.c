@@ -2,170 +2,19 @@
  * Reads a script: text to statements, one a line. The grammar is that of docs/script.md, section 2; the first mistake ends the program.
  */
 #include "base.h"
+#include "cursor.h"
 #include "lexer.h"
 #include "script.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Where reading stands in a line. */
-typedef struct Cursor {
-    const Line *line;
-    int at;
-} Cursor;
-
-void script_error(const char *file, int line, int column, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fflush(stdout);
-    fprintf(stderr, "%s:%d:%d: ", file, line, column);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    exit(EXIT_USAGE);
-}
-
-static const Token *peek(const Cursor *cursor)
-{
-    return &cursor->line->tokens[cursor->at];
-}
-
-_Noreturn static void expected(const Cursor *cursor, const char *what)
-{
-    const Token *token = peek(cursor);
-    const char *quote = token->kind == TOKEN_STRING ? "\"" : "";
-    script_error(cursor->line->file, cursor->line->number, token->column, "expected %s, found %s%s%s", what, quote, token->text,
-                 quote);
-}
-
-static bool is_punctuation(const Token *token, const char *text)
-{
-    return token->kind == TOKEN_PUNCTUATION && strcmp(token->text, text) == 0;
-}
-
-static bool accept(Cursor *cursor, const char *punctuation)
-{
-    if (!is_punctuation(peek(cursor), punctuation))
-        return false;
-    cursor->at++;
-    return true;
-}
-
-static void need(Cursor *cursor, const char *punctuation, const char *what)
-{
-    if (!accept(cursor, punctuation))
-        expected(cursor, what);
-}
-
-static Word need_name(Cursor *cursor, const char *what)
-{
-    const Token *token = peek(cursor);
-    if (token->kind != TOKEN_NAME)
-        expected(cursor, what);
-    cursor->at++;
-    return (Word){token->text, token->column};
-}
-
-static int64_t need_number(Cursor *cursor, const char *what)
-{
-    const Token *token = peek(cursor);
-    if (token->kind != TOKEN_NUMBER)
-        expected(cursor, what);
-    cursor->at++;
-    return token->value;
-}
-
-/* The position of a name in a list that ends with NULL, or -1. */
-static int find_word(const char *const *list, const Token *token)
-{
-    for (int i = 0; token->kind == TOKEN_NAME && list[i]; i++)
-        if (strcmp(list[i], token->text) == 0)
-            return i;
-    return -1;
-}
-
-static Expr *new_expr(ExprKind kind, int column)
-{
-    Expr *expr = take(sizeof *expr);
-    expr->kind = kind;
-    expr->column = column;
-    return expr;
-}
-
-static const Expr *parse_expr(Cursor *cursor, const char *what);
-
-static const Expr *parse_primary(Cursor *cursor, const char *what)
-{
-    const Token *token = peek(cursor);
-    if (accept(cursor, "(")) {
-        const Expr *inner = parse_expr(cursor, what);
-        need(cursor, ")", "\")\"");
-        return inner;
-    }
-    if (token->kind != TOKEN_NUMBER && token->kind != TOKEN_NAME)
-        expected(cursor, what);
-    cursor->at++;
-    Expr *expr = new_expr(token->kind == TOKEN_NUMBER ? EXPR_NUMBER : EXPR_NAME, token->column);
-    expr->number = token->value;
-    expr->name = token->text;
-    return expr;
-}
-
-static const Expr *parse_unary(Cursor *cursor, const char *what)
-{
-    int column = peek(cursor)->column;
-    if (!accept(cursor, "-"))
-        return parse_primary(cursor, what);
-    Expr *expr = new_expr(EXPR_NEGATE, column);
-    expr->left = parse_primary(cursor, "a number or a name");
-    return expr;
-}
-
-static const Expr *join(ExprKind kind, const Expr *left, const Expr *right)
-{
-    Expr *expr = new_expr(kind, left->column);
-    expr->left = left;
-    expr->right = right;
-    return expr;
-}
-
-static const Expr *parse_product(Cursor *cursor, const char *what)
-{
-    const Expr *left = parse_unary(cursor, what);
-    while (accept(cursor, "*"))
-        left = join(EXPR_MULTIPLY, left, parse_unary(cursor, "a number or a name"));
-    return left;
-}
-
-static const Expr *parse_sum(Cursor *cursor, const char *what)
-{
-    const Expr *left = parse_product(cursor, what);
-    for (;;) {
-        if (accept(cursor, "+"))
-            left = join(EXPR_ADD, left, parse_product(cursor, "a number or a name"));
-        else if (accept(cursor, "-"))
-            left = join(EXPR_SUBTRACT, left, parse_product(cursor, "a number or a name"));
-        else
-            return left;
-    }
-}
-
-static const Expr *parse_expr(Cursor *cursor, const char *what)
-{
-    const Expr *left = parse_sum(cursor, what);
-    while (accept(cursor, "|"))
-        left = join(EXPR_OR, left, parse_sum(cursor, "a number or a name"));
-    return left;
-}
-
+/* Appends an expression to the statement. */
 static void add_arg(Statement *statement, const Expr *arg)
 {
     statement->args[statement->arg_count++] = arg;
 }
 
+/* sysctl NAME.NAME = NUMBER, from the first name on. */
 static void parse_sysctl(Cursor *cursor, Statement *statement)
 {
     const char *path = need_name(cursor, "the name of a sysctl").text;
@@ -199,6 +48,7 @@ static bool parse_directive(Cursor *cursor, Statement *statement)
     return true;
 }
 
+/* One or more fields of vmstat or meminfo. */
 static void parse_fields(Cursor *cursor, Statement *statement)
 {
     do {
@@ -208,6 +58,7 @@ static void parse_fields(Cursor *cursor, Statement *statement)
     } while (peek(cursor)->kind == TOKEN_NAME);
 }
 
+/* show VIEW, from the view on. */
 static void parse_show(Cursor *cursor, Statement *statement)
 {
     static const char *const VIEWS[] = {"maps",   "smaps",   "smaps_rollup", "status", "statm",  "faults",
@@ -241,6 +92,7 @@ static void parse_show(Cursor *cursor, Statement *statement)
     }
 }
 
+/* load, store or fetch, from the address on. */
 static void parse_access(Cursor *cursor, Statement *statement)
 {
     statement->kind = ACTION_ACCESS;
@@ -261,6 +113,7 @@ static bool takes_option(const Statement *statement, const char *name)
     return strcmp(name, "writes") == 0 && is_mix;
 }
 
+/* NAME=NUMBER behind a pattern. */
 static void parse_option(Cursor *cursor, Statement *statement)
 {
     Word name = need_name(cursor, "an option");
@@ -278,6 +131,7 @@ static void parse_option(Cursor *cursor, Statement *statement)
     *option = (uint32_t)value;
 }
 
+/* A pattern, from its operation on. Options that are left out have the defaults of section 5. */
 static void parse_pattern(Cursor *cursor, Statement *statement)
 {
     static const char *const OPS[] = {"load", "store", "fetch", "mix", NULL};
@@ -326,6 +180,7 @@ static bool parse_touch(Cursor *cursor, Statement *statement)
     return true;
 }
 
+/* An argument of a call: a path in quotes, or an expression. */
 static const Expr *parse_arg(Cursor *cursor)
 {
     const Token *token = peek(cursor);
@@ -337,6 +192,7 @@ static const Expr *parse_arg(Cursor *cursor)
     return expr;
 }
 
+/* [NAME =] CALL(ARGUMENTS) */
 static void parse_call(Cursor *cursor, Statement *statement)
 {
     statement->kind = ACTION_CALL;
@@ -360,6 +216,7 @@ static void parse_call(Cursor *cursor, Statement *statement)
     need(cursor, ")", "\",\" or \")\"");
 }
 
+/* A whole line: [TASK:] and what it says. */
 static void parse_statement(Cursor *cursor, Statement *statement)
 {
     if (peek(cursor)->kind == TOKEN_NAME && is_punctuation(peek(cursor) + 1, ":")) {
@@ -378,6 +235,7 @@ static void parse_statement(Cursor *cursor, Statement *statement)
         expected(cursor, "the end of the line");
 }
 
+/* No script has more statements than lines. */
 static int count_lines(const char *text)
 {
     int count = 1;
@@ -386,6 +244,7 @@ static int count_lines(const char *text)
     return count;
 }
 
+/* Adds the paths of a statement to the script's strings. */
 static void note_strings(Script *script, const Statement *statement)
 {
     for (int i = 0; i < statement->arg_count; i++) {

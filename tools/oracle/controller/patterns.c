@@ -14,6 +14,7 @@ static const uint64_t HALVINGS[21] = {
     67086155, 67097508, 67103186, 67106025, 67107444, 67108154, 67108509, 67108687, 67108775, 67108820,
 };
 
+/* The bits that fall out on the left come in on the right. */
 static uint32_t rotate_left(uint32_t value, unsigned by)
 {
     return value << by | value >> (32 - by);
@@ -31,6 +32,7 @@ static void seed_random(Random *random, uint32_t seed)
     }
 }
 
+/* The next number of xoshiro128**. */
 static uint32_t next_random(Random *random)
 {
     uint32_t *s = random->state;
@@ -75,6 +77,7 @@ static uint64_t zipf_weight(uint64_t rank, uint32_t theta)
     return weight > 0 ? weight : 1;
 }
 
+/* Euclid's. */
 static uint64_t greatest_common_divisor(uint64_t a, uint64_t b)
 {
     while (b) {
@@ -85,6 +88,7 @@ static uint64_t greatest_common_divisor(uint64_t a, uint64_t b)
     return a;
 }
 
+/* Adds the weights up, and chooses the factor that scatters ranks over the pages. */
 static void prepare_zipf(Pattern *pattern, uint32_t theta)
 {
     uint64_t n = pattern->pages;
@@ -118,6 +122,7 @@ void start_pattern(Pattern *pattern, const Statement *statement, int64_t length,
         prepare_zipf(pattern, statement->theta);
 }
 
+/* Draws a rank by its weight, by search in the sums. Returns its page. */
 static uint64_t draw_zipf_page(Pattern *pattern)
 {
     uint64_t n = pattern->pages;

@@ -13,6 +13,7 @@
 #define NUMBER_MAX 9007199254740991 /* 2^53 - 1 */
 #define OR_MAX INT32_MAX
 
+/* Nothing of the script is left: no task, no changed tunable. */
 static void end_run(Run *run)
 {
     fflush(stdout);
@@ -32,6 +33,7 @@ void stop_run(Run *run, int column, const char *format, ...)
     exit(EXIT_STOPPED);
 }
 
+/* The value of a name, or NULL. */
 static Value *find_value(Run *run, const char *name)
 {
     for (int i = 0; i < run->value_count; i++)
@@ -51,6 +53,7 @@ void set_value(Run *run, const char *name, int64_t number)
     *value = (Value){name, number};
 }
 
+/* A name's value: what it was bound to, or a constant. */
 static int64_t evaluate_name(Run *run, const Expr *expr)
 {
     int64_t number;
@@ -94,6 +97,7 @@ int64_t evaluate(Run *run, const Expr *expr)
     return result;
 }
 
+/* Binds one of the names that a script begins with. */
 static void bind_base(Run *run, const char *name, uint64_t address, int64_t length)
 {
     set_value(run, name, (int64_t)address);
@@ -146,6 +150,7 @@ static void run_action(Run *run, Task *task)
     printf("\n");
 }
 
+/* Runs the statement and writes its line, or lines. */
 static void run_statement(Run *run)
 {
     switch (run->statement->kind) {

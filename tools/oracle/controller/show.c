@@ -85,6 +85,7 @@ static void print_mappings(Run *run, const Task *task, const char *name, uint64_
     }
 }
 
+/* Prints all entries, or those of the mappings asked for. */
 static void print_smaps(Run *run, const Task *task)
 {
     const Statement *statement = run->statement;
@@ -106,6 +107,7 @@ static void print_lines(Run *run, const Task *task, const char *name, bool only_
             printf("| %s\n", line);
 }
 
+/* Prints the faults since the task's last time. */
 static void print_faults(Run *run, Task *task)
 {
     Faults now = read_faults(&run->tasks, task);
@@ -113,6 +115,7 @@ static void print_faults(Run *run, Task *task)
     task->shown = now;
 }
 
+/* The names of an entry's flags. */
 static const char *pagemap_flags(uint64_t entry)
 {
     static const struct {
@@ -126,6 +129,7 @@ static const char *pagemap_flags(uint64_t entry)
     return *text ? text : "none";
 }
 
+/* Prints one line: pages whose entries say the same. */
 static void print_pagemap_run(const Run *run, int64_t start, int64_t end, uint64_t entry)
 {
     const Region *region = nearest_region(&run->regions, start);
@@ -138,6 +142,7 @@ static uint64_t shown_bits(uint64_t entry)
     return entry & (UINT64_C(0x7) << 61 | UINT64_C(0x7) << 55);
 }
 
+/* Prints the entries of a range of pages, run by run. */
 static void print_pagemap(Run *run, const Task *task)
 {
     static uint64_t entries[PAGEMAP_CHUNK];
@@ -169,6 +174,7 @@ static void print_pagemap(Run *run, const Task *task)
     close(file);
 }
 
+/* Prints the runs of a file's cached pages. */
 static void print_cached(Run *run)
 {
     size_t pages;
@@ -245,6 +251,7 @@ static int64_t see_counter(Run *run, View view, const char *field, int64_t value
     return change;
 }
 
+/* Prints how the fields asked for have changed. */
 static void print_counters(Run *run, const Statement *statement)
 {
     const char *text = read_counters(run, statement->view);

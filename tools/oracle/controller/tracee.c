@@ -46,6 +46,7 @@ typedef struct Mapping {
 /* Fields of /proc/PID/stat, counted from 1 as proc(5) does. */
 enum { STAT_STATE = 3, STAT_MINFLT = 10, STAT_MAJFLT = 12, STAT_START_BRK = 47, STAT_ARG_START = 48 };
 
+/* Ends the program when a call that can not fail did. */
 static void must(long result, const char *what)
 {
     if (result < 0)
@@ -90,6 +91,7 @@ Faults read_faults(const Tasks *tasks, const Task *task)
     return faults;
 }
 
+/* The letter of a task's state: R runs, S sleeps, D waits for a disk, Z has ended. */
 static char task_state(const Tasks *tasks, const Task *task)
 {
     size_t mark = take_mark();
@@ -121,6 +123,7 @@ _Noreturn static void become_stub(const World *world, char **argv)
     _exit(127);
 }
 
+/* A new row in the list. */
 static Task *add_task(Tasks *tasks, const char *name, pid_t id)
 {
     if (tasks->count == TASKS_MAX)
@@ -170,6 +173,7 @@ static void lay_out_as_6_12(Tasks *tasks, Task *task)
         refuse("moving [vvar] did not work");
 }
 
+/* Finds out where exec put things. */
 static void read_layout(const Tasks *tasks, const Task *task, Layout *layout)
 {
     Mapping mapping;
@@ -215,6 +219,7 @@ void read_registers(const Task *task, struct user_regs_struct *registers)
     must(ptrace(PTRACE_GETREGS, task->id, NULL, registers), "reading registers");
 }
 
+/* Keeps how a task ended, for the wait4 that asks. */
 static void note_end(Task *task, int status)
 {
     task->has_ended = true;

@@ -25,6 +25,7 @@
 /* No journal runs behind a script's back, no access times, no flush at close. */
 #define EXT4_OPTIONS "noauto_da_alloc"
 
+/* Opens what has to be there. */
 static int open_or_refuse(int directory, const char *path, int flags)
 {
     int descriptor = openat(directory, path, flags | O_CLOEXEC);
@@ -33,6 +34,7 @@ static int open_or_refuse(int directory, const char *path, int flags)
     return descriptor;
 }
 
+/* Mounts what has to be mounted. */
 static void mount_or_refuse(const char *source, const char *target, const char *type, unsigned long flags, const char *options)
 {
     if (mount(source, target, type, flags, options) < 0)
@@ -63,6 +65,7 @@ static void install_stub(const World *world, int from)
     close(to);
 }
 
+/* Opens what a change of the root directory would hide. */
 static void open_kernel_files(World *world)
 {
     world->proc = open_or_refuse(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
