@@ -6,7 +6,6 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { DATA_PAGES, FETCH_PAGES } from "../../programs/replay/merge.ts";
@@ -41,15 +40,19 @@ export interface RecordResult {
 /** An error of recording; hosts print its message as one line. */
 export const RECORD_ERROR = "RecordError";
 
-/** How often dead processes are looked for and pipes made ready. */
-const LOOK_MS = 50;
+/** How often pipes are read: a pipe holds 64 KiB, which valgrind needs 3 ms at least to write. */
+const READ_MS = 2;
+/** Dead processes are looked for, and pipes made ready, every so many reads. */
+const TURNS_A_LOOK = 25;
+const PIPE_BYTES = 65536;
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** A process whose log is being read. */
 interface Followed {
   readonly tracee: Tracee;
-  readonly socket: net.Socket;
+  /** Its pipe. */
+  readonly fd: number;
   /** Bytes came since it was last looked at. */
   isBusy: boolean;
 }
@@ -144,6 +147,7 @@ interface Following {
   readonly host: TraceeHost;
   /** Ends the recording with an error. The first one counts. */
   readonly fail: (error: Error) => void;
+  readonly buffer: Uint8Array;
   logBytes: number;
   streams: number;
   /** Of untilAllEnded. */
@@ -172,7 +176,17 @@ async function follow(
       throw recordError(why);
     },
   };
-  const f: Following = { file, fifos, followed, host, fail, logBytes: 0, streams: 0, timer: undefined };
+  const f: Following = {
+    file,
+    fifos,
+    followed,
+    host,
+    fail,
+    buffer: new Uint8Array(PIPE_BYTES),
+    logBytes: 0,
+    streams: 0,
+    timer: undefined,
+  };
   const child = run();
   try {
     if (child.pid !== undefined) adopt(f, child.pid, []);
@@ -184,8 +198,8 @@ async function follow(
     return { exitCode: exitCode[0], totals: file.finish(), logBytes: f.logBytes, processes: f.streams };
   } finally {
     clearInterval(f.timer);
-    for (const { tracee, socket } of followed.values()) {
-      socket.destroy();
+    for (const { tracee, fd } of followed.values()) {
+      fs.closeSync(fd);
       kill(tracee.pid);
     }
   }
@@ -196,35 +210,53 @@ function adopt(f: Following, pid: number, leftOut: readonly number[]): number {
   const fd = f.fifos.open(pid);
   if (fd === undefined) throw recordError(`process ${pid} began before a pipe was ready for it`);
   const stream = f.streams++;
-  const socket = new net.Socket({ fd, readable: true, writable: false });
-  const entry: Followed = { tracee: createTracee(pid, stream, f.host, leftOut), socket, isBusy: true };
-  f.followed.set(pid, entry);
-  socket.on("error", f.fail);
-  socket.on("data", (bytes: Buffer) => {
-    f.logBytes += bytes.length;
-    entry.isBusy = true;
-    guarded(f, () => feedTracee(entry.tracee, bytes, bytes.length));
-  });
+  f.followed.set(pid, { tracee: createTracee(pid, stream, f.host, leftOut), fd, isBusy: true });
   return stream;
 }
 
-/** Looks now and then for processes that are gone, until there is none left. */
+/**
+ * Empties the pipes again and again, and looks now and then for processes that are gone, until there is none left.
+ * Valgrind writes line by line: reading as soon as there is something would read line by line, too.
+ */
 function untilAllEnded(f: Following, options: RecordOptions): Promise<void> {
   return new Promise((resolve) => {
+    let turn = 0;
     const look = (): void => {
-      guarded(f, () => {
-        f.fifos.refresh();
-        for (const [pid, entry] of f.followed) endIfGone(f, pid, entry);
-        options.progress?.(f.file.writer.totals, f.logBytes);
-      });
+      try {
+        for (const entry of f.followed.values()) drain(f, entry);
+        if (turn++ % TURNS_A_LOOK === 0) {
+          f.fifos.refresh();
+          for (const [pid, entry] of f.followed) endIfGone(f, pid, entry);
+          options.progress?.(f.file.writer.totals, f.logBytes);
+        }
+      } catch (error) {
+        f.fail(error as Error);
+      }
       if (f.followed.size === 0) {
-        clearInterval(timer);
+        clearInterval(f.timer);
         resolve();
       }
     };
-    const timer = setInterval(look, LOOK_MS);
-    f.timer = timer;
+    f.timer = setInterval(look, READ_MS);
   });
+}
+
+/** Reads what a pipe holds. */
+function drain(f: Following, entry: Followed): void {
+  const { buffer } = f;
+  for (;;) {
+    let length: number;
+    try {
+      length = fs.readSync(entry.fd, buffer, 0, buffer.length, null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EAGAIN") return;
+      throw error;
+    }
+    f.logBytes += length;
+    entry.isBusy = true;
+    feedTracee(entry.tracee, buffer, length);
+    if (length < buffer.length) return;
+  }
 }
 
 /** A pipe that was quiet since the last look, of a process that is gone, has given everything. */
@@ -234,17 +266,9 @@ function endIfGone(f: Following, pid: number, entry: Followed): void {
     return;
   }
   endTracee(entry.tracee);
-  entry.socket.destroy();
+  fs.closeSync(entry.fd);
   flushStream(f.file.writer, entry.tracee.stream);
   f.followed.delete(pid);
-}
-
-function guarded(f: Following, action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    f.fail(error as Error);
-  }
 }
 
 /** `happened` rejects when the caller's signal or one of a terminal says to stop. */
