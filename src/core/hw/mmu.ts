@@ -29,6 +29,13 @@ export const WALK_PFN = 0;
 export const WALK_RIGHTS = 1;
 export const WALK_SIZE = 2;
 export const WALK_WORD = 3;
+/**
+ * 1 when a fault handler has left there what the walk after it would find, so that it need not be made: an entry that
+ * it has just written, accessed and dirty. walkTables clears it.
+ */
+export const WALK_READY = 4;
+/** The entry of the TLB (tlb.ts) that the caller found for the page, or 0. */
+export const WALK_ENTRY = 5;
 
 /** Bits of a page fault's error code. */
 export const PF_PROT = 1;
@@ -53,6 +60,7 @@ export function walkTables(k: HwState, pgd: Pfn, high: number, low: number, kind
   const { words, slot } = k.ram;
   let table = slot[pgd]!;
   k.tlb.walk[WALK_WORD] = -1;
+  k.tlb.walk[WALK_READY] = 0;
   let rights = PTE_RW | PTE_USER;
   let nx = 0;
   if (k.machine.levels === 5) {

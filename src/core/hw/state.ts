@@ -55,8 +55,8 @@ export interface TlbColumns {
   readonly bucket: Int32Array;
   /** By (cpu * placesPerCpu + place) * 4: the places, records of 4 words; place 0 is NONE. */
   readonly place: Int32Array;
-  /** By cpu * sets of the second level + set: the place of the ring used last. */
-  readonly ringFirst: Int32Array;
+  /** By cpu * sets of the second level + set: the place of the ring to be evicted next; behind it comes the one used last. */
+  readonly ringLast: Int32Array;
   /** By cpu: the tick, the first free entry, entries ever taken, entries in use, those in use larger than 4 KiB. */
   readonly tick: Int32Array;
   readonly freeEntry: Int32Array;

@@ -340,12 +340,12 @@ function takePlace(tlb: TlbColumns, cpu: Cpu, array: number, entry: number, word
  * Returns the entry the place has from now on: the one evicted, when nothing else held it, or a free one.
  */
 function recycleEntry(tlb: TlbColumns, cpu: Cpu, tag: number): number {
-  const { entry: words, place: places, ringFirst } = tlb;
+  const { entry: words, place: places, ringLast } = tlb;
   const sets = tlb.shape[TLB_L2 * SHAPE_WORDS + 1]!;
   const base = cpu * tlb.placesPerCpu;
   const ring = cpu * sets + (tag & (sets - 1));
-  const place = places[(base + ringFirst[ring]!) * 4 + PLACE_PREV]!;
-  ringFirst[ring] = place;
+  const place = ringLast[ring]!;
+  ringLast[ring] = places[(base + place) * 4 + PLACE_PREV]!;
   const old = places[(base + place) * 4 + PLACE_ENTRY]!;
   const out = (cpu * tlb.entriesPerCpu + old) << 3;
   if (old !== 0 && (words[out + ENTRY_L1D]! | words[out + ENTRY_L1I]!) === 0) {
@@ -370,8 +370,8 @@ function giveSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number, tag: number):
   const sets = tlb.shape[TLB_L2 * SHAPE_WORDS + 1]!;
   const base = cpu * tlb.placesPerCpu;
   const ring = cpu * sets + ((size === SIZE_2M ? (tag & 0x3ffff) >>> 9 : tag) & (sets - 1));
-  const place = tlb.place[(base + tlb.ringFirst[ring]!) * 4 + PLACE_PREV]!;
-  tlb.ringFirst[ring] = place;
+  const place = tlb.ringLast[ring]!;
+  tlb.ringLast[ring] = tlb.place[(base + place) * 4 + PLACE_PREV]!;
   const evicted = tlb.place[(base + place) * 4 + PLACE_ENTRY]!;
   if (evicted !== 0) leavePlace(tlb, cpu, evicted, ENTRY_L2);
   tlb.place[(base + place) * 4 + PLACE_ENTRY] = entry;
@@ -391,19 +391,24 @@ function touchSecondLevel(tlb: TlbColumns, cpu: Cpu, entry: number): void {
     return;
   }
   const ring = ringOf(tlb, cpu, place);
-  const first = tlb.ringFirst[ring]!;
+  const last = tlb.ringLast[ring]!;
+  const base = cpu * tlb.placesPerCpu;
+  const first = tlb.place[(base + last) * 4 + PLACE_NEXT]!;
   if (first === place) return;
-  moveBefore(tlb, cpu, place, first);
-  tlb.ringFirst[ring] = place;
+  // The ring begins behind its last place, so the last becomes the first when the ring is turned by one.
+  if (last === place) tlb.ringLast[ring] = tlb.place[(base + last) * 4 + PLACE_PREV]!;
+  else moveBefore(tlb, cpu, place, first);
 }
 
 /** An emptied place of the second level is the next to be taken. */
 function evictNext(tlb: TlbColumns, cpu: Cpu, place: number): void {
   const ring = ringOf(tlb, cpu, place);
-  const first = tlb.ringFirst[ring]!;
-  // When it is the first, the ring begins one further on, which makes it the last.
-  if (first === place) tlb.ringFirst[ring] = tlb.place[(cpu * tlb.placesPerCpu + place) * 4 + PLACE_NEXT]!;
-  else moveBefore(tlb, cpu, place, first);
+  const last = tlb.ringLast[ring]!;
+  if (last === place) return;
+  const first = tlb.place[(cpu * tlb.placesPerCpu + last) * 4 + PLACE_NEXT]!;
+  // The place between the last and the first is the last: the first needs no move to get there.
+  if (first !== place) moveBefore(tlb, cpu, place, first);
+  tlb.ringLast[ring] = place;
 }
 
 /** Whether a place belongs to the array that keeps rings. */
@@ -436,21 +441,21 @@ function moveBefore(tlb: TlbColumns, cpu: Cpu, place: number, next: number): voi
 }
 
 /** Every place empty, and every set of the second level of every CPU a ring in order of its ways. */
-function createRings(cpus: number, places: number, shape: Int32Array): Pick<TlbColumns, "place" | "ringFirst"> {
+function createRings(cpus: number, places: number, shape: Int32Array): Pick<TlbColumns, "place" | "ringLast"> {
   const [start, sets, ways] = [shape[TLB_L2 * SHAPE_WORDS]!, shape[TLB_L2 * SHAPE_WORDS + 1]!, shape[TLB_L2 * SHAPE_WORDS + 2]!];
   const place = new Int32Array(cpus * places * 4);
-  const ringFirst = new Int32Array(cpus * sets);
+  const ringLast = new Int32Array(cpus * sets);
   for (let cpu = 0; cpu < cpus; cpu++) {
     for (let set = 0; set < sets; set++) {
       const first = start + set * ways;
-      ringFirst[cpu * sets + set] = first;
+      ringLast[cpu * sets + set] = first + ways - 1;
       for (let way = 0; way < ways; way++) {
         place[(cpu * places + first + way) * 4 + PLACE_NEXT] = first + ((way + 1) % ways);
         place[(cpu * places + first + way) * 4 + PLACE_PREV] = first + ((way + ways - 1) % ways);
       }
     }
   }
-  return { place, ringFirst };
+  return { place, ringLast };
 }
 
 /** An entry has lost its place in one array; without any it is gone. */

@@ -15,7 +15,7 @@
 import { bug } from "../base/bug.ts";
 import { type Cpu, type Mm, type Task, vpnHigh, vpnLow, vpnOf } from "../base/types.ts";
 import { CAUSE_TLB_WALK, CAUSE_USER, COST_ACCESS, COST_L2_TLB, COST_WALK, spend } from "../hw/clock.ts";
-import { ACCESS_FETCH, NEED_FETCH, NEED_LOAD, NEED_STORE, WALK_SIZE, walkTables } from "../hw/mmu.ts";
+import { ACCESS_FETCH, NEED_FETCH, NEED_LOAD, NEED_STORE, WALK_ENTRY, WALK_READY, WALK_SIZE, walkTables } from "../hw/mmu.ts";
 import {
   ENTRY_HIGH, ENTRY_L1D, ENTRY_L1I, ENTRY_L2, ENTRY_NEXT, ENTRY_PFN, ENTRY_RIGHTS, ENTRY_TAG, addTlbEntry, fillTlb, findTlbEntry,
   hitSecondLevel, PLACE_TICK, promoteTlbEntry, RIGHT_DIRTY, RIGHT_WRITE, rewindTicks, SIZE_1G, SIZE_2M, SIZE_4K, TAG_ASID_SHIFT,
@@ -42,6 +42,9 @@ export interface AccessRuns {
   readonly outcome: Int32Array;
 }
 
+/** Runs that playPiece plays in one call. */
+const PIECE = 1024;
+
 /** A fault is resolved by at most this many tries: stack growth, the page, a copy of it, and one to spare. */
 const MOST_TRIES = 8;
 
@@ -57,7 +60,10 @@ export function access(k: VmState, task: Task, vpn: number, kind: number): numbe
   const first = cpu * TLB_COUNTERS;
   const l2Hits = counter[first + TLB_L2_HITS]!;
   const walks = counter[first + TLB_WALKS]!;
-  const result = translate(k, task, vpnHigh(vpn), vpnLow(vpn), kind);
+  const high = vpnHigh(vpn);
+  const low = vpnLow(vpn);
+  k.tlb.walk[WALK_ENTRY] = findTlbEntry(k, cpu, high, low | (k.tlb.loadedAsid[cpu]! << TAG_ASID_SHIFT));
+  const result = translate(k, task, high, low, kind);
   if (result === 0) {
     counter[first + TLB_ACCESSES]!++;
     if ((kind & 3) === ACCESS_FETCH) counter[first + TLB_FETCHES]!++;
@@ -72,24 +78,41 @@ export function access(k: VmState, task: Task, vpn: number, kind: number): numbe
  * in `runs.outcome[0]` (BLOCKED: play it again when the task is woken), or `to`.
  */
 export function runAccesses(k: VmState, task: Task, runs: AccessRuns, from: number, to: number): number {
-  const cpu = k.boot[2]!;
-  const tlb = k.tlb;
+  const cpu = k.boot[2]! | 0;
+  const counter = k.tlb.counter;
+  const first = cpu * TLB_COUNTERS;
   enterMm(k, cpu, k.task.mm[task]!);
-  rewindTicks(k, cpu, (to - from) * 4);
+  const accesses = counter[first + TLB_ACCESSES]!;
+  const l2Hits = counter[first + TLB_L2_HITS]!;
+  const walks = counter[first + TLB_WALKS]!;
+  let at = from;
+  runs.outcome[0] = 0;
+  while (at < to && runs.outcome[0] === 0) {
+    rewindTicks(k, cpu, PIECE * 4);
+    at = playPiece(k, task, runs, at, at + PIECE < to ? at + PIECE : to);
+  }
+  spend(k, CAUSE_USER, (counter[first + TLB_ACCESSES]! - accesses) * COST_ACCESS);
+  spendTranslation(k, counter[first + TLB_L2_HITS]! - l2Hits, counter[first + TLB_WALKS]! - walks);
+  return at;
+}
+
+/**
+ * The loop of runAccesses, a piece at a time: a function that is called often is compiled as a whole, while one that
+ * runs for long stays in code compiled in the middle of its loop.
+ */
+function playPiece(k: VmState, task: Task, runs: AccessRuns, from: number, to: number): number {
+  const cpu = k.boot[2]! | 0;
+  const tlb = k.tlb;
   const { high: highs, low: lows, count: counts } = runs;
-  const { entry: words, bucket, place: places, counter } = tlb;
+  const { entry: words, bucket, place: places } = tlb;
   const entryBase = cpu * tlb.entriesPerCpu;
   const bucketBase = cpu * tlb.bucketsPerCpu;
   const bucketMask = tlb.bucketsPerCpu - 1;
   const placeBase = cpu * tlb.placesPerCpu;
   const asidBits = tlb.loadedAsid[cpu]! << TAG_ASID_SHIFT;
-  const first = cpu * TLB_COUNTERS;
-  const l2Hits = counter[first + TLB_L2_HITS]!;
-  const walks = counter[first + TLB_WALKS]!;
   let tick = tlb.tick[cpu]!;
   let accesses = 0;
   let fetches = 0;
-  let code = 0;
   let i = from;
   for (; i < to; i++) {
     const high = highs[i]!;
@@ -111,20 +134,21 @@ export function runAccesses(k: VmState, task: Task, runs: AccessRuns, from: numb
     if (place !== 0) places[(placeBase + place) * 4 + PLACE_TICK] = ++tick;
     else {
       tlb.tick[cpu] = tick;
-      code = translate(k, task, high, word >>> 2, kind);
+      tlb.walk[WALK_ENTRY] = at;
+      const code = translate(k, task, high, word >>> 2, kind);
       tick = tlb.tick[cpu]!;
-      if (code !== 0) break;
+      if (code !== 0) {
+        runs.outcome[0] = code;
+        break;
+      }
     }
     const count = counts[i]!;
     accesses += count;
     if (kind === ACCESS_FETCH) fetches += count;
   }
   tlb.tick[cpu] = tick;
-  counter[first + TLB_ACCESSES]! += accesses;
-  counter[first + TLB_FETCHES]! += fetches;
-  spend(k, CAUSE_USER, accesses * COST_ACCESS);
-  spendTranslation(k, counter[first + TLB_L2_HITS]! - l2Hits, counter[first + TLB_WALKS]! - walks);
-  runs.outcome[0] = code;
+  tlb.counter[cpu * TLB_COUNTERS + TLB_ACCESSES]! += accesses;
+  tlb.counter[cpu * TLB_COUNTERS + TLB_FETCHES]! += fetches;
   return i;
 }
 
@@ -133,36 +157,59 @@ export function enterMm(k: VmState, cpu: Cpu, mm: Mm): void {
   if (k.tlb.loadedMm[cpu] !== mm || k.tlb.isLazy[cpu] === 1) switchMm(k, cpu, mm);
 }
 
-/** One translation with everything it takes. The frame is left in `k.tlb.walk[0]`. */
+/**
+ * One translation with everything it takes; `k.tlb.walk[WALK_ENTRY]` is the page's entry in the TLB, or 0. The frame is
+ * left in `k.tlb.walk[0]`.
+ */
 function translate(k: VmState, task: Task, high: number, low: number, kind: number): number {
-  const cpu = k.boot[2]!;
-  const tlb = k.tlb;
-  const isFetch = (kind & 3) === ACCESS_FETCH;
-  const asidBits = tlb.loadedAsid[cpu]! << TAG_ASID_SHIFT;
-  const entry = findTlbEntry(k, cpu, high, low | asidBits);
+  const cpu = k.boot[2]! | 0;
+  const { walk, counter } = k.tlb;
+  const entry = walk[WALK_ENTRY]!;
   if (entry !== 0) {
     if (useEntry(k, cpu, entry, kind)) return 0;
-  } else if (tlb.usedHuge[cpu] !== 0) {
+  } else if (k.tlb.usedHuge[cpu] !== 0) {
     const huge = findHuge(k, cpu, high, low);
     if (huge !== 0 && useEntry(k, cpu, huge, kind)) return 0;
   }
   const first = cpu * TLB_COUNTERS;
-  if (entry === 0) tlb.counter[first + (isFetch ? TLB_L1I_MISSES : TLB_L1D_MISSES)]!++;
+  if (entry === 0) counter[first + ((kind & 3) === ACCESS_FETCH ? TLB_L1I_MISSES : TLB_L1D_MISSES)]!++;
   const pgd = k.mm.pgd[k.task.mm[task]!]!;
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
-    tlb.counter[first + TLB_WALKS]!++;
-    const refused = walkTables(k, pgd, high, low, kind & 3);
-    if (refused === 0) {
-      const size = tlb.walk[WALK_SIZE]!;
-      if (size === SIZE_4K && entry === 0) addTlbEntry(k, cpu, high, low | asidBits, isFetch);
-      else if (size === SIZE_4K) fillTlb(k, cpu, high, low | asidBits, isFetch);
-      else fillTlb(k, cpu, high, (size === SIZE_2M ? low & ~511 : 0) | asidBits | (size << TAG_SIZE_SHIFT), isFetch);
-      return 0;
-    }
-    const code = pageFault(k, task, vpnOf(high, low), refused, (kind & ACCESS_KERNEL) !== 0 ? 0 : FAULT_FLAG_USER);
+  counter[first + TLB_WALKS]!++;
+  const refused = walkTables(k, pgd, high, low, kind & 3);
+  if (refused !== 0) {
+    const code = resolve(k, task, vpnOf(high, low), kind, refused);
     if (code !== 0) return code;
   }
-  return bug(`page ${vpnOf(high, low)} of task ${task} faults again and again (access ${kind})`);
+  const size = walk[WALK_SIZE]!;
+  const tag = low | (k.tlb.loadedAsid[cpu]! << TAG_ASID_SHIFT);
+  if (size !== SIZE_4K) fillHuge(k, cpu, high, tag, (kind & 3) === ACCESS_FETCH);
+  else if (entry === 0) addTlbEntry(k, cpu, high, tag, (kind & 3) === ACCESS_FETCH);
+  else fillTlb(k, cpu, high, tag, (kind & 3) === ACCESS_FETCH);
+  return 0;
+}
+
+/** Takes the fault of a refused walk and walks again, until the walk succeeds (0) or the fault cannot be resolved. */
+function resolve(k: VmState, task: Task, vpn: number, kind: number, refused: number): number {
+  const cpu = k.boot[2]! | 0;
+  const pgd = k.mm.pgd[k.task.mm[task]!]!;
+  let reason = refused;
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const code = pageFault(k, task, vpn, reason, (kind & ACCESS_KERNEL) !== 0 ? 0 : FAULT_FLAG_USER);
+    if (code !== 0) return code;
+    k.tlb.counter[cpu * TLB_COUNTERS + TLB_WALKS]!++;
+    if (k.tlb.walk[WALK_READY] === 1) return 0;
+    reason = walkTables(k, pgd, vpnHigh(vpn), vpnLow(vpn), kind & 3);
+    if (reason === 0) return 0;
+  }
+  return bug(`page ${vpn} of task ${task} faults again and again (access ${kind})`);
+}
+
+/** Caches the larger page that the walk found. */
+function fillHuge(k: VmState, cpu: Cpu, high: number, tag: number, isFetch: boolean): void {
+  const size = k.tlb.walk[WALK_SIZE]!;
+  const asidBits = k.tlb.loadedAsid[cpu]! << TAG_ASID_SHIFT;
+  const low = size === SIZE_2M ? tag & 0x3ffff & ~511 : 0;
+  fillTlb(k, cpu, high, low | asidBits | (size << TAG_SIZE_SHIFT), isFetch);
 }
 
 /** Uses a cached translation if it has the rights and lies where this kind of access looks. Counts misses of L1. */

@@ -19,10 +19,12 @@ import { NONE, type Pfn, type Vma } from "../base/types.ts";
 import { FLAGS, MAPPING, PAGE_WORDS, PG_anonExclusive, PG_lru, REFCOUNT } from "../frame/page.ts";
 import { PGREUSE } from "../frame/vmstat.ts";
 import { CAUSE_COW, CAUSE_ZEROING, COST_CLEAR_PAGE, COST_COPY_PAGE, spend } from "../hw/clock.ts";
+import { WALK_PFN, WALK_READY, WALK_RIGHTS, WALK_SIZE } from "../hw/mmu.ts";
 import {
   PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, PTE_SPECIAL, pteHigh, pteLow,
 } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
+import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_4K } from "../hw/tlb.ts";
 import { putFolio } from "../space/folio.ts";
 import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
@@ -30,7 +32,7 @@ import { normalPage } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addAnonRmap, anonVmaPrepare, moveAnonRmap, removeRmap } from "../space/rmap.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
-import { VM_MAYSHARE, VM_SHARED, VM_WRITE } from "../space/vma.ts";
+import { VM_EXEC, VM_MAYSHARE, VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { pageMkwrite } from "./filemap.ts";
 import { FAULT_FLAG_WRITE } from "./fault-flags.ts";
 import { ensurePte } from "./pte-alloc.ts";
@@ -67,6 +69,7 @@ export function doAnonymousPage(k: VmState, vma: Vma, vpn: number, flags: number
   folioAddLru(k, pfn);
   words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
   words[pte] = pteLow(pfn, protLow(vmFlags) | ((vmFlags & VM_WRITE) !== 0 ? PTE_RW | DIRTY : 0));
+  leaveTranslation(k, pfn, vmFlags);
   return 0;
 }
 
@@ -131,9 +134,20 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   const { words } = k.ram;
   words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
   words[pte] = pteLow(pfn, protLow(vmFlags) | DIRTY | ((vmFlags & VM_WRITE) !== 0 ? PTE_RW : 0));
+  leaveTranslation(k, pfn, vmFlags);
   if (old !== NONE) {
     removeRmap(k, old);
     putFolio(k, old);
   }
   return 0;
+}
+
+/** What the walk after this fault would find in the entry just written for a store: the frame, and every right. */
+function leaveTranslation(k: VmState, pfn: Pfn, vmFlags: number): void {
+  if ((vmFlags & VM_WRITE) === 0) return;
+  const walk = k.tlb.walk;
+  walk[WALK_PFN] = pfn;
+  walk[WALK_RIGHTS] = RIGHT_USER | RIGHT_WRITE | RIGHT_DIRTY | ((vmFlags & VM_EXEC) !== 0 ? RIGHT_EXEC : 0);
+  walk[WALK_SIZE] = SIZE_4K;
+  walk[WALK_READY] = 1;
 }

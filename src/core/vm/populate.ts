@@ -7,10 +7,10 @@
  *
  * Linux: mm/gup.c (__mm_populate, populate_vma_page_range) (6.12)   Doc: man 2 mmap (MAP_POPULATE)
  */
-import { BLOCKED, NONE, type Task, type Vma, vpnLow } from "../base/types.ts";
+import { BLOCKED, NONE, type Task, type Vma } from "../base/types.ts";
 import { PTE_PRESENT, PTE_RW, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
-import { findPteTable } from "../space/pagetable.ts";
+import { afterHole, findPte, NO_PTE_TABLE } from "../space/pagetable.ts";
 import { VM_ACCESS_FLAGS, VM_IO, VM_LOCKONFAULT, VM_PFNMAP, VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { FAULT_FLAG_POPULATE, FAULT_FLAG_WRITE } from "./fault-flags.ts";
@@ -40,23 +40,33 @@ function populateVma(k: VmState, task: Task, vma: Vma, start: number, stop: numb
   const flags = k.vma.flags[vma]!;
   // Locked on fault: the program pays as it goes.
   if ((flags & VM_LOCKONFAULT) !== 0 || (flags & VM_ACCESS_FLAGS) === 0) return 0;
-  const isWrite = (flags & (VM_WRITE | VM_SHARED)) === VM_WRITE;
+  for (let vpn = start; vpn < stop; ) {
+    const end = Math.min(stop, afterHole(vpn, NO_PTE_TABLE));
+    const result = populateTable(k, task, vma, vpn, end);
+    // Whatever is wrong ends this VMA; only waiting is the caller's business.
+    if (result !== 0) return result === BLOCKED ? BLOCKED : 0;
+    vpn = end;
+  }
+  return 0;
+}
+
+/** The part of a VMA that one page table covers. Returns 0, or what the first fault that failed returned. */
+function populateTable(k: VmState, task: Task, vma: Vma, start: number, end: number): number {
+  const isWrite = (k.vma.flags[vma]! & (VM_WRITE | VM_SHARED)) === VM_WRITE;
   const need = isWrite ? PTE_PRESENT | PTE_RW : PTE_PRESENT;
   const faultFlags = isWrite ? FAULT_FLAG_POPULATE | FAULT_FLAG_WRITE : FAULT_FLAG_POPULATE;
   const mm = k.vma.mm[vma]!;
   const { words } = k.ram;
-  let table = -1;
-  for (let vpn = start; vpn < stop; vpn++) {
-    const index = (vpnLow(vpn) & 511) * 2;
-    if (table < 0 || index === 0) table = findPteTable(k, mm, vpn);
-    while (table < 0 || (words[table + index]! & need) !== need) {
+  let pte = findPte(k, mm, start);
+  for (let vpn = start; vpn < end; vpn++) {
+    while (pte < 0 || (words[pte]! & need) !== need) {
       const result = handleMmFault(k, task, vma, vpn, faultFlags);
-      if (result === BLOCKED) return BLOCKED;
-      if (result < 0) return 0;
-      if (table < 0) table = findPteTable(k, mm, vpn);
+      if (result !== 0) return result;
+      if (pte < 0) pte = findPte(k, mm, vpn);
     }
-    const low = words[table + index]!;
-    if ((low & PTE_SPECIAL) === 0) markPageAccessed(k, ptePfn(low, words[table + index + 1]!));
+    const low = words[pte]!;
+    if ((low & PTE_SPECIAL) === 0) markPageAccessed(k, ptePfn(low, words[pte + 1]!));
+    pte += 2;
   }
   return 0;
 }
