@@ -33,6 +33,7 @@ import { checkVmas, createVmaColumns } from "./space/vma.ts";
 import { checkCommitted, createCommitted, setupReserves } from "./vm/accounting.ts";
 import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
+import { checkTranslations } from "./space/tlb-check.ts";
 import { checkCpuMasks } from "./space/tlb-flush.ts";
 import { bootZeroPage, createImagePages } from "./vm/zero-page.ts";
 
@@ -223,6 +224,7 @@ export function checkKernel(k: Kernel): void {
   checkPageTables(k);
   checkRmap(k);
   checkCpuMasks(k);
+  checkTranslations(k);
   checkLruvecs(k);
   checkFiles(k);
   checkPrograms(k);
