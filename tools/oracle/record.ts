@@ -40,7 +40,7 @@ function machineOf(name: string): KernelMachine {
 /** Runs all, and prints what each boot took. */
 async function runAll(scripts: readonly KernelScript[], turn: string): Promise<KernelRun> {
   const start = performance.now();
-  const run = await runOnKernel(scripts, { kernel: "qemu" });
+  const run = await runOnKernel(scripts, { kernel: "qemu" }).catch((error: unknown) => fail(String(error)));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   process.stdout.write(`${turn} boot: ${run.transcripts.length} scripts on ${run.release} in ${seconds} s\n`);
   return run;
