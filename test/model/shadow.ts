@@ -5,9 +5,7 @@
 import { FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR, FAULT_SIGBUS } from "../../src/core/index.ts";
 
 export const PAGE = 4096;
-export const PROT_READ = 1;
-export const PROT_WRITE = 2;
-export const PROT_EXEC = 4;
+const PROT_WRITE = 2;
 
 /** A file: its bytes, as long as its size, which is a multiple of the page size. */
 export interface ShadowFile {

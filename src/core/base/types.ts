@@ -36,9 +36,8 @@ export type Column<H extends number> = Int32Array & { [row: number]: H };
 /** No row. Every table leaves row 0 unused. */
 export const NONE = 0;
 
-/** Bytes in a base page, and its binary logarithm. */
+/** Bytes in a base page. */
 export const PAGE_SIZE = 4096;
-export const PAGE_SHIFT = 12;
 
 /**
  * "Not yet": the operation waits for a row that is not finished (a read from disk, a child). Nothing was lost; the
@@ -50,7 +49,6 @@ export const BLOCKED = -0x10000;
  * High and low part of a virtual page number. The low part is the last two levels of the page table (18 bits), the
  * high part everything above (18 bits with 4 levels, 27 with 5): both are small integers, which a vpn is not.
  */
-export const VPN_LOW_BITS = 18;
 const VPN_LOW_SIZE = 262144;
 
 /** The part of a vpn above its last 18 bits, as a small integer. */

@@ -52,7 +52,10 @@ export function createCollector(k: Kernel): Collector {
   const see = (process: ProcessView): void => {
     const totalKb = process.anonKb + process.fileKb + process.shmemKb;
     let draft = drafts.get(process.pid);
-    if (draft === undefined) drafts.set(process.pid, (draft = emptyDraft(process)));
+    if (draft === undefined) {
+      draft = emptyDraft(process);
+      drafts.set(process.pid, draft);
+    }
     draft.command = process.command;
     draft.faults = { minor: process.minor, major: process.major };
     draft.finalRss = { anonKb: process.anonKb, fileKb: process.fileKb, shmemKb: process.shmemKb };

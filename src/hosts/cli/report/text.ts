@@ -14,13 +14,13 @@ const CHART_HEIGHT = 6;
 /** The whole report. `colour` says whether the reader's terminal shows colours. */
 export function reportText(report: RunReport, colour: boolean): string {
   const heading = (title: string): string => (colour ? styleText("bold", title, { validateStream: false }) : title);
-  const parts = [summary(report), heading("Faults") + "\n" + faultTable(report), heading("Memory over time") + "\n" + rssChart(report)];
+  const parts = [summary(report), `${heading("Faults")}\n${faultTable(report)}`, `${heading("Memory over time")}\n${rssChart(report)}`];
   for (const process of report.processes.slice(0, 4)) {
-    if (process.vmas.length > 0) parts.push(heading(`Mappings of ${process.command} (pid ${process.pid}) at its peak`) + "\n" + vmaTable(process));
+    if (process.vmas.length > 0) parts.push(`${heading(`Mappings of ${process.command} (pid ${process.pid}) at its peak`)}\n${vmaTable(process)}`);
   }
-  parts.push(heading("Translation") + "\n" + tlbTable(report), heading("Virtual time by cause") + "\n" + timeTable(report));
-  if (report.calls.length > 0) parts.push(heading("System calls") + "\n" + callLine(report));
-  if (report.notes.length > 0) parts.push(heading("Notes") + "\n" + report.notes.map((note) => `  ${note}`).join("\n"));
+  parts.push(`${heading("Translation")}\n${tlbTable(report)}`, `${heading("Virtual time by cause")}\n${timeTable(report)}`);
+  if (report.calls.length > 0) parts.push(`${heading("System calls")}\n${callLine(report)}`);
+  if (report.notes.length > 0) parts.push(`${heading("Notes")}\n${report.notes.map((note) => `  ${note}`).join("\n")}`);
   return `${parts.join("\n\n")}\n`;
 }
 
