@@ -35,7 +35,8 @@ const BOOT_TOTALRAM = 0;
 const BOOT_CPU = 2;
 const EXACT = 0;
 const SHARED = 1;
-const FIRST_CPU = 2;
+const STRAY = 2;
+const FIRST_CPU = 3;
 
 /** Nothing promised yet. */
 export function createCommitted(cpus: number): Float64Array {
@@ -106,6 +107,14 @@ export function vmEnoughMemory(k: VmState, mm: Mm, pages: number): number {
   return -ENOMEM;
 }
 
+/**
+ * Notes that pages were promised to a mapping whose end will not give them back: what a stack-like mapping without
+ * VM_ACCOUNT (one that cannot be written) grows by. Linux loses the same pages (acct_stack_growth).
+ */
+export function notePromiseLost(k: VmState, pages: number): void {
+  k.committed[STRAY] += pages;
+}
+
 /** Whether a mapping of these flags is promised memory: private, writable, and not MAP_NORESERVE. */
 export function isAccountableMapping(flags: number): boolean {
   return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) === VM_WRITE;
@@ -131,9 +140,11 @@ export function updateHiwaterVm(k: VmState, mm: Mm): void {
   if (k.mm.hiwaterVm[mm] < k.mm.totalVm[mm]) k.mm.hiwaterVm[mm] = k.mm.totalVm[mm];
 }
 
-/** Adds up every accounted VMA and every part of the counter; bug() when the promise is another number. */
+/**
+ * Adds up every accounted VMA, what was lost, and every part of the counter; bug() when the promise is another number.
+ */
 export function checkCommitted(k: VmState): void {
-  let pages = 0;
+  let pages = k.committed[STRAY];
   for (let mm: Mm = 1; mm < k.mm.firstVma.length; mm++) {
     for (let vma = k.mm.firstVma[mm]; vma !== NONE; vma = k.vma.next[vma]) {
       if ((k.vma.flags[vma] & VM_ACCOUNT) !== 0) pages += vmaPages(k, vma);

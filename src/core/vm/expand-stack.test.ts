@@ -7,13 +7,14 @@ import { checkCommitted } from "./accounting.ts";
 import { vmaExpandDownwards } from "./expand-stack.ts";
 import { doMmap } from "./mmap.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "./mman.ts";
+import { doMunmap } from "./munmap.ts";
 import type { VmState } from "./state.ts";
 import { ARENA, emptySpace, mapPages, picture } from "./vma-fixture.ts";
 
 /** A stack of `pages` pages at vpn `start`. Returns its VMA. */
-function stack(k: VmState, mm: number, start: number, pages: number): number {
+function stack(k: VmState, mm: number, start: number, pages: number, prot = PROT_READ | PROT_WRITE): number {
   const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN;
-  doMmap(k, mm, { addr: start * PAGE_SIZE, len: pages * PAGE_SIZE, prot: PROT_READ | PROT_WRITE, flags, file: NONE, pgoff: 0 });
+  doMmap(k, mm, { addr: start * PAGE_SIZE, len: pages * PAGE_SIZE, prot, flags, file: NONE, pgoff: 0 });
   return findVma(k, mm, start);
 }
 
@@ -25,6 +26,17 @@ test("a stack grows to the page touched, its offset moves along", () => {
   expect(k.vma.pgoff[vma]).toBe(ARENA + 1);
   expect([k.mm.totalVm[mm], k.mm.stackVm[mm], k.committed[0]]).toEqual([5, 5, 5]);
   checkVmas(k);
+  checkCommitted(k);
+});
+
+test("what a mapping that can not be written grows by stays promised after its end, as on Linux", () => {
+  const { k, mm } = emptySpace();
+  const vma = stack(k, mm, ARENA + 4, 2, PROT_READ);
+  expect(k.committed[0]).toBe(0);
+  expect(vmaExpandDownwards(k, vma, ARENA + 1)).toBe(0);
+  expect(k.committed[0]).toBe(3);
+  doMunmap(k, mm, ARENA * PAGE_SIZE, 10 * PAGE_SIZE);
+  expect(k.committed[0]).toBe(3);
   checkCommitted(k);
 });
 

@@ -9,9 +9,9 @@
 import { EFAULT, ENOMEM, EPERM } from "../base/errno.ts";
 import { NONE, PAGE_SIZE, type Vma } from "../base/types.ts";
 import { anonVmaPrepare } from "../space/rmap.ts";
-import { isAccessibleVma, VM_GROWSDOWN } from "../space/vma.ts";
+import { isAccessibleVma, VM_ACCOUNT, VM_GROWSDOWN } from "../space/vma.ts";
 import { setVmaRange } from "../space/vma-tree.ts";
-import { mayExpandVm, vmEnoughMemory, vmStatAccount } from "./accounting.ts";
+import { mayExpandVm, notePromiseLost, vmEnoughMemory, vmStatAccount } from "./accounting.ts";
 import type { VmState } from "./state.ts";
 
 /**
@@ -34,6 +34,7 @@ export function vmaExpandDownwards(k: VmState, vma: Vma, vpn: number): number {
   if (!mayExpandVm(k, mm, flags[vma], grow)) return -ENOMEM;
   if ((end[vma] - vpn) * PAGE_SIZE > k.knob.stackRlimitBytes) return -ENOMEM;
   if (vmEnoughMemory(k, mm, grow) < 0) return -ENOMEM;
+  if ((flags[vma] & VM_ACCOUNT) === 0) notePromiseLost(k, grow);
   vmStatAccount(k, mm, flags[vma], grow);
   pgoff[vma] -= grow;
   setVmaRange(k, vma, vpn, end[vma]);

@@ -8,7 +8,8 @@ import type { AllocState } from "../alloc/state.ts";
 export interface VmState extends AllocState {
   /**
    * Pages promised to address spaces (Linux: vm_committed_as): [0] the exact sum, [1] the shared part that limits are
-   * checked against, [2 + cpu] what that CPU has not folded into it yet. accounting.ts creates and changes it.
+   * checked against, [2] what was promised and will never be given back, [3 + cpu] what that CPU has not folded into [1]
+   * yet. accounting.ts creates and changes it.
    */
   readonly committed: Float64Array;
   /** [0]: the frame of zeros that every read of untouched anonymous memory maps. */
