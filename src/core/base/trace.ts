@@ -18,7 +18,6 @@ export const TRACE_MM_PAGE_ALLOC = 0;
 export const TRACE_MM_PAGE_FREE = 1;
 export const TRACE_MM_PAGE_ALLOC_EXTFRAG = 2;
 export const TRACE_PAGE_FAULT_USER = 3;
-export const TRACE_TLB_FLUSH = 4;
 
 /** Name and field names of each event, by number. */
 export const TRACE_EVENTS: readonly { readonly name: string; readonly fields: readonly string[] }[] = [
@@ -26,7 +25,6 @@ export const TRACE_EVENTS: readonly { readonly name: string; readonly fields: re
   { name: "mm_page_free", fields: ["pfn", "order"] },
   { name: "mm_page_alloc_extfrag", fields: ["pfn", "alloc_order", "fallback_order"] },
   { name: "page_fault_user", fields: ["vpn_high", "vpn_low", "error_code"] },
-  { name: "tlb_flush", fields: ["reason", "pages"] },
 ];
 
 const RING_RECORDS = 16384;
