@@ -17,12 +17,13 @@
 import { bug } from "../base/bug.ts";
 import { type Mm, NONE, PAGE_SIZE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
 import {
-  FLAGS, INDEX, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_lru, PG_table, PG_ZONE_SHIFT, PREV, PRIVATE, REFCOUNT,
+  FLAGS, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_lru, PG_table, PG_ZONE_SHIFT, PREV, REFCOUNT,
 } from "../frame/page.ts";
 import { freePage, freePageList } from "../frame/pcp.ts";
 import { NR_ANON_MAPPED, NR_NODE_ITEMS, NR_PAGETABLE } from "../frame/vmstat.ts";
 import { CAUSE_EXIT, CAUSE_MUNMAP, COST_ZAP_PAGE, spend } from "../hw/clock.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_PRESENT, PTE_PSE, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
+import { putFolio } from "./folio.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, updateHiwaterRss } from "./mm.ts";
@@ -132,6 +133,11 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
   let freed = 0;
   let pages = 0;
   let isDirty = false;
+  // Counters change once for a run of pages alike: zone and list of the run, pages unmapped and taken off the list.
+  let zone = 0;
+  let list = 0;
+  let unmapped = 0;
+  let unlisted = 0;
   for (let i = 0; i < count; i++) {
     const at = pte + i * 2;
     const low = words[at]!;
@@ -144,46 +150,55 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     if ((low & (PTE_MAPPED | PTE_SPECIAL)) === 0 || (low & PTE_SPECIAL) !== 0) continue;
     const pfn = ptePfn(low, high);
     const record = pfn * PAGE_WORDS;
+    const flags = page[record + FLAGS]!;
     pages++;
-    if ((page[record + MAPPING]! & 1) !== 0) {
-      anon++;
-      if (--page[record + MAPCOUNT]! === 0) countAnonUnmapped(k, page[record + FLAGS]!);
-    } else if (zapFilePage(k, vma, pfn, low)) isDirty = true;
+    if (flags >>> PG_ZONE_SHIFT !== zone || lruListOf(flags) !== list) {
+      countZapped(k, zone, list, unmapped, unlisted);
+      zone = flags >>> PG_ZONE_SHIFT;
+      list = lruListOf(flags);
+      unmapped = 0;
+      unlisted = 0;
+    }
+    if ((page[record + MAPPING]! & 1) === 0) {
+      if (zapFilePage(k, vma, pfn, low)) isDirty = true;
+      continue;
+    }
+    anon++;
+    if (--page[record + MAPCOUNT]! === 0) unmapped++;
     if (--page[record + REFCOUNT]! === 0) {
-      const flags = page[record + FLAGS]!;
-      if ((flags & PG_lru) !== 0) unlinkFreed(k, record, flags);
+      if ((flags & PG_lru) !== 0) {
+        unlisted++;
+        unlinkFreed(k, record, ((zone - 1) >> 2) * NR_LRU_LISTS + list);
+      }
       page[record + FLAGS] = flags & 0xff000000;
-      page[record + MAPPING] = 0;
-      page[record + INDEX] = 0;
-      page[record + PRIVATE] = 0;
       gather[freed++] = pfn;
     }
   }
   if (last < 0) return;
+  countZapped(k, zone, list, unmapped, unlisted);
   if (anon !== 0) addRss(k, k.vma.mm[vma]!, MM_ANONPAGES, -anon);
   if (freed !== 0) freePageList(k, gather, freed);
   noteCleared(k, vpn + first, vpn + last + 1, pages, isDirty);
 }
 
-function countAnonUnmapped(k: SpaceState, flags: number): void {
-  const node = ((flags >>> PG_ZONE_SHIFT) - 1) >> 2;
-  k.vmstat.node[node * NR_NODE_ITEMS + NR_ANON_MAPPED]!--;
+/** Anonymous pages that nobody maps any more, and pages that left an LRU list because they are being freed. */
+function countZapped(k: SpaceState, zone: number, list: number, unmapped: number, unlisted: number): void {
+  const node = (zone - 1) >> 2;
+  if (unmapped !== 0) k.vmstat.node[node * NR_NODE_ITEMS + NR_ANON_MAPPED]! -= unmapped;
+  if (unlisted === 0) return;
+  countLru(k, zone, list, -unlisted);
+  k.lruvec.size[node * NR_LRU_LISTS + list]! -= unlisted;
 }
 
-/** Takes a page that is being freed off its LRU list. Its flags are about to be cleared by the caller. */
-function unlinkFreed(k: SpaceState, record: number, flags: number): void {
+/** Unlinks a page that is being freed from the LRU list of that row; counts are the caller's. */
+function unlinkFreed(k: SpaceState, record: number, row: number): void {
   const page = k.page;
-  const list = lruListOf(flags);
-  const zone = flags >>> PG_ZONE_SHIFT;
-  const row = ((zone - 1) >> 2) * NR_LRU_LISTS + list;
   const prev = page[record + PREV]!;
   const next = page[record + NEXT]!;
   if (prev !== 0) page[prev * PAGE_WORDS + NEXT] = next;
   else k.lruvec.head[row] = next;
   if (next !== 0) page[next * PAGE_WORDS + PREV] = prev;
   else k.lruvec.tail[row] = prev;
-  k.lruvec.size[row]!--;
-  countLru(k, zone, list, -1);
 }
 
 /** The part of zapping that is for page cache pages: what the entry knew goes to the page. Returns whether it was dirty. */
@@ -193,6 +208,7 @@ function zapFilePage(k: SpaceState, vma: Vma, pfn: Pfn, low: number): boolean {
   if ((low & PTE_ACCESSED) !== 0 && (k.vma.flags[vma]! & (VM_SEQ_READ | VM_RAND_READ)) === 0) markPageAccessed(k, pfn);
   addRss(k, k.vma.mm[vma]!, MM_FILEPAGES, -1);
   removeRmap(k, pfn);
+  putFolio(k, pfn);
   return isDirty;
 }
 
