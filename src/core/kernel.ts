@@ -27,7 +27,7 @@ import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
 import { checkLruvecs } from "./space/lru-list.ts";
 import { createLruvec } from "./space/lruvec.ts";
-import { checkMms, createMmColumns } from "./space/mm.ts";
+import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
 import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
 import { checkVmas, createVmaColumns } from "./space/vma.ts";
 import { checkCommitted, createCommitted, setupReserves } from "./vm/accounting.ts";
@@ -222,6 +222,7 @@ export function checkKernel(k: Kernel): void {
   checkMms(k);
   checkVmas(k);
   checkPageTables(k);
+  checkRss(k);
   checkRmap(k);
   checkCpuMasks(k);
   checkTranslations(k);

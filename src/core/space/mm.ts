@@ -10,7 +10,10 @@
  * Linux: include/linux/mm.h, lib/percpu_counter.c, kernel/fork.c (6.12)   Doc: Documentation/filesystems/proc.rst
  */
 import { bug } from "../base/bug.ts";
-import { type Column, type Mm, NONE } from "../base/types.ts";
+import { type Column, type Mm, NONE, type Pfn } from "../base/types.ts";
+import { MAPCOUNT, MAPPING, PAGE_WORDS, REFCOUNT } from "../frame/page.ts";
+import { NR_ANON_MAPPED, NR_FILE_MAPPED, NR_NODE_ITEMS } from "../frame/vmstat.ts";
+import { findPte, nextMapped, normalPage } from "./pagetable.ts";
 import type { MmColumns, SpaceState } from "./state.ts";
 
 /** Kinds of pages an address space counts. */
@@ -132,4 +135,50 @@ export function checkMms(k: SpaceState): void {
       if (sum < 0) bug(`rss ${member} of address space ${mm} is ${sum}`);
     }
   }
+}
+
+/**
+ * Counts again, from the page tables, what every address space has resident, and how many pages are mapped at all.
+ * Bug when a count of an address space, nr_anon_pages or nr_mapped says otherwise, or a mapped page lacks references.
+ */
+export function checkRss(k: SpaceState): void {
+  const top = k.machine.levels === 5 ? 2 ** 44 : 2 ** 35;
+  const mapped = new Map<Pfn, number>();
+  for (let mm = 1; mm < k.mm.rowCount[FIRST_NEVER_USED]!; mm++) {
+    if (k.mm.pgd[mm] === NONE) continue;
+    const counts = [0, 0];
+    for (let vpn = nextMapped(k, mm, 0, top); vpn < top; vpn = nextMapped(k, mm, vpn + 1, top)) {
+      const pfn = normalPage(k, findPte(k, mm, vpn));
+      if (pfn === NONE) continue;
+      const isAnon = (k.page[pfn * PAGE_WORDS + MAPPING]! & 1) !== 0;
+      counts[isAnon ? MM_ANONPAGES : MM_FILEPAGES]!++;
+      mapped.set(pfn, (mapped.get(pfn) ?? 0) + 1);
+    }
+    for (const member of [MM_FILEPAGES, MM_ANONPAGES]) {
+      const rss = k.mm.rss[mm * NR_MM_COUNTERS + member]!;
+      if (rss !== counts[member]) bug(`rss ${member} of address space ${mm} is ${rss}, its page tables have ${counts[member]}`);
+    }
+  }
+  checkMappedPages(k, mapped);
+}
+
+/** What holds for every page that is mapped, given how often each is. */
+function checkMappedPages(k: SpaceState, mapped: ReadonlyMap<Pfn, number>): void {
+  let anon = 0;
+  let file = 0;
+  for (const [pfn, entries] of mapped) {
+    const record = pfn * PAGE_WORDS;
+    if ((k.page[record + MAPPING]! & 1) !== 0) anon++;
+    else file++;
+    if (k.page[record + MAPCOUNT] !== entries) bug(`frame ${pfn} has map count ${k.page[record + MAPCOUNT]}, ${entries} entries map it`);
+    if (k.page[record + REFCOUNT]! < entries) bug(`frame ${pfn} is mapped ${entries} times and has ${k.page[record + REFCOUNT]} references`);
+  }
+  let countedAnon = 0;
+  let countedFile = 0;
+  for (let at = 0; at < k.vmstat.node.length; at += NR_NODE_ITEMS) {
+    countedAnon += k.vmstat.node[at + NR_ANON_MAPPED]!;
+    countedFile += k.vmstat.node[at + NR_FILE_MAPPED]!;
+  }
+  if (countedAnon !== anon) bug(`${anon} anonymous pages are mapped and nr_anon_pages is ${countedAnon}`);
+  if (countedFile !== file) bug(`${file} file pages are mapped and nr_mapped is ${countedFile}`);
 }
