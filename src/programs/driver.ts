@@ -43,21 +43,29 @@ export interface DriveEnd {
   readonly turns: number;
 }
 
+/** Virtual time after which a turn is looked at, in ns. */
+const SLICE_NS = 20_000;
+
 /**
- * Runs all programs to their ends. `afterTurn` is called between turns (progress, sampling); driving stops when it
- * returns false.
+ * Runs all programs to their ends. `look` is called often while they run, several times a turn (progress, sampling);
+ * driving stops when it returns false.
  */
-export function drive(k: Kernel, programs: Programs, afterTurn?: () => boolean): DriveEnd {
+export function drive(k: Kernel, programs: Programs, look?: () => boolean): DriveEnd {
   let turns = 0;
-  while (programs.size > 0) {
+  let goesOn = true;
+  while (goesOn && programs.size > 0) {
     const task = pickNext(k);
     const program = programs.get(task);
     if (task === NONE || program === undefined) break;
-    const outcome = program.run(k, task, k.task.runEndNs[task]!, programs);
+    const endNs = k.task.runEndNs[task]!;
+    let outcome = TURN_OVER;
+    do {
+      outcome = program.run(k, task, Math.min(endNs, k.clock.ns[0]! + SLICE_NS), programs);
+      goesOn = look === undefined || look();
+    } while (goesOn && outcome === TURN_OVER && k.clock.ns[0]! < endNs);
     if (outcome === TURN_ENDED) programs.delete(task);
     accountRun(k, task);
     turns++;
-    if (afterTurn !== undefined && !afterTurn()) break;
   }
   return { stuck: [...programs.keys()], turns };
 }

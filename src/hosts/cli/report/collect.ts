@@ -10,7 +10,7 @@ import type { ProcessReport, RunReport } from "./schema.ts";
 /** Samples kept; when there are more, every other one is dropped and the interval doubles. */
 const MOST_SAMPLES = 240;
 /** First interval between samples, in virtual ns. */
-const FIRST_INTERVAL_NS = 10_000;
+const FIRST_INTERVAL_NS = 20_000;
 /** The mappings are looked at anew when a process has grown by this factor. */
 const GROWTH = 1.02;
 
