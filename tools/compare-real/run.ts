@@ -49,6 +49,7 @@ const MEASURE_SOURCE = path.join(import.meta.dirname, "measure.c");
 /** The same environment for every run, native or recorded: its strings lie on the stack. */
 const ENVIRONMENT = { PATH: "/usr/bin:/bin", HOME: "/root", LANG: "C.UTF-8" };
 
+/** Reads the options, compares, prints. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -79,6 +80,7 @@ async function main(): Promise<void> {
   if (values.json !== undefined) fs.writeFileSync(values.json, `${JSON.stringify(lines, null, 2)}\n`);
 }
 
+/** Why nothing can be compared on this machine, or undefined. */
 function whatIsMissing(): string | undefined {
   if (process.platform !== "linux" || process.arch !== "x64") return "programs are recorded on Linux on x86-64 only";
   if (findValgrind() === undefined) return "valgrind is not installed";
@@ -86,6 +88,7 @@ function whatIsMissing(): string | undefined {
   return undefined;
 }
 
+/** One line of the table: native run, recording (unless one is kept), replay. */
 async function compare(workload: CompareWorkload, mayReuse: boolean): Promise<Comparison> {
   const file = path.resolve(`${workload.name}.pwt`);
   workload.prepare?.(process.cwd());
@@ -145,10 +148,12 @@ function predict(file: string): { figures: Figures; accesses: number; notes: str
   return { figures: { minorFaults: median(faults), peakRssKb: median(rss) }, accesses, notes };
 }
 
+/** The value in the middle; of an even number of values the higher one. */
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
+/** Prints the table, what the replays noted, and the verdict. */
 function show(lines: readonly Comparison[], skipped: readonly string[]): void {
   const table = new Table({
     head: ["program", "accesses", "minor faults", "predicted", "", "peak RSS, kB", "predicted", ""],
@@ -181,6 +186,7 @@ function show(lines: readonly Comparison[], skipped: readonly string[]): void {
   if (!isGood) process.exitCode = 1;
 }
 
+/** A share in per cent, with its sign. */
 function percent(share: number): string {
   return `${share >= 0 ? "+" : ""}${(share * 100).toFixed(1)} %`;
 }

@@ -65,6 +65,7 @@ function makeLines(directory: string): void {
   fs.writeFileSync(path.join(directory, "lines.txt"), lines.join(""));
 }
 
+/** Rows "key,number" with 4096 keys. */
 function makeRows(directory: string): void {
   const rng = createRng(2);
   const rows: string[] = [];

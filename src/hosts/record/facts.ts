@@ -118,6 +118,7 @@ export function isPreload(file: string): boolean {
   return /\/vgpreload_[^/]*\.so$/.test(file);
 }
 
+/** A mapped program file; undefined when it is gone or no ELF file. */
 function loadedFile(mapping: Mapping): LoadedFile | undefined {
   const facts = fileFacts(mapping.path);
   const headers = facts === undefined ? undefined : readHeaders(mapping.path);
@@ -145,6 +146,7 @@ export function readHeaders(file: string): Uint8Array | undefined {
   return end <= bytes.length ? Uint8Array.from(bytes.subarray(0, end)) : undefined;
 }
 
+/** The program headers of an ELF file, each with its place in the file. */
 function programHeaders(
   bytes: Uint8Array,
 ): { type: number; at: number; offset: number; address: number; size: number }[] {
@@ -167,6 +169,7 @@ function programHeaders(
   return found;
 }
 
+/** Path of the interpreter that a program asks for; undefined for a static one. */
 function interpreterOf(headers: Uint8Array): string | undefined {
   const found = programHeaders(headers).find(({ type }) => type === PT_INTERP);
   if (found === undefined) return undefined;
@@ -181,6 +184,7 @@ function firstAddress(headers: Uint8Array): number {
   return first === undefined ? 0 : Math.floor(first.address / 4096) * 4096;
 }
 
+/** Mappings of files, by address. Memory that belongs to no file has inode 0. */
 function readMappings(pid: number): Mapping[] {
   const found: Mapping[] = [];
   for (const line of readText(`/proc/${pid}/maps`)?.split("\n") ?? []) {
@@ -196,11 +200,13 @@ function readMappings(pid: number): Mapping[] {
   return found;
 }
 
+/** A file of strings that end with 0 (cmdline, environ); undefined when the process is gone. */
 function readStrings(file: string): string[] | undefined {
   const text = readText(file);
   return text === undefined || text === "" ? undefined : text.replace(/\0$/, "").split("\0");
 }
 
+/** A file's text, or undefined when it cannot be read. */
 function readText(file: string): string | undefined {
   try {
     return fs.readFileSync(file, "utf8");
@@ -209,6 +215,7 @@ function readText(file: string): string | undefined {
   }
 }
 
+/** Where a symbolic link leads, or undefined. */
 function linkTarget(link: string): string | undefined {
   try {
     return fs.readlinkSync(link);
@@ -217,6 +224,7 @@ function linkTarget(link: string): string | undefined {
   }
 }
 
+/** A path without links, or undefined when nothing is there. */
 function realPath(file: string): string | undefined {
   try {
     return fs.realpathSync(file);

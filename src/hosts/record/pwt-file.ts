@@ -82,11 +82,13 @@ export function openTraceFile(path: string): OpenTrace {
   return openTrace(path.endsWith(".gz") ? unpackedInput(path) : fileInput(path));
 }
 
+/** A file that stays open and is read where it is asked. */
 function fileInput(path: string): TraceInput {
   const fd = fs.openSync(path, "r");
   return { name: path, readAt: (offset, length) => readAt(fd, offset, length), unpack };
 }
 
+/** A gzip file, unpacked into memory. */
 function unpackedInput(path: string): TraceInput {
   let bytes: Buffer;
   try {
@@ -103,10 +105,12 @@ function unpackedInput(path: string): TraceInput {
   return { name: path, readAt: (offset, length) => bytes.subarray(offset, offset + length), unpack };
 }
 
+/** Writes all bytes, however many writes that takes. */
 function writeWhole(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
 }
 
+/** Reads `length` bytes from an offset; fewer at the end of the file. */
 function readAt(fd: number, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let done = 0;
@@ -118,6 +122,7 @@ function readAt(fd: number, offset: number, length: number): Uint8Array {
   return bytes.subarray(0, done);
 }
 
+/** Unpacks a payload, to at most BLOCK_MOST_BYTES; undefined when it cannot be unpacked. */
 function unpack(packing: number, bytes: Uint8Array): Uint8Array | undefined {
   const limit = { maxOutputLength: BLOCK_MOST_BYTES };
   try {

@@ -89,6 +89,7 @@ export function finishPwt(w: PwtWriter): PwtTotals {
   return totals;
 }
 
+/** Remembers a file as it was when it was first named, for the END block. */
 function noteFile(w: PwtWriter, file: PwtFileFacts): void {
   const key = `${file.dev}:${file.ino}`;
   if (w.files.has(key)) return;
@@ -96,6 +97,7 @@ function noteFile(w: PwtWriter, file: PwtFileFacts): void {
   w.files.set(key, { path, mode, dev, ino, sizeBytes });
 }
 
+/** Packs and writes one block. */
 function writeBlock(w: PwtWriter, type: number, stream: number, bytes: Uint8Array): void {
   const payload = w.output.pack(bytes);
   w.output.write(

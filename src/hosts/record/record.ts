@@ -117,6 +117,7 @@ export async function record(
   }
 }
 
+/** Starts the program under valgrind. Every option is one word, so that facts.ts can tell options from the command. */
 function start(
   valgrind: string,
   fifos: Fifos,
@@ -292,6 +293,7 @@ function listenForStop(signal: AbortSignal | undefined): {
   return { happened, listenNoMore };
 }
 
+/** An error whose message is for people. */
 function recordError(message: string): Error {
   const error = new Error(message);
   error.name = RECORD_ERROR;
@@ -308,6 +310,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Ends a process of the recorded program that is still there. */
 function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");

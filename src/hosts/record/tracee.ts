@@ -140,6 +140,7 @@ export function endTracee(t: Tracee): void {
   finish(t, t.deadlySignal);
 }
 
+/** A line that is no access: of valgrind itself, or of a call. */
 function readLine(t: Tracee, text: string): void {
   const deadly = DEADLY_LINE.exec(text);
   if (COMMAND_LINE.test(text)) {
@@ -187,6 +188,7 @@ function announceImage(t: Tracee, stackPointer: number): void {
   t.starting = undefined;
 }
 
+/** Announces a program's file, if need be, and names it. */
 function programFile(t: Tracee, loaded: LoadedFile): ProgramFile {
   return { file: fileId(t, loaded.facts), headers: loaded.headers, base: loaded.base };
 }
@@ -224,6 +226,7 @@ function emitAhead(t: Tracee, event: ReplayEvent): void {
   t.host.chunk(t.stream, { page, kind, count, length: 0, event });
 }
 
+/** Writes a note, each but once. */
 function note(t: Tracee, text: string): void {
   if (!t.notes.has(text)) emit(t, { type: EVENT_NOTE, text });
   t.notes.add(text);
@@ -272,6 +275,7 @@ function isHidden(t: Tracee, call: LackeyCall, result: number): boolean {
   return true;
 }
 
+/** Whether a page belongs to valgrind's own library. */
 function isLeftOut(t: Tracee, page: number): boolean {
   return t.leftOut.some((from, i) => i % 2 === 0 && page >= from && page < t.leftOut[i + 1]!);
 }

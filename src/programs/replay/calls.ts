@@ -97,6 +97,7 @@ export function planCall(replay: Replay, k: Kernel, process: ReplayProcess, call
   return planner === undefined ? touches(planning, touchesOf(call)) : planner(planning);
 }
 
+/** clone3 as valgrind answers it: ENOSYS, upon which the C library uses clone. */
 function planNothing(): Action[] {
   return [];
 }
@@ -118,6 +119,7 @@ function planTransfer(p: Planning): Action[] {
   }));
 }
 
+/** An open gives a descriptor for a regular file; anything else is known by what its calls touch. */
 function planOpen(p: Planning): Action[] {
   const { call, process, replay, k } = p;
   const actions = touches(p, touchesOf(call));
@@ -148,11 +150,13 @@ function openModelled(
   return open < 0 ? open : installFd(k, process.task, open);
 }
 
+/** O_* flags of an open; openat2 has them in memory that was not recorded, so it opens to read and write. */
 function flagsOf(call: CallEvent): number {
   if (call.nr === 85) return O_TRUNC | 1;
   return call.nr === 2 ? call.args[1]! : call.nr === 257 ? call.args[2]! : 2;
 }
 
+/** A descriptor that stands for nothing here is closed without a call. */
 function planClose(p: Planning): Action[] {
   const recorded = fdArg(p.call, 0);
   const fd = p.process.fds.get(recorded);
@@ -160,6 +164,7 @@ function planClose(p: Planning): Action[] {
   return fd === undefined ? [] : [{ kind: "call", nr: p.call.nr, args: [fd] }];
 }
 
+/** The position that lseek came to is set as it is: the file may have had another size. */
 function planSeek(p: Planning): Action[] {
   const fd = p.process.fds.get(fdArg(p.call, 0));
   return fd === undefined ? [] : [{ kind: "call", nr: NR_LSEEK, args: [fd, p.call.result, SEEK_SET] }];
@@ -185,11 +190,13 @@ function planDup(p: Planning): Action[] {
   return actions;
 }
 
+/** Of fcntl only the commands that make a descriptor matter. */
 function planFcntl(p: Planning): Action[] {
   const command = p.call.args[1];
   return command === F_DUPFD || command === F_DUPFD_CLOEXEC ? planDup(p) : [];
 }
 
+/** A file gets its recorded length. */
 function planFtruncate(p: Planning): Action[] {
   const fd = p.process.fds.get(fdArg(p.call, 0));
   return fd === undefined ? [] : [{ kind: "call", nr: NR_FTRUNCATE, args: [fd, p.call.args[1]!] }];

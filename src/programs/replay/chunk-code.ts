@@ -121,6 +121,7 @@ function slotOf(page: number): number {
   return Math.imul(page | 0, 0x9e3779b1) >>> 24;
 }
 
+/** Writes an event: its type, then its fields in the order in which docs/pwt.md lists them. */
 function putEvent(w: ByteWriter, event: ReplayEvent): void {
   putByte(w, event.type);
   switch (event.type) {
@@ -165,16 +166,19 @@ function putEvent(w: ByteWriter, event: ReplayEvent): void {
   }
 }
 
+/** Writes a program file of an exec: id, headers, load address. */
 function putProgram(w: ByteWriter, program: ProgramFile): void {
   putVarint(w, program.file);
   putBytes(w, program.headers);
   putVarint(w, program.base);
 }
 
+/** Reads a program file. Its headers are copied: the block's bytes go when the next one is read. */
 function getProgram(r: ByteReader): ProgramFile {
   return { file: getVarint(r), headers: new Uint8Array(getBytes(r)), base: getVarint(r) };
 }
 
+/** Reads an event; a format error when its type is none of those there are. */
 function getEvent(r: ByteReader): ReplayEvent {
   const type = getByte(r);
   switch (type) {
@@ -229,6 +233,7 @@ function getEvent(r: ByteReader): ReplayEvent {
   }
 }
 
+/** Reads a number of items, each by `get`. */
 function getList<T>(r: ByteReader, get: (r: ByteReader) => T): T[] {
   const items: T[] = [];
   for (let left = getVarint(r); left > 0; left--) items.push(get(r));

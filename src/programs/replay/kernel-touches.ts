@@ -107,6 +107,7 @@ export function touchesOf(call: CallEvent): UserTouch[] {
   return found;
 }
 
+/** Adds an argument's memory, unless it is a null pointer, empty, or would have been written by a call that failed. */
 function addTouch(
   found: UserTouch[],
   call: CallEvent,
@@ -119,6 +120,7 @@ function addTouch(
   found.push({ address, bytes, isStore });
 }
 
+/** Bytes of a piece in this call. */
 function sizeOf(call: CallEvent, size: Size): number {
   if (typeof size === "number") return size;
   return size === "result" ? call.result : (call.args[size.argument] ?? 0) * size.unit;

@@ -86,6 +86,7 @@ export function endLackey(l: LackeyLines): void {
   if (l.restLength > 0) feedLackey(l, Uint8Array.of(NEWLINE), 1);
 }
 
+/** Keeps bytes of a line until its end comes. */
 function keepRest(l: LackeyLines, bytes: Uint8Array, from: number, to: number): void {
   const needed = l.restLength + to - from;
   if (needed > l.rest.length) {
@@ -167,6 +168,7 @@ function hexNumber(bytes: Uint8Array, from: number, to: number): number {
   return invalid < 0 ? -1 : value;
 }
 
+/** Counts an access to a page, unless the page is to be left out. */
 function count(sink: LackeySink, page: number, kind: number): void {
   const { leftOut } = sink;
   for (let i = 0; i < leftOut.length; i += 2) if (page >= leftOut[i]! && page < leftOut[i + 1]!) return;
@@ -174,6 +176,7 @@ function count(sink: LackeySink, page: number, kind: number): void {
   else mergeData(sink.merger, page, kind);
 }
 
+/** A line as text; what is not ASCII comes byte by byte. */
 function textOf(bytes: Uint8Array, from: number, to: number): string {
   let text = "";
   for (let at = from; at < to; at++) text += String.fromCharCode(bytes[at]!);

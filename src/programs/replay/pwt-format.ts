@@ -171,6 +171,7 @@ export function checkBlock(file: string, at: number, headerBytes: Uint8Array, pa
   }
 }
 
+/** Checksum of a block: its header before the checksum, then its packed payload. */
 function blockCrc(headerBytes: Uint8Array, payload: Uint8Array): number {
   return crc32(payload, 0, payload.length, crc32(headerBytes, 0, CRC_AT));
 }

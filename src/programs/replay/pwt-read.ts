@@ -87,6 +87,7 @@ export function openPwt(input: PwtInput): PwtReader {
   }
 }
 
+/** Notes that a stream goes on in the block at byte `at`. */
 function addBlock(streams: Map<number, OpenStream>, header: BlockHeader, at: number, name: string): void {
   let open = streams.get(header.stream);
   if (open === undefined) {
@@ -96,6 +97,7 @@ function addBlock(streams: Map<number, OpenStream>, header: BlockHeader, at: num
   open.blocks.push(at);
 }
 
+/** The next chunk of a stream, from its current block or the one after it. */
 function nextChunk(input: PwtInput, open: OpenStream | undefined, chunk: Chunk): boolean {
   if (open === undefined) return false;
   while (!getChunk(open.reader, open.table, chunk)) {
@@ -107,6 +109,7 @@ function nextChunk(input: PwtInput, open: OpenStream | undefined, chunk: Chunk):
   return true;
 }
 
+/** Reads, checks and unpacks the block at byte `at`. */
 function readBlock(input: PwtInput, at: number): Uint8Array {
   const headerBytes = input.readAt(at, BLOCK_HEADER_BYTES).slice();
   const header = readBlockHeader(input.name, at, headerBytes);
@@ -123,6 +126,7 @@ function readBlock(input: PwtInput, at: number): Uint8Array {
   return bytes;
 }
 
+/** The JSON of a META or END block, if `check` finds in it what there should be. */
 function readJson<T>(
   input: PwtInput,
   at: number,
@@ -142,6 +146,7 @@ function readJson<T>(
   return checked;
 }
 
+/** The fields of a META block, or undefined when one is missing or of another type. */
 function checkMeta(value: Record<string, unknown>): PwtMeta | undefined {
   const { command, recorder, kernel, fetchPages, dataPages } = value;
   if (!Array.isArray(command) || !command.every((word) => typeof word === "string")) return undefined;
@@ -150,6 +155,7 @@ function checkMeta(value: Record<string, unknown>): PwtMeta | undefined {
   return { command, recorder, kernel, fetchPages, dataPages };
 }
 
+/** The fields of an END block, or undefined. */
 function checkTotals(value: Record<string, unknown>): PwtTotals | undefined {
   const { blocks, streams, accesses, runs, calls, files } = value;
   for (const number of [blocks, streams, accesses, runs, calls])
@@ -158,6 +164,7 @@ function checkTotals(value: Record<string, unknown>): PwtTotals | undefined {
   return { blocks, streams, accesses, runs, calls, files } as PwtTotals;
 }
 
+/** Whether a value has the fields of a file in an END block. */
 function isFile(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { path, mode, dev, ino, sizeBytes } = value as Record<string, unknown>;

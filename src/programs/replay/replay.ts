@@ -41,7 +41,6 @@ import {
   EVENT_NONE,
   EVENT_NOTE,
   type ExecEvent,
-  type ExitEvent,
   type FileEvent,
   type ProgramFile,
 } from "./events.ts";
@@ -140,6 +139,7 @@ function startBare(replay: Replay, k: Kernel, process: ReplayProcess): void {
   setRange(process.space.map, 0, LOW_PAGES, LOW_SHIFT);
 }
 
+/** A process as the driver wants it. */
 function programOf(replay: Replay, process: ReplayProcess): Program {
   return { run: (k, _task, untilNs, programs) => runProcess(replay, k, process, untilNs, programs) };
 }
@@ -210,7 +210,7 @@ function playEvent(replay: Replay, k: Kernel, process: ReplayProcess, programs: 
     case EVENT_EXEC:
       return playExec(replay, k, process, event);
     case EVENT_EXIT:
-      return playExit(replay, k, process, event);
+      return endProcess(replay, k, process, event.status);
     case EVENT_CALL:
       if (!process.isEventPlanned) process.actions = planCall(replay, k, process, event);
       process.isEventPlanned = true;
@@ -218,6 +218,7 @@ function playEvent(replay: Replay, k: Kernel, process: ReplayProcess, programs: 
   }
 }
 
+/** Does what is left of a call, one action after the other; an action that waits is asked again. */
 function playActions(replay: Replay, k: Kernel, process: ReplayProcess, programs: Programs): number {
   const { task } = process;
   while (process.actions.length > 0) {
@@ -244,6 +245,7 @@ function playTouch(k: Kernel, task: Task, action: TouchAction): number {
   return 0;
 }
 
+/** Makes a call on the simulated kernel. Returns its result, or BLOCKED. */
 function playCallAction(
   replay: Replay,
   k: Kernel,
@@ -276,6 +278,7 @@ function adoptChild(
   programs.set(child, programOf(replay, createProcess(event.child, child, process, sharesSpace)));
 }
 
+/** Plays an execve, the first of a process or a later one. */
 function playExec(replay: Replay, k: Kernel, process: ReplayProcess, event: ExecEvent): number {
   const { task } = process;
   const result = execRecorded(replay, k, process, event);
@@ -325,6 +328,7 @@ interface FoundProgram {
   readonly image: Extract<ReturnType<typeof readElf>, { errno: 0 }> & SegmentList;
 }
 
+/** A program file of an exec: its inode here, and what its recorded headers say. */
 function programFile(replay: Replay, k: Kernel, process: ReplayProcess, recorded: ProgramFile): FoundProgram {
   const file = process.files.get(recorded.file);
   const image = readElf(recorded.headers);
@@ -337,10 +341,6 @@ function programFile(replay: Replay, k: Kernel, process: ReplayProcess, recorded
   if (image.errno !== 0)
     throw formatError("recording", `stream ${process.stream}`, `${file.path} is no program: ${image.reason}`);
   return { path: file.path, inode: inodeOf(replay.inodes, k, file), image };
-}
-
-function playExit(replay: Replay, k: Kernel, process: ReplayProcess, event: ExitEvent): number {
-  return endProcess(replay, k, process, event.status);
 }
 
 /** Ends the process with a wait status, after looking at what it used. */
