@@ -14,6 +14,7 @@ import { PTRS_PER_TABLE, pteHigh, pteLow } from "../hw/pte.ts";
 import { getFolio } from "../space/folio.ts";
 import { addRss, MM_FILEPAGES } from "../space/mm.ts";
 import { completeReads, filePages, findPage } from "../space/pagecache.ts";
+import { findPteTable } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addFileRmap } from "../space/rmap.ts";
 import { VM_SHARED } from "../space/vma.ts";
@@ -73,6 +74,9 @@ function mapPages(k: VmState, vma: Vma, vpn: number, first: number, last: number
     const flags = k.page[pfn * PAGE_WORDS + FLAGS];
     if ((flags & (PG_uptodate | PG_locked | PG_readahead)) !== PG_uptodate) continue;
     if (pte < 0) {
+      // 6.12's later releases install a page table here only below the file's last page, lest a huge entry reach past
+      // its end; without a table nothing is mapped around, and the fault goes on alone.
+      if (index >= filePages(k, inode) - 1 && findPteTable(k, mm, vpn) < 0) return 0;
       pte = ensurePte(k, mm, vpn);
       if (pte < 0) return -ENOMEM;
       pteVpn = vpn;
