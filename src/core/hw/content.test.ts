@@ -54,3 +54,11 @@ test("a block keeps a frame's contents, one word or many", () => {
   freeBlock(k.disk, mixed);
   expect(saveBlock(k, A, 0)).toBe(mixed);
 });
+
+test("parts of frames are copied on a machine with 4 GiB of contents", () => {
+  const { k } = fileMachine({ sizeBytes: 6442450944, contentFrames: 1048576 });
+  storeWord(k, A, 1, 0x44434241);
+  setFill(k, B, 0);
+  copyBytes(k, { pfn: A, at: 5, bytes: 2 }, B, 8);
+  expect(loadWord(k, B, 2)).toBe(0x4342);
+});

@@ -35,9 +35,12 @@ export function copyBytes(k: HwState, from: FramePart, to: Pfn, at: number): voi
     return;
   }
   const target = takeSlot(k, to);
-  const bytes = new Uint8Array(ram.words.buffer, ram.words.byteOffset, ram.words.byteLength);
-  const begin = source * PAGE_SIZE + from.at;
-  bytes.copyWithin(target * PAGE_SIZE + at, begin, begin + from.bytes);
+  // Windows of one frame each: a view of all bytes would be longer than typed arrays can be where contents reach 4 GiB.
+  slotBytes(k, target).set(slotBytes(k, source).subarray(from.at, from.at + from.bytes), at);
+}
+
+function slotBytes(k: HwState, slot: number): Uint8Array {
+  return new Uint8Array(k.ram.words.buffer, k.ram.words.byteOffset + slot * PAGE_SIZE, PAGE_SIZE);
 }
 
 /** Sets a part of a frame to a word, repeated, as it would lie there if the whole frame were filled with it. */
@@ -51,7 +54,7 @@ export function fillBytes(k: HwState, part: FramePart, word: number): void {
   // What is there already needs no slot: reading zeros into a page of zeros is the common case.
   if (ram.slot[part.pfn] === NONE && ram.fill[part.pfn] === (word | 0)) return;
   const slot = takeSlot(k, part.pfn);
-  const bytes = new Uint8Array(ram.words.buffer, ram.words.byteOffset + slot * PAGE_SIZE, PAGE_SIZE);
+  const bytes = slotBytes(k, slot);
   const beyond = part.at + part.bytes;
   // Single bytes up to the first whole word, whole words, single bytes.
   const firstWord = Math.min(beyond, (part.at + 3) & ~3);
