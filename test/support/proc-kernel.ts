@@ -6,6 +6,7 @@ import type { AbiState } from "../../src/core/abi/state.ts";
 import { createKnobs } from "../../src/core/base/knobs.ts";
 import { NONE, type Mm, type Pfn, type Task, type Vma, vpnHigh, vpnLow } from "../../src/core/base/types.ts";
 import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, REFCOUNT } from "../../src/core/frame/page.ts";
+import type { KernelConfig } from "../../src/core/hw/machine.ts";
 import { pteHigh, pteLow, ptePfn, PTE_PRESENT, PTE_RW, PTE_USER } from "../../src/core/hw/pte.ts";
 import { createFileColumns, createInode, openFile } from "../../src/core/space/file.ts";
 import { allocMm, createMmColumns } from "../../src/core/space/mm.ts";
@@ -25,9 +26,15 @@ export interface ProcKernel {
 }
 
 /** Two CPUs, one node, one task named "prog" with an empty address space. */
-export function procKernel(): ProcKernel {
+export function procKernel(config: Partial<KernelConfig> = {}): ProcKernel {
   const k = {
-    machine: { cpus: 2, levels: 4, nodes: [{}], disks: [{ name: "sda" }] },
+    machine: {
+      cpus: 2,
+      levels: 4,
+      nodes: [{}],
+      disks: [{ name: "sda" }],
+      config: { softDirty: true, protectionKeys: true, vsyscall: "none", ...config },
+    },
     knob: createKnobs({}),
     clock: { ns: new Float64Array(1) },
     ram: { words: new Int32Array(512 * 1024), slot: new Int32Array(FRAMES), tables: Int32Array.of(FIRST_TABLE) },

@@ -66,10 +66,21 @@ export interface ReservedRange {
   readonly isFreed: boolean;
 }
 
+/** How the kernel was built, and whether the processor has what it can use: what programs see of it. */
+export interface KernelConfig {
+  /** Written pages are tracked for whoever clears the marks (CONFIG_MEM_SOFT_DIRTY): pagemap bit 55, "sd" in VmFlags. */
+  readonly softDirty: boolean;
+  /** The processor has protection keys (pku) and the kernel uses them: the ProtectionKey line of smaps. */
+  readonly protectionKeys: boolean;
+  /** The page of the first fast system calls, at the end of the address space: execute only, or none (vsyscall=). */
+  readonly vsyscall: "none" | "xonly";
+}
+
 /** A machine, complete and checked. */
 export interface Machine {
   readonly name: string;
   readonly kernel: "6.12";
+  readonly config: KernelConfig;
   readonly cpus: number;
   readonly nodes: readonly NodeSpec[];
   /** By node, by node: relative distance, 10 to itself (ACPI SLIT). */
@@ -105,6 +116,7 @@ export interface NodeInput {
 export interface MachineInput {
   readonly name?: string | undefined;
   readonly kernel?: string | undefined;
+  readonly config?: Partial<KernelConfig> | undefined;
   readonly cpus?: number | undefined;
   readonly sizeBytes?: number | undefined;
   readonly nodes?: readonly NodeInput[] | undefined;
@@ -164,12 +176,16 @@ const USUAL_TLB: TlbSpec = {
   l2Huge1g: { sets: 4, ways: 4 },
 };
 
+/** Debian's 6.12 on a processor with protection keys. */
+const USUAL_CONFIG: KernelConfig = { softDirty: true, protectionKeys: true, vsyscall: "none" };
+
 /** A data-centre NVMe drive: 80 µs to the first byte, 3 GB/s. */
 const USUAL_DISK: DiskSpec = { name: "nvme0n1", readNs: 80000, bytesPerSecond: 3e9, rotational: false };
 
 const FIELDS: readonly string[] = [
   "name",
   "kernel",
+  "config",
   "cpus",
   "sizeBytes",
   "nodes",
@@ -207,6 +223,7 @@ export function completeMachine(input: MachineInput): Machine {
   return {
     name: input.name ?? "machine",
     kernel,
+    config: completeConfig(input.config),
     cpus,
     nodes,
     distances: completeDistances(input.distances, nodes.length),
@@ -402,6 +419,17 @@ function readReserved(given: NonNullable<MachineInput["reserved"]>): ReservedRan
     }
   }
   return list;
+}
+
+function completeConfig(given: Partial<KernelConfig> | undefined): KernelConfig {
+  const config = { ...USUAL_CONFIG, ...given };
+  for (const field of Object.keys(config))
+    if (!(field in USUAL_CONFIG)) badConfig(`config.${field}`, "no such field");
+  for (const field of ["softDirty", "protectionKeys"] as const)
+    if (typeof config[field] !== "boolean") badConfig(`config.${field}`, `${config[field]} is neither true nor false`);
+  if (config.vsyscall !== "none" && config.vsyscall !== "xonly")
+    badConfig("config.vsyscall", `${config.vsyscall} is neither none nor xonly`);
+  return config;
 }
 
 function completeTlb(given: Partial<TlbSpec> | undefined): TlbSpec {

@@ -15,6 +15,15 @@ export const machineFileSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().optional(),
   kernel: z.literal("6.12").optional().describe("the kernel that is modelled"),
+  config: z
+    .strictObject({
+      softDirty: z.boolean().describe("CONFIG_MEM_SOFT_DIRTY"),
+      protectionKeys: z.boolean().describe("the processor has protection keys and the kernel uses them"),
+      vsyscall: z.enum(["none", "xonly"]).describe("the [vsyscall] page"),
+    })
+    .partial()
+    .optional()
+    .describe("how the kernel was built; Debian's 6.12 when left out"),
   cpus: z.number().int().min(1).max(512).optional(),
   sizeBytes: bytes.optional().describe("RAM of a machine with one node; or give nodes, or e820"),
   nodes: z.array(z.strictObject({ sizeBytes: bytes.optional(), cpus: z.array(z.number().int().min(0)).optional() })).optional(),

@@ -4,11 +4,16 @@
  *   start-end perms offset dev inode                       name, from column 73 on
  *   7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]
  *
+ * The page of the first fast system calls stands behind the last VMA where the kernel has one. It is the kernel's, not
+ * the address space's: no VMA has a row for it.
  * Linux: fs/proc/task_mmu.c show_map_vma, get_vma_name (6.12)   Doc: Documentation/filesystems/proc.rst, 1.1
  */
 import { type Mm, NONE, PAGE_SIZE, type Task, type Vma } from "../../base/types.ts";
 import { VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE, VMA_VDSO, VMA_VVAR } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
+
+/** The line of the page at 2^64 - 10 MiB (Linux: VSYSCALL_ADDR), which is at the same place in every address space. */
+const VSYSCALL_PREFIX = "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 ";
 
 /** Columns before the blank in front of a name. */
 const NAME_COLUMN = 72;
@@ -19,7 +24,12 @@ export function showMaps(k: AbiState, task: Task): string {
   if (mm === NONE) return "";
   let text = "";
   for (let vma = k.mm.firstVma[mm]; vma !== NONE; vma = k.vma.next[vma]) text += mapLine(k, vma);
-  return text;
+  return text + gateLine(k);
+}
+
+/** The line of the [vsyscall] page, with its newline; "" when the kernel has none. */
+export function gateLine(k: AbiState): string {
+  return k.machine.config.vsyscall === "none" ? "" : named(VSYSCALL_PREFIX, "[vsyscall]");
 }
 
 /** The line of one VMA, with its newline. smaps begins each entry with it. */
@@ -45,7 +55,7 @@ export function mapPrefix(start: number, end: number, vmFlags: number, where: st
   return `${hex(start, 8)}-${hex(end, 8)} ${permissions} ${where} `;
 }
 
-/** The columns before a name, then the name: what smaps_rollup prints in its only line. */
+/** The columns before a name, then the name, then a newline. */
 export function named(prefix: string, name: string): string {
   return `${prefix.padEnd(NAME_COLUMN)} ${name}\n`;
 }

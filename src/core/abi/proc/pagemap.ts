@@ -4,7 +4,10 @@
  *   63       62    61          60..58  57       56         55          54 ... 0
  *   present  swap  file/shmem          uffd-wp  exclusive  soft-dirty  page frame number
  *
- * "exclusive" means mapped once. The frame is shown, as it is to root.
+ * "exclusive" means mapped once. The frame is shown, as it is to root. A kernel without CONFIG_MEM_SOFT_DIRTY never
+ * sets bit 55.
+ * Differs: such a kernel leaves the mark in page table entries and VMA flags 0 as well; here it is kept there and only
+ * not told, because nothing but this file and VmFlags reads it.
  * Linux: fs/proc/task_mmu.c pagemap_read, pte_to_pagemap_entry (6.12)   Doc: Documentation/admin-guide/mm/pagemap.rst
  */
 import { EFBIG, EINVAL } from "../../base/errno.ts";
@@ -32,17 +35,18 @@ export const PAGEMAP_ENTRY_BYTES = 8;
 export function pagemapEntries(k: AbiState, mm: Mm, from: number, count: number): Uint32Array {
   const entries = new Uint32Array(count * 2);
   const to = from + count;
+  const softDirty = k.machine.config.softDirty ? PM_SOFT_DIRTY_HIGH : 0;
   for (let vma = findVma(k, mm, from); vma !== NONE && k.vma.start[vma] < to; vma = k.vma.next[vma]) {
     const first = Math.max(from, k.vma.start[vma]);
     const last = Math.min(to, k.vma.end[vma]);
-    const soft = (k.vma.flags[vma] & VM_SOFTDIRTY) !== 0 ? PM_SOFT_DIRTY_HIGH : 0;
+    const soft = (k.vma.flags[vma] & VM_SOFTDIRTY) !== 0 ? softDirty : 0;
     for (let vpn = first; vpn < last; vpn++) entries[(vpn - from) * 2 + 1] = soft;
     forEachPte(k, mm, first, last, (vpn, pte) => {
       const low = k.ram.words[pte];
       if ((low & PTE_MAPPED) === 0) return;
       const pfn = normalPage(k, pte);
       let bits = PM_PRESENT_HIGH | soft;
-      if ((low & PTE_SOFT_DIRTY) !== 0) bits |= PM_SOFT_DIRTY_HIGH;
+      if ((low & PTE_SOFT_DIRTY) !== 0) bits |= softDirty;
       if (pfn !== NONE) {
         if ((k.page[pfn * PAGE_WORDS + MAPPING] & 1) === 0) bits |= PM_FILE_HIGH;
         if (k.page[pfn * PAGE_WORDS + MAPCOUNT] === 1) bits |= PM_EXCLUSIVE_HIGH;

@@ -13,6 +13,7 @@ import {
   VM_SOFTDIRTY,
   VM_WRITE,
 } from "../../space/vma.ts";
+import { showMaps } from "./maps.ts";
 import { emptyStats, gatherStats, showSmaps, vmFlagsLine } from "./smaps.ts";
 import { showSmapsRollup } from "./smaps-rollup.ts";
 
@@ -137,4 +138,20 @@ test("the rollup adds all VMAs up and tells the kinds of Pss apart", () => {
 test("VmFlags are printed in the order of their bits", () => {
   expect(vmFlagsLine(VM_SOFTDIRTY | VM_ACCOUNT | RW)).toBe("VmFlags: rd wr mr mw me ac sd \n");
   expect(vmFlagsLine(0x80000800 | 0)).toBe("VmFlags: ?? mg \n");
+});
+
+test("a kernel built otherwise prints no soft-dirty mark and no key, and its [vsyscall] page behind all VMAs", () => {
+  const kernel = procKernel({ softDirty: false, protectionKeys: false, vsyscall: "xonly" });
+  drawVma(kernel, { start: 0x400, end: 0x401, flags: VM_READ | VM_SOFTDIRTY });
+  const lines = showSmaps(kernel.k, kernel.task).split("\n");
+  const gate = "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]";
+  expect(lines.filter((line) => /^(VmFlags|ProtectionKey|Size|[0-9a-f]+-)/.test(line))).toEqual([
+    "00400000-00401000 r--p 00000000 00:00 0 ",
+    "Size:                  4 kB",
+    "VmFlags: rd ",
+    gate,
+    "Size:                  4 kB",
+    "VmFlags: ex ",
+  ]);
+  expect(showMaps(kernel.k, kernel.task)).toBe(`00400000-00401000 r--p 00000000 00:00 0 \n${gate}\n`);
 });

@@ -5,7 +5,7 @@
  * and is cut off page by page; the sum is cut to bytes, then to kB, in this order, or the last digit differs.
  * Differs: AnonHugePages, ShmemPmdMapped, FilePmdMapped, Shared_Hugetlb, Private_Hugetlb, KSM, Swap and SwapPss are 0
  * and THPeligible is 0 because these machines run with transparent_hugepage=never, without huge page pools, KSM or swap.
- * ProtectionKey is printed, as on every processor that has keys (pku), and is always key 0.
+ * ProtectionKey is printed where the processor has keys (pku), and is always key 0.
  * Linux: fs/proc/task_mmu.c show_smap, smaps_account (6.12)   Doc: Documentation/filesystems/proc.rst, 1.1
  */
 import { NONE, PAGE_SIZE, type Task, type Vma } from "../../base/types.ts";
@@ -21,9 +21,9 @@ import {
 } from "../../frame/page.ts";
 import { PTE_ACCESSED, PTE_DIRTY } from "../../hw/pte.ts";
 import { forEachPte, normalPage } from "../../space/pagetable.ts";
-import { VM_LOCKED } from "../../space/vma.ts";
+import { VM_EXEC, VM_LOCKED, VM_SOFTDIRTY } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
-import { mapLine } from "./maps.ts";
+import { gateLine, mapLine } from "./maps.ts";
 
 /** Bits a page's share keeps behind the byte (Linux: PSS_SHIFT). */
 const PSS_UNITS = 4096;
@@ -95,7 +95,8 @@ export function showSmaps(k: AbiState, task: Task): string {
   if (mm === NONE) return "";
   let text = "";
   for (let vma = k.mm.firstVma[mm]; vma !== NONE; vma = k.vma.next[vma]) text += smapEntry(k, vma);
-  return text;
+  const gate = gateLine(k);
+  return gate === "" ? text : text + entry(k, gate, { pages: 1, vmFlags: VM_EXEC, stats: emptyStats() });
 }
 
 /** The entry of one VMA: header line, fields, VmFlags. */
@@ -103,10 +104,22 @@ export function smapEntry(k: AbiState, vma: Vma): string {
   const stats = emptyStats();
   gatherStats(k, vma, stats);
   const pages = k.vma.end[vma] - k.vma.start[vma];
-  return `${mapLine(k, vma)}${field("Size:", pages * PAGE_SIZE)}${field("KernelPageSize:", PAGE_SIZE)}${field("MMUPageSize:", PAGE_SIZE)}${statsText(
-    stats,
-    false,
-  )}THPeligible:    ${plain(0)}\nProtectionKey:  ${plain(0)}\n${vmFlagsLine(k.vma.flags[vma])}`;
+  return entry(k, mapLine(k, vma), { pages, vmFlags: k.vma.flags[vma], stats });
+}
+
+/** What follows a header line: size, sums, and what the kernel was built to tell. */
+function entry(k: AbiState, header: string, about: { pages: number; vmFlags: number; stats: MemSizeStats }): string {
+  const { softDirty, protectionKeys } = k.machine.config;
+  return (
+    header +
+    field("Size:", about.pages * PAGE_SIZE) +
+    field("KernelPageSize:", PAGE_SIZE) +
+    field("MMUPageSize:", PAGE_SIZE) +
+    statsText(about.stats, false) +
+    `THPeligible:    ${plain(0)}\n` +
+    (protectionKeys ? `ProtectionKey:  ${plain(0)}\n` : "") +
+    vmFlagsLine(softDirty ? about.vmFlags : about.vmFlags & ~VM_SOFTDIRTY)
+  );
 }
 
 /** Sums of nothing yet. */
