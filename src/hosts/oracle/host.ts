@@ -99,6 +99,8 @@ export async function runOnHost(
 /** Why a script can not be run here, if it can not. */
 function whyNot(host: Host, { text, machine }: KernelScript): string | undefined {
   if (/^[ \t]*sysctl[ \t]/m.test(text)) return "it changes a sysctl, and others live on this machine";
+  if (/^[^#]*\bshow[ \t]+(meminfo|vmstat)\b/m.test(text))
+    return "it shows counters of the whole machine, and others live on it";
   if (host.world === "directory" && /^[ \t]*file[ \t]/m.test(text)) {
     return "its files need a disk of their own (root, a loop device, mkfs.ext4)";
   }

@@ -36,3 +36,10 @@ test("a line of differs.txt that is no rule is named", () => {
     "differs.txt:2:1: expected /PATTERN/ and a reason, found nonsense",
   );
 });
+
+test("a rule of another machine need not be needed", () => {
+  const rules = readDiffers("/b/ on another processor", "differs.txt");
+  if (typeof rules === "string") throw new Error(rules);
+  const idle = rules.map((rule) => ({ ...rule, mayIdle: true }));
+  expect(compareTranscripts({ name: "l", text: "a\n" }, { name: "r", text: "a\n" }, idle).equal).toBe(true);
+});
