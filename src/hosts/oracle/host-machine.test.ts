@@ -22,7 +22,8 @@ const FILES: Readonly<Record<string, string>> = {
 
 function machineWith(changes: Readonly<Record<string, string>>, probe = PROBE) {
   const files = { ...FILES, ...changes };
-  return readHostMachine(probe, (name) => files[name]!);
+  const found = readHostMachine(probe, (name) => files[name]!);
+  return { value: found.missing === undefined ? found.value : undefined, missing: found.missing };
 }
 
 test("a machine is read from /proc", () => {
