@@ -8,33 +8,34 @@
 import { checkPrograms } from "./abi/program.ts";
 import { type AbiState, createProgramColumns } from "./abi/state.ts";
 import { badConfig } from "./base/bug.ts";
-import { createHash, hashDigits, type HashState, hashText, hashWords } from "./base/hash.ts";
+import { createHash, type HashState, hashDigits, hashText, hashWords } from "./base/hash.ts";
 import { createKnobs } from "./base/knobs.ts";
 import { createRng } from "./base/rng.ts";
 import { createTrace } from "./base/trace.ts";
 import { createXarray } from "./base/xarray.ts";
 import { bootFrames, createFrameColumns } from "./frame/boot.ts";
 import { checkBuddy } from "./frame/buddy.ts";
+import { PAGE_WORDS } from "./frame/page.ts";
 import { checkPcp } from "./frame/pcp.ts";
 import { checkZones } from "./frame/zone.ts";
-import { PAGE_WORDS } from "./frame/page.ts";
 import { createClock } from "./hw/clock.ts";
 import { checkDisks, createDisk } from "./hw/disk.ts";
 import { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
 import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
-import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
 import { checkLruvecs } from "./space/lru-list.ts";
 import { createLruvec } from "./space/lruvec.ts";
 import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
-import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
-import { checkVmas, createVmaColumns } from "./space/vma.ts";
-import { checkCommitted, createCommitted, setupReserves } from "./vm/accounting.ts";
 import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
+import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
+import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
 import { checkTranslations } from "./space/tlb-check.ts";
 import { checkCpuMasks } from "./space/tlb-flush.ts";
+import { checkVmas, createVmaColumns } from "./space/vma.ts";
+import { checkGather } from "./space/zap.ts";
+import { checkCommitted, createCommitted, setupReserves } from "./vm/accounting.ts";
 import { bootZeroPage, createImagePages } from "./vm/zero-page.ts";
 
 /** A whole kernel: what every floor sees together. */
@@ -134,7 +135,9 @@ interface UsedRows {
 function usedRows(k: Kernel): readonly UsedRows[] {
   const { mm, vma, anonVma, task, file, disk, xarray, ram } = k;
   const openFiles = ["inode", "openFlags", "position", "refcount", "ra"].map((column) => ({
-    prefix: `file.${column}`, used: file.rows[1]!, all: file.refcount.length,
+    prefix: `file.${column}`,
+    used: file.rows[1]!,
+    all: file.refcount.length,
   }));
   return [
     { prefix: "ram.words", used: ram.slotCount[1]!, all: ram.freeSlots.length },
@@ -189,7 +192,8 @@ function columnsOf(k: Kernel): [string, Int32Array][] {
     else if (typeof value === "string") found.push([name, codes(value)]);
     else if (typeof value === "number") found.push([name, asWords(Float64Array.of(value))]);
     else if (typeof value === "object" && value !== null) {
-      for (const key of Object.keys(value).sort()) visit(`${name}.${key}`, (value as Record<string, unknown>)[key]);
+      for (const key of Object.keys(value).sort())
+        visit(`${name}.${key}`, (value as Record<string, unknown>)[key]);
     }
   };
   for (const key of Object.keys(k).sort()) {
@@ -227,6 +231,7 @@ export function checkKernel(k: Kernel): void {
   checkCpuMasks(k);
   checkTranslations(k);
   checkLruvecs(k);
+  checkGather(k);
   checkFiles(k);
   checkPrograms(k);
   checkPageCache(k);

@@ -6,8 +6,17 @@
 import { NONE, PAGE_SIZE, type Task, type Vma } from "../base/types.ts";
 import { CAUSE_NAMES } from "../hw/clock.ts";
 import {
-  TLB_ACCESSES, TLB_COUNTERS, TLB_FETCHES, TLB_FLUSH_ALL, TLB_FLUSH_ONE, TLB_L1D_MISSES, TLB_L1I_MISSES, TLB_L2_HITS,
-  TLB_SHOOTDOWNS_SENT, TLB_SWITCH_FLUSHES, TLB_WALKS,
+  TLB_ACCESSES,
+  TLB_COUNTERS,
+  TLB_FETCHES,
+  TLB_FLUSH_ALL,
+  TLB_FLUSH_ONE,
+  TLB_L1D_MISSES,
+  TLB_L1I_MISSES,
+  TLB_L2_HITS,
+  TLB_SHOOTDOWNS_SENT,
+  TLB_SWITCH_FLUSHES,
+  TLB_WALKS,
 } from "../hw/tlb.ts";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, NR_MM_COUNTERS } from "../space/mm.ts";
 import { groupFaults, TASK_FREE, TASK_ZOMBIE, taskRows } from "../space/task.ts";
@@ -61,7 +70,8 @@ export function listProcesses(k: AbiState): ProcessView[] {
   const found: ProcessView[] = [];
   const t = k.task;
   for (let task: Task = 1; task < taskRows(k); task++) {
-    if (t.state[task] === TASK_FREE || t.state[task] === TASK_ZOMBIE || t.pid[task] !== t.tgid[task]) continue;
+    if (t.state[task] === TASK_FREE || t.state[task] === TASK_ZOMBIE || t.pid[task] !== t.tgid[task])
+      continue;
     if (t.mm[task] !== NONE) found.push(viewProcess(k, task));
   }
   return found;

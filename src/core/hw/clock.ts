@@ -32,8 +32,22 @@ export const NR_CAUSES = 16;
 
 /** The causes' names as a report prints them. */
 export const CAUSE_NAMES: readonly string[] = [
-  "user access", "tlb walk", "minor fault", "cow", "major fault", "zeroing", "copy", "syscall", "munmap", "fork",
-  "exec", "exit", "tlb shootdown", "io wait", "context switch", "idle",
+  "user access",
+  "tlb walk",
+  "minor fault",
+  "cow",
+  "major fault",
+  "zeroing",
+  "copy",
+  "syscall",
+  "munmap",
+  "fork",
+  "exec",
+  "exit",
+  "tlb shootdown",
+  "io wait",
+  "context switch",
+  "idle",
 ];
 
 /** One access that hits the L1 cache and the L1 TLB: 4 to 5 cycles, of which an out-of-order core hides most (Intel optimization manual, table "Cache parameters"). */
@@ -44,8 +58,6 @@ export const COST_L2_TLB = 2;
 export const COST_WALK = 10;
 /** Exception entry and exit plus the fault's bookkeeping, without clearing the page: bench, anonymous write 2,080 less clearing. */
 export const COST_MINOR_FAULT = 700;
-/** The same inside MAP_POPULATE, without the exception: bench. */
-export const COST_POPULATE = 300;
 /** Clearing 4 KiB in a cold cache: 4096 bytes at about 10 GB/s. */
 export const COST_CLEAR_PAGE = 400;
 /** Copying 4 KiB: twice the traffic of clearing. */

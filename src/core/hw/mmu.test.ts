@@ -3,21 +3,52 @@ import { vpnHigh, vpnLow } from "../base/types.ts";
 import { createClock } from "./clock.ts";
 import { completeMachine, type MachineInput } from "./machine.ts";
 import {
-  ACCESS_FETCH, ACCESS_LOAD, ACCESS_STORE, isCanonical, NOT_CANONICAL, PF_INSTR, PF_PROT, PF_USER, PF_WRITE, WALK_PFN, WALK_SIZE, walkTables,
+  ACCESS_FETCH,
+  ACCESS_LOAD,
+  ACCESS_STORE,
+  isCanonical,
+  NOT_CANONICAL,
+  PF_INSTR,
+  PF_PROT,
+  PF_USER,
+  PF_WRITE,
+  WALK_PFN,
+  WALK_SIZE,
+  walkTables,
 } from "./mmu.ts";
 import { PRESETS } from "./presets.ts";
-import { PTE_ACCESSED, PTE_DIRTY, PTE_NX_HIGH, PTE_PRESENT, PTE_PSE, PTE_RW, PTE_USER, pteHigh, pteLow } from "./pte.ts";
+import {
+  PTE_ACCESSED,
+  PTE_DIRTY,
+  PTE_NX_HIGH,
+  PTE_PRESENT,
+  PTE_PSE,
+  PTE_RW,
+  PTE_USER,
+  pteHigh,
+  pteLow,
+} from "./pte.ts";
 import { createRam, takeSlot } from "./ram.ts";
 import type { HwState } from "./state.ts";
-import { createTlb, SIZE_1G, SIZE_2M, SIZE_4K } from "./tlb.ts";
+import { createTlb } from "./tlb.ts";
+import { SIZE_1G, SIZE_2M, SIZE_4K } from "./tlb-places.ts";
 
 const PGD = 1;
 const ALL = PTE_PRESENT | PTE_RW | PTE_USER;
 
 /** A machine whose frames 1, 2, 3 … are the tables on the way to `vpn`; `leafLevel` 1 is a 4 KiB page. */
-function tables(vpn: number, leaf: { low: number; high?: number; level?: number }, input: MachineInput = {}): HwState {
-  const machine = completeMachine({ ...PRESETS["tiny"], ...input });
-  const k = { machine, clock: createClock(machine), ram: createRam(machine), tlb: createTlb(machine) } as unknown as HwState;
+function tables(
+  vpn: number,
+  leaf: { low: number; high?: number; level?: number },
+  input: MachineInput = {},
+): HwState {
+  const machine = completeMachine({ ...PRESETS.tiny, ...input });
+  const k = {
+    machine,
+    clock: createClock(machine),
+    ram: createRam(machine),
+    tlb: createTlb(machine),
+  } as unknown as HwState;
   let table = PGD;
   for (let level = machine.levels; level >= (leaf.level ?? 1); level--) {
     const at = takeSlot(k, table) * 1024 + (Math.floor(vpn / 512 ** (level - 1)) % 512) * 2;
@@ -33,8 +64,8 @@ function walk(k: HwState, vpn: number, kind: number): number {
   return walkTables(k, PGD, vpnHigh(vpn), vpnLow(vpn), kind);
 }
 
-function leafOf(k: HwState, vpn: number, levels = 4): number {
-  return k.ram.words[k.ram.slot[levels]! * 1024 + (vpn % 512) * 2]!;
+function leafOf(k: HwState, page: number, levels = 4): number {
+  return k.ram.words[k.ram.slot[levels]! * 1024 + (page % 512) * 2]!;
 }
 
 test("a load sets the accessed bit and leaves the dirty bit alone", () => {
@@ -105,5 +136,10 @@ test("addresses between the halves do not exist; those of the kernel are not the
   const k = tables(5, { low: pteLow(77, ALL) });
   expect(walk(k, 2 ** 35, ACCESS_LOAD)).toBe(NOT_CANONICAL);
   expect(walk(k, -1, ACCESS_LOAD)).toBe(-1 - (PF_PROT | PF_USER));
-  expect([isCanonical(k, 2 ** 35 - 1), isCanonical(k, 2 ** 35), isCanonical(k, -(2 ** 35)), isCanonical(k, -(2 ** 35) - 1)]).toEqual([true, false, true, false]);
+  expect([
+    isCanonical(k, 2 ** 35 - 1),
+    isCanonical(k, 2 ** 35),
+    isCanonical(k, -(2 ** 35)),
+    isCanonical(k, -(2 ** 35) - 1),
+  ]).toEqual([true, false, true, false]);
 });

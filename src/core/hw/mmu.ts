@@ -11,7 +11,7 @@
 import type { Pfn } from "../base/types.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_PSE, PTE_RW, PTE_USER, ptePfn } from "./pte.ts";
 import type { HwState } from "./state.ts";
-import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_1G, SIZE_2M, SIZE_4K } from "./tlb.ts";
+import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_1G, SIZE_2M, SIZE_4K } from "./tlb-places.ts";
 
 /** Kinds of access. MODIFY is a read and a write of the same place by one instruction. */
 export const ACCESS_LOAD = 0;
@@ -82,13 +82,15 @@ export function walkTables(k: HwState, pgd: Pfn, high: number, low: number, kind
   if ((pudEntry & PTE_PRESENT) === 0) return refuse(kind, 0);
   rights &= pudEntry;
   nx |= words[pudAt + 1]!;
-  if ((pudEntry & PTE_PSE) !== 0) return finishHuge(k, pudAt, rights | (nx & 0x80000000), low, SIZE_1G * 4 + kind);
+  if ((pudEntry & PTE_PSE) !== 0)
+    return finishHuge(k, pudAt, rights | (nx & 0x80000000), low, SIZE_1G * 4 + kind);
   const pmdAt = slot[ptePfn(pudEntry, words[pudAt + 1]!)]! * 1024 + (low >>> 9) * 2;
   const pmdEntry = words[pmdAt]!;
   if ((pmdEntry & PTE_PRESENT) === 0) return refuse(kind, 0);
   rights &= pmdEntry;
   nx |= words[pmdAt + 1]!;
-  if ((pmdEntry & PTE_PSE) !== 0) return finishHuge(k, pmdAt, rights | (nx & 0x80000000), low, SIZE_2M * 4 + kind);
+  if ((pmdEntry & PTE_PSE) !== 0)
+    return finishHuge(k, pmdAt, rights | (nx & 0x80000000), low, SIZE_2M * 4 + kind);
   const pteAt = slot[ptePfn(pmdEntry, words[pmdAt + 1]!)]! * 1024 + (low & 511) * 2;
   // The upper levels are made with the accessed bit set and only a program of our own could clear it there.
   if ((pmdEntry & pudEntry & pgdEntry & PTE_ACCESSED) === 0) {
@@ -112,7 +114,8 @@ function finishWalk(k: HwState, at: number, upper: number, kind: number): number
   if ((rights & PTE_USER) === 0) return refuse(kind, PF_PROT);
   if ((kind & 1) !== 0) {
     if ((rights & PTE_RW) === 0) return refuse(kind, PF_PROT);
-    if ((entry & (PTE_ACCESSED | PTE_DIRTY)) !== (PTE_ACCESSED | PTE_DIRTY)) words[at] = entry | PTE_ACCESSED | PTE_DIRTY;
+    if ((entry & (PTE_ACCESSED | PTE_DIRTY)) !== (PTE_ACCESSED | PTE_DIRTY))
+      words[at] = entry | PTE_ACCESSED | PTE_DIRTY;
     walk[WALK_RIGHTS] = rights | RIGHT_DIRTY | (isExec ? RIGHT_EXEC : 0);
   } else {
     if (kind === ACCESS_FETCH && !isExec) return refuse(kind, PF_PROT);
@@ -138,7 +141,9 @@ function finishHuge(k: HwState, at: number, upper: number, low: number, sizeAndK
 }
 
 function refuse(kind: number, present: number): number {
-  return -1 - (present | PF_USER | ((kind & 1) !== 0 ? PF_WRITE : 0) | (kind === ACCESS_FETCH ? PF_INSTR : 0));
+  return (
+    -1 - (present | PF_USER | ((kind & 1) !== 0 ? PF_WRITE : 0) | (kind === ACCESS_FETCH ? PF_INSTR : 0))
+  );
 }
 
 /** The kernel's half is mapped for the supervisor only; between the halves no address exists. */

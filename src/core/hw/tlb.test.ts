@@ -4,14 +4,23 @@ import { completeMachine } from "./machine.ts";
 import { PRESETS } from "./presets.ts";
 import type { HwState } from "./state.ts";
 import {
-  checkTlb, createTlb, dropTlbAsid, dropTlbPage, ENTRY_L1D, ENTRY_L1I, ENTRY_L2, fillTlb, findTlbEntry, hitSecondLevel, promoteTlbEntry, rewindTicks,
-  SIZE_2M, TAG_ASID_SHIFT, TAG_SIZE_SHIFT,
+  checkTlb,
+  createTlb,
+  dropTlbAsid,
+  dropTlbPage,
+  fillTlb,
+  findTlbEntry,
+  hitSecondLevel,
+  promoteTlbEntry,
+  rewindTicks,
 } from "./tlb.ts";
+import { ENTRY_L1D, ENTRY_L1I, ENTRY_L2, SIZE_2M, TAG_ASID_SHIFT, TAG_SIZE_SHIFT } from "./tlb-places.ts";
 
 /** A CPU with one set of two ways in L1 and one set of four in L2. */
 function small(): HwState {
   const machine = completeMachine({
-    ...PRESETS["tiny"], tlb: { l1d4k: { sets: 1, ways: 2 }, l1i4k: { sets: 1, ways: 2 }, l2: { sets: 1, ways: 4 } },
+    ...PRESETS.tiny,
+    tlb: { l1d4k: { sets: 1, ways: 2 }, l1i4k: { sets: 1, ways: 2 }, l2: { sets: 1, ways: 4 } },
   });
   return { machine, tlb: createTlb(machine) } as unknown as HwState;
 }
@@ -112,7 +121,7 @@ test("turning the ticks back keeps the order of use", () => {
 });
 
 test("many random pages: every array holds what a list in order of use would", () => {
-  const machine = completeMachine(PRESETS["tiny"]!);
+  const machine = completeMachine(PRESETS.tiny!);
   const k = { machine, tlb: createTlb(machine) } as unknown as HwState;
   const rng = createRng(5);
   const { l1d4k, l2 } = machine.tlb;

@@ -7,7 +7,7 @@
  * Linux: mm/swap.c, include/linux/mm.h (6.12)   Doc: Documentation/mm/physical_memory.rst
  */
 import type { Pfn } from "../base/types.ts";
-import { FLAGS, INDEX, MAPPING, PAGE_WORDS, PG_dirty, PG_lru, PRIVATE, REFCOUNT } from "../frame/page.ts";
+import { FLAGS, INDEX, MAPPING, PAGE_WORDS, PG_lru, PRIVATE, REFCOUNT } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { lruvecRemove } from "./lru-list.ts";
 import type { SpaceState } from "./state.ts";
@@ -40,14 +40,4 @@ export function cleanRecord(k: SpaceState, pfn: Pfn): void {
   page[record + MAPPING] = 0;
   page[record + INDEX] = 0;
   page[record + PRIVATE] = 0;
-}
-
-/** Whether the page is private anonymous memory. */
-export function isAnonFolio(k: SpaceState, pfn: Pfn): boolean {
-  return (k.page[pfn * PAGE_WORDS + MAPPING]! & 1) !== 0;
-}
-
-/** Whether the page's dirty flag is set. */
-export function isDirtyFolio(k: SpaceState, pfn: Pfn): boolean {
-  return (k.page[pfn * PAGE_WORDS + FLAGS]! & PG_dirty) !== 0;
 }

@@ -9,7 +9,16 @@
 import { bug } from "../base/bug.ts";
 import type { Pfn } from "../base/types.ts";
 import {
-  FLAGS, NEXT, PAGE_WORDS, PG_active, PG_lru, PG_swapbacked, PG_unevictable, PG_ZONE_SHIFT, PREV, REFCOUNT,
+  FLAGS,
+  NEXT,
+  PAGE_WORDS,
+  PG_active,
+  PG_lru,
+  PG_swapbacked,
+  PG_unevictable,
+  PG_ZONE_SHIFT,
+  PREV,
+  REFCOUNT,
 } from "../frame/page.ts";
 import { NR_INACTIVE_ANON, NR_NODE_ITEMS, NR_ZONE_INACTIVE_ANON, NR_ZONE_ITEMS } from "../frame/vmstat.ts";
 import type { SpaceState } from "./state.ts";
@@ -90,21 +99,30 @@ export function linkAtHead(k: SpaceState, pfn: Pfn, row: number): void {
 /** Walks every list. Bug when a page's flags, links or the counters disagree with the list it is on. */
 export function checkLruvecs(k: SpaceState): void {
   for (let row = 0; row < k.lruvec.head.length; row++) {
-    let prev = 0;
-    let count = 0;
-    for (let pfn = k.lruvec.head[row]!; pfn !== 0; pfn = k.page[pfn * PAGE_WORDS + NEXT]!) {
-      const flags = k.page[pfn * PAGE_WORDS]!;
-      if ((flags & PG_lru) === 0) bug(`frame ${pfn} is on LRU list ${row} without PG_lru`);
-      if (lruListOf(flags) !== row % NR_LRU_LISTS) bug(`frame ${pfn} is on LRU list ${row}, its flags say ${lruListOf(flags)}`);
-      if (k.page[pfn * PAGE_WORDS + PREV] !== prev) bug(`frame ${pfn} on LRU list ${row} does not know its neighbour`);
-      if (k.page[pfn * PAGE_WORDS + REFCOUNT]! < 1) bug(`frame ${pfn} is on LRU list ${row} without a reference`);
-      prev = pfn;
-      count++;
-    }
-    if (k.lruvec.tail[row] !== prev) bug(`LRU list ${row} ends at ${prev}, not ${k.lruvec.tail[row]}`);
+    const count = checkOneList(k, row);
     if (k.lruvec.size[row] !== count) bug(`LRU list ${row} has ${count} pages, not ${k.lruvec.size[row]}`);
     const node = Math.floor(row / NR_LRU_LISTS);
     const item = k.vmstat.node[node * NR_NODE_ITEMS + NR_INACTIVE_ANON + (row % NR_LRU_LISTS)]!;
     if (item !== count) bug(`the counter of LRU list ${row} is ${item}, the list has ${count} pages`);
   }
+}
+
+/** Follows one list from its head. Returns its length. */
+function checkOneList(k: SpaceState, row: number): number {
+  let prev = 0;
+  let count = 0;
+  for (let pfn = k.lruvec.head[row]!; pfn !== 0; pfn = k.page[pfn * PAGE_WORDS + NEXT]!) {
+    const flags = k.page[pfn * PAGE_WORDS]!;
+    if ((flags & PG_lru) === 0) bug(`frame ${pfn} is on LRU list ${row} without PG_lru`);
+    if (lruListOf(flags) !== row % NR_LRU_LISTS)
+      bug(`frame ${pfn} is on LRU list ${row}, its flags say ${lruListOf(flags)}`);
+    if (k.page[pfn * PAGE_WORDS + PREV] !== prev)
+      bug(`frame ${pfn} on LRU list ${row} does not know its neighbour`);
+    if (k.page[pfn * PAGE_WORDS + REFCOUNT]! < 1)
+      bug(`frame ${pfn} is on LRU list ${row} without a reference`);
+    prev = pfn;
+    count++;
+  }
+  if (k.lruvec.tail[row] !== prev) bug(`LRU list ${row} ends at ${prev}, not ${k.lruvec.tail[row]}`);
+  return count;
 }

@@ -11,16 +11,24 @@
  * Linux: mm/swap.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
 import type { Cpu, Pfn } from "../base/types.ts";
-import { FLAGS, PAGE_WORDS, PG_active, PG_lru, PG_referenced, PG_unevictable, PG_ZONE_SHIFT, REFCOUNT } from "../frame/page.ts";
+import {
+  FLAGS,
+  PAGE_WORDS,
+  PG_active,
+  PG_lru,
+  PG_referenced,
+  PG_unevictable,
+  PG_ZONE_SHIFT,
+  REFCOUNT,
+} from "../frame/page.ts";
 import { PGACTIVATE } from "../frame/vmstat.ts";
 import { releaseFolio } from "./folio.ts";
 import { countLru, linkAtHead, lruListOf, lruvecAdd, lruvecRemove, NR_LRU_LISTS } from "./lru-list.ts";
 import type { LruvecColumns, SpaceState } from "./state.ts";
 
-/** Batches of a CPU: pages to be added, pages to become active. */
-export const BATCH_ADD = 0;
-export const BATCH_ACTIVATE = 1;
-export const NR_LRU_BATCHES = 2;
+/** Batches of a CPU: first the pages to be added, then those to become active. */
+const BATCH_ACTIVATE = 1;
+const NR_LRU_BATCHES = 2;
 /** Pages a batch holds (Linux: PAGEVEC_SIZE), and words it takes with its count. */
 export const BATCH_PAGES = 31;
 const BATCH_WORDS = 32;

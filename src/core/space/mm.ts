@@ -39,15 +39,37 @@ export function createMmColumns(count: number, cpus: number): MmColumns {
   const contextId = wide();
   contextId[0] = INIT_CONTEXT;
   return {
-    pgd: handles(), users: handles(), firstVma: handles(), lastVma: handles(), vmaRoot: handles(),
-    mapCount: handles(), cachedVma: handles(),
-    totalVm: wide(), dataVm: wide(), execVm: wide(), stackVm: wide(), lockedVm: wide(),
-    hiwaterRss: wide(), hiwaterVm: wide(),
+    pgd: handles(),
+    users: handles(),
+    firstVma: handles(),
+    lastVma: handles(),
+    vmaRoot: handles(),
+    mapCount: handles(),
+    cachedVma: handles(),
+    totalVm: wide(),
+    dataVm: wide(),
+    execVm: wide(),
+    stackVm: wide(),
+    lockedVm: wide(),
+    hiwaterRss: wide(),
+    hiwaterVm: wide(),
     rss: new Int32Array(count * NR_MM_COUNTERS),
     pgtablesBytes: wide(),
-    startCode: wide(), endCode: wide(), startData: wide(), endData: wide(), startBrk: wide(), brk: wide(),
-    startStack: wide(), argStart: wide(), argEnd: wide(), envStart: wide(), envEnd: wide(),
-    mmapBase: wide(), mmapLegacyBase: wide(), layout: new Uint8Array(count), vdso: wide(),
+    startCode: wide(),
+    endCode: wide(),
+    startData: wide(),
+    endData: wide(),
+    startBrk: wide(),
+    brk: wide(),
+    startStack: wide(),
+    argStart: wide(),
+    argEnd: wide(),
+    envStart: wide(),
+    envEnd: wide(),
+    mmapBase: wide(),
+    mmapLegacyBase: wide(),
+    layout: new Uint8Array(count),
+    vdso: wide(),
     exeFile: handles(),
     cpuMask: new Int32Array(count * CPU_MASK_WORDS),
     rssShared: new Int32Array(count * NR_MM_COUNTERS),
@@ -131,7 +153,8 @@ export function checkMms(k: SpaceState): void {
       const row = mm * NR_MM_COUNTERS + member;
       let sum = k.mm.rssShared[row]!;
       for (let cpu = 0; cpu < cpus; cpu++) sum += k.mm.rssDelta[row * cpus + cpu]!;
-      if (sum !== k.mm.rss[row]) bug(`rss ${member} of address space ${mm} is ${k.mm.rss[row]}, its parts give ${sum}`);
+      if (sum !== k.mm.rss[row])
+        bug(`rss ${member} of address space ${mm} is ${k.mm.rss[row]}, its parts give ${sum}`);
       if (sum < 0) bug(`rss ${member} of address space ${mm} is ${sum}`);
     }
   }
@@ -156,7 +179,8 @@ export function checkRss(k: SpaceState): void {
     }
     for (const member of [MM_FILEPAGES, MM_ANONPAGES]) {
       const rss = k.mm.rss[mm * NR_MM_COUNTERS + member]!;
-      if (rss !== counts[member]) bug(`rss ${member} of address space ${mm} is ${rss}, its page tables have ${counts[member]}`);
+      if (rss !== counts[member])
+        bug(`rss ${member} of address space ${mm} is ${rss}, its page tables have ${counts[member]}`);
     }
   }
   checkMappedPages(k, mapped);
@@ -170,8 +194,10 @@ function checkMappedPages(k: SpaceState, mapped: ReadonlyMap<Pfn, number>): void
     const record = pfn * PAGE_WORDS;
     if ((k.page[record + MAPPING]! & 1) !== 0) anon++;
     else file++;
-    if (k.page[record + MAPCOUNT] !== entries) bug(`frame ${pfn} has map count ${k.page[record + MAPCOUNT]}, ${entries} entries map it`);
-    if (k.page[record + REFCOUNT]! < entries) bug(`frame ${pfn} is mapped ${entries} times and has ${k.page[record + REFCOUNT]} references`);
+    if (k.page[record + MAPCOUNT] !== entries)
+      bug(`frame ${pfn} has map count ${k.page[record + MAPCOUNT]}, ${entries} entries map it`);
+    if (k.page[record + REFCOUNT]! < entries)
+      bug(`frame ${pfn} is mapped ${entries} times and has ${k.page[record + REFCOUNT]} references`);
   }
   let countedAnon = 0;
   let countedFile = 0;

@@ -23,7 +23,13 @@ export const NO_PTE_TABLE = -1;
 export const NO_PMD_TABLE = -2;
 export const NO_PUD_TABLE = -3;
 export const NO_P4D_TABLE = -4;
-const SPAN: readonly number[] = [1, PAGES_PER_PTE_TABLE, PAGES_PER_PMD_TABLE, PAGES_PER_PUD_TABLE, PAGES_PER_P4D_TABLE];
+const SPAN: readonly number[] = [
+  1,
+  PAGES_PER_PTE_TABLE,
+  PAGES_PER_PMD_TABLE,
+  PAGES_PER_PUD_TABLE,
+  PAGES_PER_P4D_TABLE,
+];
 
 /** The table (index of its first word) that an upper entry points to, or NO_* of the level below it. */
 function below(k: SpaceState, at: number, missing: number): number {
@@ -89,7 +95,13 @@ export function nextMapped(k: SpaceState, mm: Mm, vpn: number, end: number): num
 }
 
 /** Calls `visit` for every entry in [start, end) that is not empty, in order. Not for hot loops. */
-export function forEachPte(k: SpaceState, mm: Mm, start: number, end: number, visit: (vpn: number, pte: number) => void): void {
+export function forEachPte(
+  k: SpaceState,
+  mm: Mm,
+  start: number,
+  end: number,
+  visit: (vpn: number, pte: number) => void,
+): void {
   for (let vpn = nextMapped(k, mm, start, end); vpn < end; vpn = nextMapped(k, mm, vpn + 1, end)) {
     visit(vpn, findPte(k, mm, vpn));
   }
@@ -106,7 +118,8 @@ export function checkPageTables(k: SpaceState): void {
     // Tables of the fifth level are not counted, as in Linux.
     const uncounted = k.machine.levels === 5 ? countEntries(k, k.mm.pgd[mm]!) : 0;
     const bytes = (counted - uncounted) * PAGE_SIZE;
-    if (bytes !== k.mm.pgtablesBytes[mm]) bug(`page tables of ${mm} take ${bytes} bytes, not ${k.mm.pgtablesBytes[mm]}`);
+    if (bytes !== k.mm.pgtablesBytes[mm])
+      bug(`page tables of ${mm} take ${bytes} bytes, not ${k.mm.pgtablesBytes[mm]}`);
     checkMappedInVmas(k, mm);
   }
 }
@@ -128,14 +141,16 @@ function countEntries(k: SpaceState, table: Pfn): number {
 }
 
 function countTables(k: SpaceState, table: Pfn, level: number): number {
-  if ((k.page[table * PAGE_WORDS + FLAGS]! & PG_table) === 0) bug(`frame ${table} is used as a page table but not marked`);
+  if ((k.page[table * PAGE_WORDS + FLAGS]! & PG_table) === 0)
+    bug(`frame ${table} is used as a page table but not marked`);
   if (k.ram.slot[table] === NONE) bug(`page table ${table} has no contents`);
   if (level === 1) return 1;
   const first = k.ram.slot[table]! * 1024;
   let count = 1;
   for (let at = first; at < first + 1024; at += 2) {
     const entry = k.ram.words[at]!;
-    if ((entry & (PTE_PRESENT | PTE_PSE)) === PTE_PRESENT) count += countTables(k, ptePfn(entry, k.ram.words[at + 1]!), level - 1);
+    if ((entry & (PTE_PRESENT | PTE_PSE)) === PTE_PRESENT)
+      count += countTables(k, ptePfn(entry, k.ram.words[at + 1]!), level - 1);
   }
   return count;
 }

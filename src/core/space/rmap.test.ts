@@ -30,7 +30,12 @@ function anonVmaOf(k: Kernel, mm: number, vpn = VPN): number {
 
 function chainOf(k: Kernel, mm: number): number[] {
   const rows: number[] = [];
-  for (let chain = k.vma.anonVmaChain[findVma(k, mm, VPN)]!; chain !== NONE; chain = k.anonVma.chainNextSameVma[chain]!) rows.push(k.anonVma.chainAnonVma[chain]!);
+  for (
+    let chain = k.vma.anonVmaChain[findVma(k, mm, VPN)]!;
+    chain !== NONE;
+    chain = k.anonVma.chainNextSameVma[chain]!
+  )
+    rows.push(k.anonVma.chainAnonVma[chain]!);
   return rows;
 }
 

@@ -16,7 +16,15 @@ import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type AnonVma, NONE, type Pfn, type Vma } from "../base/types.ts";
 import {
-  FLAGS, INDEX, MAPCOUNT, MAPPING, PAGE_WORDS, PG_anonExclusive, PG_swapbacked, PG_uptodate, PG_ZONE_SHIFT,
+  FLAGS,
+  INDEX,
+  MAPCOUNT,
+  MAPPING,
+  PAGE_WORDS,
+  PG_anonExclusive,
+  PG_swapbacked,
+  PG_uptodate,
+  PG_ZONE_SHIFT,
 } from "../frame/page.ts";
 import { NR_ANON_MAPPED, NR_FILE_MAPPED, NR_NODE_ITEMS } from "../frame/vmstat.ts";
 import { findPte, normalPage } from "./pagetable.ts";
@@ -33,9 +41,20 @@ export function createAnonVmaColumns(count: number): AnonVmaColumns {
   const rows = (): Int32Array => new Int32Array(count);
   const chains = (): Int32Array => new Int32Array(count * 4);
   return {
-    root: rows(), parent: rows(), refcount: rows(), numChildren: rows(), numActiveVmas: rows(), firstChain: rows(),
-    chainVma: chains(), chainAnonVma: chains(), chainNextSameVma: chains(), chainNext: chains(), chainPrev: chains(),
-    freeRows: rows(), freeChains: chains(), rowCount: Int32Array.of(0, 1, 0, 1),
+    root: rows(),
+    parent: rows(),
+    refcount: rows(),
+    numChildren: rows(),
+    numActiveVmas: rows(),
+    firstChain: rows(),
+    chainVma: chains(),
+    chainAnonVma: chains(),
+    chainNextSameVma: chains(),
+    chainNext: chains(),
+    chainPrev: chains(),
+    freeRows: rows(),
+    freeChains: chains(),
+    rowCount: Int32Array.of(0, 1, 0, 1),
   };
 }
 
@@ -198,7 +217,11 @@ export function moveAnonRmap(k: SpaceState, pfn: Pfn, vma: Vma): void {
 /**
  * Calls `visit` for every entry that maps the page, until it returns false. Not for hot loops.
  */
-export function forEachMapping(k: SpaceState, pfn: Pfn, visit: (vma: Vma, vpn: number, pte: number) => boolean): void {
+export function forEachMapping(
+  k: SpaceState,
+  pfn: Pfn,
+  visit: (vma: Vma, vpn: number, pte: number) => boolean,
+): void {
   const mapping = k.page[pfn * PAGE_WORDS + MAPPING]!;
   if (mapping === 0) return;
   if ((mapping & 1) === 0) {
@@ -222,7 +245,12 @@ export function vpnInVma(k: SpaceState, pfn: Pfn, vma: Vma): number {
   return pages < k.vma.end[vma]! - k.vma.start[vma]! ? k.vma.start[vma]! + pages : -1;
 }
 
-function visitOne(k: SpaceState, pfn: Pfn, vma: Vma, visit: (vma: Vma, vpn: number, pte: number) => boolean): boolean {
+function visitOne(
+  k: SpaceState,
+  pfn: Pfn,
+  vma: Vma,
+  visit: (vma: Vma, vpn: number, pte: number) => boolean,
+): boolean {
   const vpn = vpnInVma(k, pfn, vma);
   if (vpn < 0) return true;
   const pte = findPte(k, k.vma.mm[vma]!, vpn);
@@ -262,9 +290,11 @@ function checkOnePage(k: SpaceState, pfn: Pfn, vpn: number): void {
     return true;
   });
   const record = pfn * PAGE_WORDS;
-  if (k.page[record + MAPCOUNT] !== count) bug(`frame ${pfn} (page ${vpn}) has map count ${k.page[record + MAPCOUNT]}, ${count} entries map it`);
+  if (k.page[record + MAPCOUNT] !== count)
+    bug(`frame ${pfn} (page ${vpn}) has map count ${k.page[record + MAPCOUNT]}, ${count} entries map it`);
   const isAnon = (k.page[record + MAPPING]! & 1) !== 0;
-  if (isAnon && (k.page[record + FLAGS]! & PG_anonExclusive) !== 0 && count > 1) bug(`frame ${pfn} is exclusive and mapped ${count} times`);
+  if (isAnon && (k.page[record + FLAGS]! & PG_anonExclusive) !== 0 && count > 1)
+    bug(`frame ${pfn} is exclusive and mapped ${count} times`);
 }
 
 function checkAnonVmas(k: SpaceState): void {
@@ -273,19 +303,26 @@ function checkAnonVmas(k: SpaceState): void {
   for (let mm = 1; mm < k.mm.rowCount[1]!; mm++) {
     for (let vma = k.mm.firstVma[mm]!; vma !== NONE; vma = k.vma.next[vma]!) {
       const own = k.vma.anonVma[vma]!;
-      let hasOwn = own === NONE;
-      for (let chain = k.vma.anonVmaChain[vma]!; chain !== NONE; chain = a.chainNextSameVma[chain]!) {
-        if (a.chainVma[chain] !== vma) bug(`chain ${chain} of VMA ${vma} belongs to VMA ${a.chainVma[chain]}`);
-        if (a.chainAnonVma[chain] === own) hasOwn = true;
-      }
-      if (!hasOwn) bug(`VMA ${vma} is not linked to its anon_vma ${own}`);
+      checkChain(k, vma, own);
       if (own !== NONE) active.set(own, (active.get(own) ?? 0) + 1);
     }
   }
   for (const [anonVma, count] of active) {
-    if (a.numActiveVmas[anonVma] !== count) bug(`anon_vma ${anonVma} counts ${a.numActiveVmas[anonVma]} VMAs, has ${count}`);
+    if (a.numActiveVmas[anonVma] !== count)
+      bug(`anon_vma ${anonVma} counts ${a.numActiveVmas[anonVma]} VMAs, has ${count}`);
     if (a.refcount[anonVma]! < 1) bug(`anon_vma ${anonVma} is used without a reference`);
   }
+}
+
+/** Every chain row of a VMA leads back to it, and one to its own anon_vma. */
+function checkChain(k: SpaceState, vma: Vma, own: AnonVma): void {
+  const a = k.anonVma;
+  let hasOwn = own === NONE;
+  for (let chain = k.vma.anonVmaChain[vma]!; chain !== NONE; chain = a.chainNextSameVma[chain]!) {
+    if (a.chainVma[chain] !== vma) bug(`chain ${chain} of VMA ${vma} belongs to VMA ${a.chainVma[chain]}`);
+    if (a.chainAnonVma[chain] === own) hasOwn = true;
+  }
+  if (!hasOwn) bug(`VMA ${vma} is not linked to its anon_vma ${own}`);
 }
 
 /** A neighbour's anon_vma when the two VMAs differ in protection at most and the neighbour never went through a fork. */

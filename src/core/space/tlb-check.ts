@@ -6,10 +6,21 @@
 import { bug } from "../base/bug.ts";
 import { type Cpu, type Mm, NONE, vpnOf } from "../base/types.ts";
 import { PTE_NX_HIGH, PTE_PRESENT, PTE_RW, ptePfn } from "../hw/pte.ts";
+import { ASID_STRIDE, NR_ASIDS } from "../hw/tlb.ts";
 import {
-  ASID_STRIDE, ENTRY_HIGH, ENTRY_L1D, ENTRY_L1I, ENTRY_L2, ENTRY_PFN, ENTRY_RIGHTS, ENTRY_TAG, NR_ASIDS, RIGHT_EXEC,
-  RIGHT_WRITE, SIZE_4K, TAG_ASID_SHIFT, TAG_SIZE_SHIFT,
-} from "../hw/tlb.ts";
+  ENTRY_HIGH,
+  ENTRY_L1D,
+  ENTRY_L1I,
+  ENTRY_L2,
+  ENTRY_PFN,
+  ENTRY_RIGHTS,
+  ENTRY_TAG,
+  RIGHT_EXEC,
+  RIGHT_WRITE,
+  SIZE_4K,
+  TAG_ASID_SHIFT,
+  TAG_SIZE_SHIFT,
+} from "../hw/tlb-places.ts";
 import { findPte } from "./pagetable.ts";
 import type { SpaceState } from "./state.ts";
 
@@ -31,7 +42,8 @@ function currentMm(k: SpaceState, cpu: Cpu, asid: number): Mm {
   const at = cpu * ASID_STRIDE + asid;
   const { users, contextId, tlbGen, rowCount } = k.mm;
   for (let mm: Mm = 1; mm < rowCount[1]!; mm++) {
-    if (users[mm]! > 0 && contextId[mm] === k.tlb.asidContext[at] && tlbGen[mm] === k.tlb.asidGeneration[at]) return mm;
+    if (users[mm]! > 0 && contextId[mm] === k.tlb.asidContext[at] && tlbGen[mm] === k.tlb.asidGeneration[at])
+      return mm;
   }
   return NONE;
 }
@@ -42,7 +54,8 @@ function checkAsid(k: SpaceState, cpu: Cpu, asid: number, mm: Mm): void {
     const at = (cpu * k.tlb.entriesPerCpu + entry) * 8;
     const hasPlace = (words[at + ENTRY_L1D]! | words[at + ENTRY_L1I]! | words[at + ENTRY_L2]!) !== 0;
     const tag = words[at + ENTRY_TAG]!;
-    if (!hasPlace || ((tag >>> TAG_ASID_SHIFT) & ASID_MASK) !== asid || tag >>> TAG_SIZE_SHIFT !== SIZE_4K) continue;
+    if (!hasPlace || ((tag >>> TAG_ASID_SHIFT) & ASID_MASK) !== asid || tag >>> TAG_SIZE_SHIFT !== SIZE_4K)
+      continue;
     checkEntry(k, mm, vpnOf(words[at + ENTRY_HIGH]!, tag & LOW_MASK), at);
   }
 }
@@ -54,8 +67,10 @@ function checkEntry(k: SpaceState, mm: Mm, page: number, at: number): void {
   const low = pte < 0 ? 0 : k.ram.words[pte]!;
   if ((low & PTE_PRESENT) === 0) bug(`${where} is cached, but no page is mapped there`);
   const high = k.ram.words[pte + 1]!;
-  if (ptePfn(low, high) !== words[at + ENTRY_PFN]! >>> 0) bug(`${where} leads to another frame than its entry`);
+  if (ptePfn(low, high) !== words[at + ENTRY_PFN]! >>> 0)
+    bug(`${where} leads to another frame than its entry`);
   const rights = words[at + ENTRY_RIGHTS]!;
   if ((rights & RIGHT_WRITE) !== 0 && (low & PTE_RW) === 0) bug(`${where} allows stores, its entry does not`);
-  if ((rights & RIGHT_EXEC) !== 0 && (high & PTE_NX_HIGH) !== 0) bug(`${where} allows fetches, its entry does not`);
+  if ((rights & RIGHT_EXEC) !== 0 && (high & PTE_NX_HIGH) !== 0)
+    bug(`${where} allows fetches, its entry does not`);
 }

@@ -12,12 +12,19 @@
  */
 import { bug } from "../base/bug.ts";
 import { type Cpu, type Mm, NONE } from "../base/types.ts";
+import { CAUSE_SHOOTDOWN, COST_FLUSH_ALL, COST_FLUSH_PAGE, COST_SHOOTDOWN, spend } from "../hw/clock.ts";
 import {
-  CAUSE_SHOOTDOWN, COST_FLUSH_ALL, COST_FLUSH_PAGE, COST_SHOOTDOWN, spend,
-} from "../hw/clock.ts";
-import {
-  ASID_STRIDE, dropTlbAsid, dropTlbPage, NR_ASIDS, TLB_COUNTERS, TLB_FLUSH_ALL, TLB_FLUSH_ONE, TLB_SHOOTDOWNS_RECEIVED,
-  TLB_SHOOTDOWNS_SENT, TLB_SWITCH_FLUSHES, TLB_SWITCHES,
+  ASID_STRIDE,
+  dropTlbAsid,
+  dropTlbPage,
+  NR_ASIDS,
+  TLB_COUNTERS,
+  TLB_FLUSH_ALL,
+  TLB_FLUSH_ONE,
+  TLB_SHOOTDOWNS_RECEIVED,
+  TLB_SHOOTDOWNS_SENT,
+  TLB_SWITCH_FLUSHES,
+  TLB_SWITCHES,
 } from "../hw/tlb.ts";
 import { CPU_MASK_WORDS } from "./mm.ts";
 import type { SpaceState } from "./state.ts";
@@ -69,7 +76,8 @@ export function flushTlbMmPage(k: SpaceState, mm: Mm, vpn: number): void {
   const tlb = k.tlb;
   const self = k.boot[2]!;
   const at = self * ASID_STRIDE + tlb.loadedAsid[self]!;
-  const isAlone = tlb.loadedMm[self] === mm && tlb.isLazy[self] === 0 && tlb.asidGeneration[at] === k.mm.tlbGen[mm];
+  const isAlone =
+    tlb.loadedMm[self] === mm && tlb.isLazy[self] === 0 && tlb.asidGeneration[at] === k.mm.tlbGen[mm];
   if (!isAlone || othersHave(k, mm, self)) {
     flushTlbMmRange(k, mm, vpn, vpn + 1, false);
     return;
@@ -90,13 +98,20 @@ export function flushTlbMmAll(k: SpaceState, mm: Mm): void {
  * Flushes the pages [start, end) of an address space from every CPU that runs it. `freedTables`: page tables went as
  * well, so CPUs that idle on it lazily are told too.
  */
-export function flushTlbMmRange(k: SpaceState, mm: Mm, start: number, end: number, freedTables: boolean): void {
+export function flushTlbMmRange(
+  k: SpaceState,
+  mm: Mm,
+  start: number,
+  end: number,
+  freedTables: boolean,
+): void {
   const tlb = k.tlb;
   const self = k.boot[2]!;
   const generation = ++k.mm.tlbGen[mm]!;
   const first = end - start > FLUSH_CEILING ? Number.NEGATIVE_INFINITY : start;
   if (!othersHave(k, mm, self)) {
-    if (tlb.loadedMm[self] === mm) catchUp(k, self, mm, generation, first === start ? { start, end } : undefined);
+    if (tlb.loadedMm[self] === mm)
+      catchUp(k, self, mm, generation, first === start ? { start, end } : undefined);
     return;
   }
   tlb.counter[self * TLB_COUNTERS + TLB_SHOOTDOWNS_SENT]!++;
@@ -120,12 +135,19 @@ export function checkCpuMasks(k: SpaceState): void {
       bug(`cpu ${cpu} has address space ${mm} loaded and is not in its mask`);
     }
     const at = cpu * ASID_STRIDE + k.tlb.loadedAsid[cpu]!;
-    if (k.tlb.asidContext[at] !== k.mm.contextId[mm]) bug(`cpu ${cpu}: the loaded ASID is not that of address space ${mm}`);
+    if (k.tlb.asidContext[at] !== k.mm.contextId[mm])
+      bug(`cpu ${cpu}: the loaded ASID is not that of address space ${mm}`);
   }
 }
 
 /** What one CPU does about a flush (Linux: flush_tlb_func). Without a range, or behind by more than this flush: everything. */
-function catchUp(k: SpaceState, cpu: Cpu, mm: Mm, generation: number, range?: { start: number; end: number }): void {
+function catchUp(
+  k: SpaceState,
+  cpu: Cpu,
+  mm: Mm,
+  generation: number,
+  range?: { start: number; end: number },
+): void {
   const tlb = k.tlb;
   if (tlb.loadedMm[cpu] !== mm) return;
   if (tlb.isLazy[cpu] === 1) {

@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
 import { foldPcp } from "../frame/pcp.ts";
 import { drainAllPcp } from "../frame/pcp-drain.ts";
-import { NR_ANON_MAPPED, NR_PAGETABLE, NR_FREE_PAGES, PGFREE, sumZoneItem } from "../frame/vmstat.ts";
-import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
+import { NR_ANON_MAPPED, NR_FREE_PAGES, NR_PAGETABLE, PGFREE, sumZoneItem } from "../frame/vmstat.ts";
 import type { MachineInput } from "../hw/machine.ts";
+import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { readHiwaterRss } from "./mm.ts";
 
@@ -73,7 +73,8 @@ test("what was mapped and unmapped is free again, all of it", () => {
   const before = sumZoneItem(k.vmstat, NR_FREE_PAGES);
   foldPcp(k);
   const freed = k.vmstat.event[PGFREE]!;
-  for (let page = 0; page < 3000; page++) touch(k, task, ADDR + page * PAGE, page % 3 === 0 ? ACCESS_LOAD : ACCESS_STORE);
+  for (let page = 0; page < 3000; page++)
+    touch(k, task, ADDR + page * PAGE, page % 3 === 0 ? ACCESS_LOAD : ACCESS_STORE);
   call(k, task, MUNMAP, [ADDR, 8 * TABLE]);
   foldPcp(k);
   expect(k.vmstat.event[PGFREE]! - freed).toBe(2000 + 2 + 6);

@@ -17,7 +17,16 @@
 import { bug } from "../base/bug.ts";
 import { type Mm, NONE, PAGE_SIZE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
 import {
-  FLAGS, MAPCOUNT, MAPPING, NEXT, PAGE_WORDS, PG_lru, PG_table, PG_ZONE_SHIFT, PREV, REFCOUNT,
+  FLAGS,
+  MAPCOUNT,
+  MAPPING,
+  NEXT,
+  PAGE_WORDS,
+  PG_lru,
+  PG_table,
+  PG_ZONE_SHIFT,
+  PREV,
+  REFCOUNT,
 } from "../frame/page.ts";
 import { freePage, freePageList } from "../frame/pcp.ts";
 import { NR_ANON_MAPPED, NR_NODE_ITEMS, NR_PAGETABLE } from "../frame/vmstat.ts";
@@ -27,8 +36,8 @@ import { putFolio } from "./folio.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, updateHiwaterRss } from "./mm.ts";
-import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { markDirty } from "./pagecache.ts";
+import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { removeRmap } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
 import { flushTlbMmRange } from "./tlb-flush.ts";
@@ -119,10 +128,12 @@ export function freePageTables(k: SpaceState, mm: Mm, floor: number, ceiling: nu
 
 /** Bug when an unmapping was left open. */
 export function checkGather(k: SpaceState): void {
-  if (k.lruvec.gatherRange[GATHER_MM] !== NONE) bug(`the unmapping of address space ${k.lruvec.gatherRange[GATHER_MM]} was not finished`);
+  if (k.lruvec.gatherRange[GATHER_MM] !== NONE)
+    bug(`the unmapping of address space ${k.lruvec.gatherRange[GATHER_MM]} was not finished`);
 }
 
 /** Clears `count` entries from the one at word `pte`, which maps `vpn`, on. They lie in one table. */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the loop of munmap and exit, in one piece for speed
 function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: number): void {
   const { words } = k.ram;
   const { page } = k;
@@ -205,7 +216,8 @@ function unlinkFreed(k: SpaceState, record: number, row: number): void {
 function zapFilePage(k: SpaceState, vma: Vma, pfn: Pfn, low: number): boolean {
   const isDirty = (low & PTE_DIRTY) !== 0;
   if (isDirty) markDirty(k, pfn);
-  if ((low & PTE_ACCESSED) !== 0 && (k.vma.flags[vma]! & (VM_SEQ_READ | VM_RAND_READ)) === 0) markPageAccessed(k, pfn);
+  if ((low & PTE_ACCESSED) !== 0 && (k.vma.flags[vma]! & (VM_SEQ_READ | VM_RAND_READ)) === 0)
+    markPageAccessed(k, pfn);
   addRss(k, k.vma.mm[vma]!, MM_FILEPAGES, -1);
   removeRmap(k, pfn);
   putFolio(k, pfn);
@@ -230,7 +242,8 @@ function flushGather(k: SpaceState): void {
   const isEmpty = gather[GATHER_START]! >= gather[GATHER_END]!;
   if (isEmpty && gather[GATHER_TABLES] === 0) return;
   const mm = gather[GATHER_MM]!;
-  if (gather[GATHER_FULL] === 1) flushTlbMmRange(k, mm, 0, Number.POSITIVE_INFINITY, gather[GATHER_TABLES] === 1);
+  if (gather[GATHER_FULL] === 1)
+    flushTlbMmRange(k, mm, 0, Number.POSITIVE_INFINITY, gather[GATHER_TABLES] === 1);
   else flushTlbMmRange(k, mm, gather[GATHER_START]!, gather[GATHER_END]!, gather[GATHER_TABLES] === 1);
   resetGather(k);
 }

@@ -6,7 +6,14 @@ import { CAUSE_USER, COST_ACCESS } from "../hw/clock.ts";
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import { PTE_DIRTY } from "../hw/pte.ts";
 import {
-  TLB_ACCESSES, TLB_DIRTY_WALKS, TLB_FLUSH_ALL, TLB_FLUSH_ONE, TLB_L1D_MISSES, TLB_L2_HITS, TLB_SHOOTDOWNS_SENT, TLB_WALKS,
+  TLB_ACCESSES,
+  TLB_DIRTY_WALKS,
+  TLB_FLUSH_ALL,
+  TLB_FLUSH_ONE,
+  TLB_L1D_MISSES,
+  TLB_L2_HITS,
+  TLB_SHOOTDOWNS_SENT,
+  TLB_WALKS,
 } from "../hw/tlb.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { findPte } from "../space/pagetable.ts";
@@ -41,7 +48,10 @@ function runs(list: { page: number; kind: number; count?: number }[]) {
 
 test("a first store walks twice, around its fault, and hits from then on", () => {
   const { k, task } = space(1);
-  const r = runs([{ page: 0, kind: ACCESS_STORE, count: 10 }, { page: 0, kind: ACCESS_LOAD, count: 5 }]);
+  const r = runs([
+    { page: 0, kind: ACCESS_STORE, count: 10 },
+    { page: 0, kind: ACCESS_LOAD, count: 5 },
+  ]);
   expect(runAccesses(k, task, r, 0, 2)).toBe(2);
   const c = counters(k);
   expect([c[TLB_ACCESSES], c[TLB_L1D_MISSES], c[TLB_WALKS]]).toEqual([15, 1, 2]);
@@ -60,7 +70,9 @@ test("a store through a clean translation walks once more, for the dirty bit", (
   const before = counters(k);
   touch(k, task, ADDR, ACCESS_STORE);
   const c = counters(k);
-  expect([c[TLB_DIRTY_WALKS]! - before[TLB_DIRTY_WALKS]!, c[TLB_WALKS]! - before[TLB_WALKS]!]).toEqual([1, 1]);
+  expect([c[TLB_DIRTY_WALKS]! - before[TLB_DIRTY_WALKS]!, c[TLB_WALKS]! - before[TLB_WALKS]!]).toEqual([
+    1, 1,
+  ]);
   expect(k.ram.words[pte]! & PTE_DIRTY).toBe(PTE_DIRTY);
   expect(k.task.minFlt[task]).toBe(1);
 });
@@ -76,7 +88,11 @@ test("a page that left L1 is found in L2", () => {
 
 test("runs stop at the access that fails, with the reason, and what came before is done", () => {
   const { k, task } = space(2);
-  const r = runs([{ page: 0, kind: ACCESS_STORE }, { page: 2, kind: ACCESS_LOAD }, { page: 1, kind: ACCESS_STORE }]);
+  const r = runs([
+    { page: 0, kind: ACCESS_STORE },
+    { page: 2, kind: ACCESS_LOAD },
+    { page: 1, kind: ACCESS_STORE },
+  ]);
   expect(runAccesses(k, task, r, 0, 3)).toBe(1);
   expect(r.outcome[0]).toBe(FAULT_SEGV_MAPERR);
   expect([k.task.minFlt[task], counters(k)[TLB_ACCESSES]]).toEqual([1, 1]);

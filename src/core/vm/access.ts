@@ -15,13 +15,50 @@
 import { bug } from "../base/bug.ts";
 import { type Cpu, type Mm, type Task, vpnHigh, vpnLow, vpnOf } from "../base/types.ts";
 import { CAUSE_TLB_WALK, CAUSE_USER, COST_ACCESS, COST_L2_TLB, COST_WALK, spend } from "../hw/clock.ts";
-import { ACCESS_FETCH, NEED_FETCH, NEED_LOAD, NEED_STORE, WALK_ENTRY, WALK_READY, WALK_SIZE, walkTables } from "../hw/mmu.ts";
 import {
-  ENTRY_HIGH, ENTRY_L1D, ENTRY_L1I, ENTRY_L2, ENTRY_NEXT, ENTRY_PFN, ENTRY_RIGHTS, ENTRY_TAG, addTlbEntry, fillTlb, findTlbEntry,
-  hitSecondLevel, PLACE_TICK, promoteTlbEntry, RIGHT_DIRTY, RIGHT_WRITE, rewindTicks, SIZE_1G, SIZE_2M, SIZE_4K, TAG_ASID_SHIFT,
-  TAG_SIZE_SHIFT, TLB_ACCESSES, TLB_COUNTERS, TLB_DIRTY_WALKS, TLB_FETCHES, TLB_L1D_MISSES, TLB_L1I_MISSES, TLB_L2_HITS,
+  ACCESS_FETCH,
+  NEED_FETCH,
+  NEED_LOAD,
+  NEED_STORE,
+  WALK_ENTRY,
+  WALK_READY,
+  WALK_SIZE,
+  walkTables,
+} from "../hw/mmu.ts";
+import {
+  addTlbEntry,
+  fillTlb,
+  findTlbEntry,
+  hitSecondLevel,
+  promoteTlbEntry,
+  rewindTicks,
+  TLB_ACCESSES,
+  TLB_COUNTERS,
+  TLB_DIRTY_WALKS,
+  TLB_FETCHES,
+  TLB_L1D_MISSES,
+  TLB_L1I_MISSES,
+  TLB_L2_HITS,
   TLB_WALKS,
 } from "../hw/tlb.ts";
+import {
+  ENTRY_HIGH,
+  ENTRY_L1D,
+  ENTRY_L1I,
+  ENTRY_L2,
+  ENTRY_NEXT,
+  ENTRY_PFN,
+  ENTRY_RIGHTS,
+  ENTRY_TAG,
+  PLACE_TICK,
+  RIGHT_DIRTY,
+  RIGHT_WRITE,
+  SIZE_1G,
+  SIZE_2M,
+  SIZE_4K,
+  TAG_ASID_SHIFT,
+  TAG_SIZE_SHIFT,
+} from "../hw/tlb-places.ts";
 import { switchMm } from "../space/tlb-flush.ts";
 import { pageFault } from "./fault.ts";
 import { FAULT_FLAG_USER } from "./fault-flags.ts";
@@ -100,6 +137,7 @@ export function runAccesses(k: VmState, task: Task, runs: AccessRuns, from: numb
  * The loop of runAccesses, a piece at a time: a function that is called often is compiled as a whole, while one that
  * runs for long stays in code compiled in the middle of its loop.
  */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the loop of every replay, in one piece for speed
 function playPiece(k: VmState, task: Task, runs: AccessRuns, from: number, to: number): number {
   const cpu = k.boot[2]! | 0;
   const tlb = k.tlb;
@@ -126,7 +164,8 @@ function playPiece(k: VmState, task: Task, runs: AccessRuns, from: number, to: n
       const record = (entryBase + at) << 3;
       if (words[record + ENTRY_TAG] === tag && words[record + ENTRY_HIGH] === high) {
         const need = kind === ACCESS_FETCH ? NEED_FETCH : (kind & 1) !== 0 ? NEED_STORE : NEED_LOAD;
-        if ((words[record + ENTRY_RIGHTS]! & need) === need) place = words[record + (kind === ACCESS_FETCH ? ENTRY_L1I : ENTRY_L1D)]!;
+        if ((words[record + ENTRY_RIGHTS]! & need) === need)
+          place = words[record + (kind === ACCESS_FETCH ? ENTRY_L1I : ENTRY_L1D)]!;
         break;
       }
       at = words[record + ENTRY_NEXT]!;
@@ -225,7 +264,8 @@ function useEntry(k: VmState, cpu: Cpu, entry: number, kind: number): boolean {
   if (!isHit) tlb.counter[first + (isFetch ? TLB_L1I_MISSES : TLB_L1D_MISSES)]!++;
   if ((rights & need) !== need) {
     // A writable page whose entry is clean: the walk that comes now is for the dirty bit.
-    if ((need & rights & RIGHT_WRITE) !== 0 && (rights & RIGHT_DIRTY) === 0) tlb.counter[first + TLB_DIRTY_WALKS]!++;
+    if ((need & rights & RIGHT_WRITE) !== 0 && (rights & RIGHT_DIRTY) === 0)
+      tlb.counter[first + TLB_DIRTY_WALKS]!++;
     return false;
   }
   if (isHit) promoteTlbEntry(k, cpu, entry, isFetch);

@@ -20,11 +20,9 @@ import { FLAGS, MAPPING, PAGE_WORDS, PG_anonExclusive, PG_lru, REFCOUNT } from "
 import { PGREUSE } from "../frame/vmstat.ts";
 import { CAUSE_COW, CAUSE_ZEROING, COST_CLEAR_PAGE, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { WALK_PFN, WALK_READY, WALK_RIGHTS, WALK_SIZE } from "../hw/mmu.ts";
-import {
-  PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, PTE_SPECIAL, pteHigh, pteLow,
-} from "../hw/pte.ts";
+import { PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, PTE_SPECIAL, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
-import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_4K } from "../hw/tlb.ts";
+import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_4K } from "../hw/tlb-places.ts";
 import { putFolio } from "../space/folio.ts";
 import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
@@ -33,8 +31,8 @@ import { protHigh, protLow } from "../space/protection.ts";
 import { addAnonRmap, anonVmaPrepare, moveAnonRmap, removeRmap } from "../space/rmap.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { VM_EXEC, VM_MAYSHARE, VM_SHARED, VM_WRITE } from "../space/vma.ts";
-import { pageMkwrite } from "./filemap.ts";
 import { FAULT_FLAG_WRITE } from "./fault-flags.ts";
+import { pageMkwrite } from "./filemap.ts";
 import { ensurePte } from "./pte-alloc.ts";
 import type { VmState } from "./state.ts";
 import { ZERO_PAGE } from "./zero-page.ts";

@@ -34,7 +34,10 @@ test("entries are copied old, the parent's stay as they are but for the right to
   const bits = PTE_ACCESSED | PTE_DIRTY | PTE_RW;
   expect(k.ram.words[findPte(k, mm, ADDR / PAGE)]! & bits).toBe(PTE_ACCESSED | PTE_DIRTY);
   expect(k.ram.words[findPte(k, child, ADDR / PAGE)]! & bits).toBe(PTE_DIRTY);
-  expect([rss(k, mm), rss(k, child)]).toEqual([[0, 1], [0, 1]]);
+  expect([rss(k, mm), rss(k, child)]).toEqual([
+    [0, 1],
+    [0, 1],
+  ]);
   checkKernel(k);
 });
 
@@ -65,7 +68,10 @@ test("file pages are copied only beside anonymous ones of the same VMA", () => {
 
 test("DONTFORK is left out, WIPEONFORK is empty", () => {
   const { k, task } = machine();
-  for (const [at, advice] of [[0, 10], [0x100000, 18]] as const) {
+  for (const [at, advice] of [
+    [0, 10],
+    [0x100000, 18],
+  ] as const) {
     call(k, task, MMAP, [ADDR + at, PAGE, 3, 0x32, -1, 0]);
     touch(k, task, ADDR + at, ACCESS_STORE);
     call(k, task, MADVISE, [ADDR + at, PAGE, advice]);

@@ -31,7 +31,8 @@ import { dupVma } from "./vma-dup.ts";
  */
 export function dupMmap(k: VmState, parent: Mm, child: Mm): number {
   const columns = k.mm;
-  for (const total of [columns.totalVm, columns.dataVm, columns.execVm, columns.stackVm]) total[child] = total[parent]!;
+  for (const total of [columns.totalVm, columns.dataVm, columns.execVm, columns.stackVm])
+    total[child] = total[parent]!;
   for (const place of layoutColumns(k)) place[child] = place[parent]!;
   columns.layout[child] = columns.layout[parent]!;
   columns.exeFile[child] = columns.exeFile[parent]!;
@@ -126,7 +127,19 @@ function countCopied(k: VmState, child: Mm, counts: number): void {
 function layoutColumns(k: VmState): Float64Array[] {
   const m = k.mm;
   return [
-    m.startCode, m.endCode, m.startData, m.endData, m.startBrk, m.brk, m.startStack, m.argStart, m.argEnd, m.envStart,
-    m.envEnd, m.mmapBase, m.mmapLegacyBase, m.vdso,
+    m.startCode,
+    m.endCode,
+    m.startData,
+    m.endData,
+    m.startBrk,
+    m.brk,
+    m.startStack,
+    m.argStart,
+    m.argEnd,
+    m.envStart,
+    m.envEnd,
+    m.mmapBase,
+    m.mmapLegacyBase,
+    m.vdso,
   ];
 }

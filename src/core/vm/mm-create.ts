@@ -40,9 +40,11 @@ export function putMm(k: VmState, mm: Mm): void {
   leaveMm(k, mm);
   if (k.mm.exeFile[mm] !== NONE) putFile(k, k.mm.exeFile[mm]!);
   for (let member = 0; member < 4; member++) {
-    if (k.mm.rss[mm * 4 + member] !== 0) bug(`address space ${mm} dies with ${k.mm.rss[mm * 4 + member]} pages of kind ${member}`);
+    if (k.mm.rss[mm * 4 + member] !== 0)
+      bug(`address space ${mm} dies with ${k.mm.rss[mm * 4 + member]} pages of kind ${member}`);
   }
-  if (k.mm.pgtablesBytes[mm] !== 0) bug(`address space ${mm} dies with ${k.mm.pgtablesBytes[mm]} bytes of page tables`);
+  if (k.mm.pgtablesBytes[mm] !== 0)
+    bug(`address space ${mm} dies with ${k.mm.pgtablesBytes[mm]} bytes of page tables`);
   const pgd = k.mm.pgd[mm]!;
   k.page[pgd * PAGE_WORDS + FLAGS]! &= ~PG_table;
   k.page[pgd * PAGE_WORDS + REFCOUNT] = 0;

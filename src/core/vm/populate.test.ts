@@ -18,7 +18,9 @@ test("writable private memory is written: every page a fault, resident, dirty, a
   const low = k.ram.words[pte]!;
   expect([k.task.minFlt[task], k.mm.rss[mm * 4 + 1]]).toEqual([600, 600]);
   expect(low & (PTE_RW | PTE_DIRTY)).toBe(PTE_RW | PTE_DIRTY);
-  expect(k.page[ptePfn(low, k.ram.words[pte + 1]!) * PAGE_WORDS + FLAGS]! & PG_referenced).toBe(PG_referenced);
+  expect(k.page[ptePfn(low, k.ram.words[pte + 1]!) * PAGE_WORDS + FLAGS]! & PG_referenced).toBe(
+    PG_referenced,
+  );
   checkKernel(k);
 });
 

@@ -13,8 +13,8 @@ import { markPageAccessed } from "../space/lruvec.ts";
 import { afterHole, findPte, NO_PTE_TABLE } from "../space/pagetable.ts";
 import { VM_ACCESS_FLAGS, VM_IO, VM_LOCKONFAULT, VM_PFNMAP, VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
-import { FAULT_FLAG_POPULATE, FAULT_FLAG_WRITE } from "./fault-flags.ts";
 import { handleMmFault } from "./fault.ts";
+import { FAULT_FLAG_POPULATE, FAULT_FLAG_WRITE } from "./fault-flags.ts";
 import type { VmState } from "./state.ts";
 
 /**
@@ -29,7 +29,11 @@ export function populate(k: VmState, task: Task, startVpn: number, endVpn: numbe
     if (vma === NONE || k.vma.start[vma]! >= endVpn) return 0;
     const stop = Math.min(endVpn, k.vma.end[vma]!);
     const flags = k.vma.flags[vma]!;
-    if ((flags & (VM_PFNMAP | VM_IO)) === 0 && populateVma(k, task, vma, Math.max(vpn, k.vma.start[vma]!), stop) === BLOCKED) return BLOCKED;
+    if (
+      (flags & (VM_PFNMAP | VM_IO)) === 0 &&
+      populateVma(k, task, vma, Math.max(vpn, k.vma.start[vma]!), stop) === BLOCKED
+    )
+      return BLOCKED;
     vpn = stop;
   }
   return 0;

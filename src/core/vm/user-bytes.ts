@@ -25,12 +25,7 @@ export function storeBytes(k: VmState, task: Task, addr: number, bytes: Uint8Arr
   return moveBytes(k, task, addr, bytes, ACCESS_STORE);
 }
 
-/** loadBytes by the kernel (Linux: copy_from_user): a wait for the disk in it always counts as a major fault. */
-export function copyFromUser(k: VmState, task: Task, addr: number, out: Uint8Array): number {
-  return moveBytes(k, task, addr, out, ACCESS_LOAD | ACCESS_KERNEL);
-}
-
-/** storeBytes by the kernel (Linux: copy_to_user). */
+/** storeBytes by the kernel (Linux: copy_to_user): a wait for the disk in it always counts as a major fault. */
 export function copyToUser(k: VmState, task: Task, addr: number, bytes: Uint8Array): number {
   return moveBytes(k, task, addr, bytes, ACCESS_STORE | ACCESS_KERNEL);
 }

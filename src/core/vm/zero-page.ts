@@ -37,7 +37,10 @@ export function createImagePages(): Int32Array {
  */
 export function bootZeroPage(k: VmState): void {
   const reserved = k.machine.reserved ?? usualReserved(k.machine);
-  const bss = reserved.find(({ what, startByte, endByte }) => what === "kernel bss" && endByte - startByte >= NR_IMAGE_PAGES * PAGE_SIZE);
+  const bss = reserved.find(
+    ({ what, startByte, endByte }) =>
+      what === "kernel bss" && endByte - startByte >= NR_IMAGE_PAGES * PAGE_SIZE,
+  );
   for (let i = 0; i < NR_IMAGE_PAGES; i++) {
     const pfn = bss === undefined ? allocPages(k, GFP_KERNEL | __GFP_ZERO, 0) : bss.startByte / PAGE_SIZE + i;
     if (pfn < 0) badConfig("nodes", "no page is left for the kernel's own");

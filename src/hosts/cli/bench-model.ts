@@ -3,8 +3,20 @@
  * it through the same system calls. Times are wall time, in nanoseconds a page.
  */
 import {
-  ACCESS_LOAD, ACCESS_STORE, type AccessRuns, boot, createMm, createTask, findTask, type Kernel, pickMmapLayout, runAccesses, syscall,
-  type Task, vpnHigh, vpnLow,
+  ACCESS_LOAD,
+  ACCESS_STORE,
+  type AccessRuns,
+  boot,
+  createMm,
+  createTask,
+  findTask,
+  type Kernel,
+  pickMmapLayout,
+  runAccesses,
+  syscall,
+  type Task,
+  vpnHigh,
+  vpnLow,
 } from "../../core/index.ts";
 
 const PAGE = 4096;
@@ -122,11 +134,19 @@ function touch(bench: Bench, addr: number): void {
 }
 
 function play(bench: Bench, runs: AccessRuns, from: number, to: number): void {
-  if (runAccesses(bench.k, bench.task, runs, from, to) !== to) throw new Error(`the bench's access failed: ${runs.outcome[0]}`);
+  if (runAccesses(bench.k, bench.task, runs, from, to) !== to)
+    throw new Error(`the bench's access failed: ${runs.outcome[0]}`);
 }
 
 function mapPopulated(bench: Bench, pages: number): number {
-  return call(bench.k, bench.task, SYS_MMAP, [0, pages * PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_POPULATE, -1, 0]);
+  return call(bench.k, bench.task, SYS_MMAP, [
+    0,
+    pages * PAGE,
+    PROT_READ_WRITE,
+    MAP_PRIVATE_ANONYMOUS | MAP_POPULATE,
+    -1,
+    0,
+  ]);
 }
 
 function call(k: Kernel, task: Task, nr: number, args: number[]): number {
@@ -142,7 +162,12 @@ function fillRuns(length: number, vpnOf: (i: number) => number): AccessRuns {
 }
 
 function emptyRuns(length: number): AccessRuns {
-  return { high: new Int32Array(length), low: new Int32Array(length), count: new Int32Array(length).fill(1), outcome: new Int32Array(1) };
+  return {
+    high: new Int32Array(length),
+    low: new Int32Array(length),
+    count: new Int32Array(length).fill(1),
+    outcome: new Int32Array(1),
+  };
 }
 
 function setRun(runs: AccessRuns, i: number, vpn: number, kind: number): void {

@@ -23,9 +23,19 @@ import { writeWhole } from "./write-file.ts";
 const ROUNDS = 7;
 const WARM_UPS = 3;
 /** Times the kernel's speed that the model promises, by figure. */
-const TARGETS: Readonly<Record<keyof BenchFigures, number>> = { fault: 12, populate: 8, cow: 8, fork: 8, munmap: 8 };
+const TARGETS: Readonly<Record<keyof BenchFigures, number>> = {
+  fault: 12,
+  populate: 8,
+  cow: 8,
+  fork: 8,
+  munmap: 8,
+};
 const NAMES: Readonly<Record<keyof BenchFigures, string>> = {
-  fault: "anonymous write faults", populate: "MAP_POPULATE", cow: "COW faults", fork: "fork", munmap: "munmap",
+  fault: "anonymous write faults",
+  populate: "MAP_POPULATE",
+  cow: "COW faults",
+  fork: "fork",
+  munmap: "munmap",
 };
 const FIGURES = Object.keys(TARGETS) as (keyof BenchFigures)[];
 const REPLAY_TARGETS = { hot: 50, zipf: 12 };
@@ -40,7 +50,14 @@ interface BenchReport {
   readonly mib: number;
   readonly rounds: number;
   readonly skipped: string | null;
-  readonly figures: readonly { name: string; unit: string; model: number; kernel: number | null; ratio: number | null; target: number }[];
+  readonly figures: readonly {
+    name: string;
+    unit: string;
+    model: number;
+    kernel: number | null;
+    ratio: number | null;
+    target: number;
+  }[];
   readonly replay: readonly { name: string; unit: string; model: number; target: number }[];
 }
 
@@ -115,10 +132,20 @@ function measure(mib: number, program: KernelBench): BenchReport {
     figures: FIGURES.map((name) => {
       const model = median(samples.model[name]);
       const kernel = skipped === null ? median(samples.kernel[name]) : null;
-      return { name, unit: "ns/page", model, kernel, ratio: kernel === null ? null : kernel / model, target: TARGETS[name] };
+      return {
+        name,
+        unit: "ns/page",
+        model,
+        kernel,
+        ratio: kernel === null ? null : kernel / model,
+        target: TARGETS[name],
+      };
     }),
     replay: (["hot", "zipf"] as const).map((name) => ({
-      name, unit: "M accesses/s", model: median(rates[name]), target: REPLAY_TARGETS[name],
+      name,
+      unit: "M accesses/s",
+      model: median(rates[name]),
+      target: REPLAY_TARGETS[name],
     })),
   };
 }
@@ -142,7 +169,9 @@ function kernelRound(file: string, mib: number): Record<keyof BenchFigures, numb
     const figure = FIGURES.find((candidate) => candidate === name);
     if (figure !== undefined) figures[figure] = Number(ns) / Number(pages);
   }
-  return FIGURES.every((name) => figures[name] !== undefined) ? (figures as Record<keyof BenchFigures, number>) : null;
+  return FIGURES.every((name) => figures[name] !== undefined)
+    ? (figures as Record<keyof BenchFigures, number>)
+    : null;
 }
 
 function median(values: readonly number[]): number {
@@ -159,7 +188,15 @@ function table(report: BenchReport): string {
   ];
   for (const { name, kernel, model, ratio, target } of report.figures) {
     const kernelText = kernel === null ? "skipped" : `${kernel.toFixed(1)} ns`;
-    lines.push(row([NAMES[name as keyof BenchFigures], kernelText, `${model.toFixed(1)} ns`, ratio === null ? "-" : `${ratio.toFixed(1)} x`, `${target} x`]));
+    lines.push(
+      row([
+        NAMES[name as keyof BenchFigures],
+        kernelText,
+        `${model.toFixed(1)} ns`,
+        ratio === null ? "-" : `${ratio.toFixed(1)} x`,
+        `${target} x`,
+      ]),
+    );
   }
   lines.push("", row(["replay with the TLB", "", "M accesses/s", "", "promised"]));
   for (const { name, model, target } of report.replay) {
@@ -170,5 +207,8 @@ function table(report: BenchReport): string {
 }
 
 function row(cells: readonly string[]): string {
-  return cells.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(15))).join("").trimEnd();
+  return cells
+    .map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(15)))
+    .join("")
+    .trimEnd();
 }
