@@ -39,10 +39,8 @@ export const RIGHT_WRITE = 2;
 export const RIGHT_USER = 4;
 export const RIGHT_DIRTY = 0x40;
 
-/** The arrays, and the three numbers `shape` keeps of each. */
+/** The arrays, and the three numbers `shape` keeps of each. Data of the larger sizes follow as 1 and 2: base + SIZE_*. */
 export const TLB_L1D4K = 0;
-export const TLB_L1D2M = 1;
-export const TLB_L1D1G = 2;
 export const TLB_L1I4K = 3;
 export const TLB_L1I2M = 4;
 export const TLB_L2 = 5;
