@@ -75,7 +75,7 @@ function makeRows(directory: string): void {
 
 /** A C file of 500 lines: functions with a loop and a branch, all called. */
 function makeProgram(directory: string): void {
-  const lines = ["#include <stdio.h>", ""];
+  const lines = ["/* Functions with a loop and a branch. */", "", "#include <stdio.h>", "#include <stdlib.h>", ""];
   for (let i = 0; i < C_FUNCTIONS; i++) {
     lines.push(
       `static int step${i}(const int *a, int n)`,
