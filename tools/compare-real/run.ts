@@ -45,6 +45,8 @@ const RUNS = 5;
 const MOST_ERROR = 0.1;
 const MEDIAN_ERROR = 0.05;
 const MEASURE_SOURCE = path.join(import.meta.dirname, "measure.c");
+const MEASURE = "measure";
+const COMPILER = "cc";
 
 /** The same environment for every run, native or recorded: its strings lie on the stack. */
 const ENVIRONMENT = { PATH: "/usr/bin:/bin", HOME: "/root", LANG: "C.UTF-8" };
@@ -66,7 +68,7 @@ async function main(): Promise<void> {
   }
   fs.mkdirSync(values.directory, { recursive: true });
   process.chdir(values.directory);
-  execFileSync("cc", ["-O2", "-static", "-o", "measure", MEASURE_SOURCE], { stdio: "inherit" });
+  execFileSync(COMPILER, ["-O2", "-static", "-o", MEASURE, MEASURE_SOURCE], { stdio: "inherit" });
   const wanted = values.only?.split(",");
   const lines: Comparison[] = [];
   const skipped: string[] = [];
@@ -84,7 +86,7 @@ async function main(): Promise<void> {
 function whatIsMissing(): string | undefined {
   if (process.platform !== "linux" || process.arch !== "x64") return "programs are recorded on Linux on x86-64 only";
   if (findValgrind() === undefined) return "valgrind is not installed";
-  if (findProgram("cc") === undefined) return "there is no C compiler (cc) for the program that measures";
+  if (findProgram(COMPILER) === undefined) return "there is no C compiler (cc) for the program that measures";
   return undefined;
 }
 
@@ -117,7 +119,7 @@ function measure(workload: CompareWorkload): Figures {
   const rss: number[] = [];
   for (let run = 0; run <= RUNS; run++) {
     const stdio = ["ignore", "ignore", "inherit", "pipe"] as const;
-    const result = spawnSync("./measure", [...workload.command], { stdio: [...stdio], env: ENVIRONMENT });
+    const result = spawnSync(path.resolve(MEASURE), [...workload.command], { stdio: [...stdio], env: ENVIRONMENT });
     const [before, minor, , maxRss, status] = String(result.output[3]).trim().split(" ").map(Number);
     if (result.status !== 0 || status !== 0) throw new Error(`${workload.name}: the native run failed (${result.output[3]})`);
     if (run === 0) continue;
