@@ -1,19 +1,32 @@
 /**
  * The public face of the core: what programs and hosts may use. The only barrel.
  */
+
+export { readElf } from "./abi/elf.ts";
+export { doExecve } from "./abi/exec.ts";
 export { ADDR_NO_RANDOMIZE } from "./abi/exec-layout.ts";
 export {
-  listMappings, listProcesses, type ProcessView, viewProcess, viewTime, viewTlb,
+  listMappings,
+  listProcesses,
+  type ProcessView,
+  viewProcess,
+  viewTime,
+  viewTlb,
 } from "./abi/observe.ts";
-export { doExecve } from "./abi/exec.ts";
-export { readElf } from "./abi/elf.ts";
 export { killTask } from "./abi/process.ts";
 export { syscall } from "./abi/syscall/table.ts";
 export { readFile, writeFile } from "./abi/vfs.ts";
 export {
-  errnoName, FAULT_OOM, FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR, FAULT_SIGBUS, SIGBUS, SIGKILL, SIGSEGV,
+  errnoName,
+  FAULT_OOM,
+  FAULT_SEGV_ACCERR,
+  FAULT_SEGV_MAPERR,
+  FAULT_SIGBUS,
+  SIGBUS,
+  SIGKILL,
+  SIGSEGV,
 } from "./base/errno.ts";
-export { createRng, randomU32, type RngColumns } from "./base/rng.ts";
+export { createRng, type RngColumns, randomU32 } from "./base/rng.ts";
 export { BLOCKED, type Inode, NONE, type Task, vpnHigh, vpnLow } from "./base/types.ts";
 export { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
 export { ACCESS_FETCH, ACCESS_LOAD, ACCESS_STORE } from "./hw/mmu.ts";
@@ -21,12 +34,12 @@ export { PRESETS } from "./hw/presets.ts";
 export { boot, checkKernel, hashKernel, type Kernel } from "./kernel.ts";
 export { accountRun, beginTurn, pickNext, wake } from "./sched.ts";
 export { createInode, findInode, installFd, openFile, S_IFCHR } from "./space/file.ts";
-export { filePages, isPresent, quiesceDisks } from "./space/pagecache.ts";
 export { readHiwaterRss } from "./space/mm.ts";
+export { filePages, isPresent, quiesceDisks } from "./space/pagecache.ts";
 export { createTask, findTask, TASK_ZOMBIE } from "./space/task.ts";
-export { ACCESS_KERNEL, access, type AccessRuns, runAccesses } from "./vm/access.ts";
+export { ACCESS_KERNEL, type AccessRuns, access, runAccesses } from "./vm/access.ts";
 export { warmFile } from "./vm/file-read.ts";
 export { createMm } from "./vm/mm-create.ts";
 export { invalidatePages, writeBackFile } from "./vm/truncate.ts";
-export { loadBytes, storeBytes } from "./vm/user-bytes.ts";
 export { pickMmapLayout } from "./vm/unmapped-area.ts";
+export { loadBytes, storeBytes } from "./vm/user-bytes.ts";

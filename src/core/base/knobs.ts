@@ -18,39 +18,165 @@ export interface KnobRow {
 }
 
 export type KnobKey =
-  | "minFreeKbytes" | "watermarkScaleFactor" | "watermarkBoostFactor" | "percpuPagelistHighFraction"
-  | "overcommitMemory" | "overcommitRatio" | "overcommitKbytes" | "userReserveKbytes" | "adminReserveKbytes"
-  | "transparentHugepage" | "maxMapCount" | "mmapMinAddr" | "legacyVaLayout" | "randomizeVaSpace" | "mmapRndBits"
-  | "faultAroundBytes" | "readAheadKb" | "maxSectorsKb" | "swappiness" | "stackGuardGap" | "stackRlimitBytes" | "statInterval" | "privileged" | "asRlimitBytes" | "dataRlimitBytes";
+  | "minFreeKbytes"
+  | "watermarkScaleFactor"
+  | "watermarkBoostFactor"
+  | "percpuPagelistHighFraction"
+  | "overcommitMemory"
+  | "overcommitRatio"
+  | "overcommitKbytes"
+  | "userReserveKbytes"
+  | "adminReserveKbytes"
+  | "transparentHugepage"
+  | "maxMapCount"
+  | "mmapMinAddr"
+  | "legacyVaLayout"
+  | "randomizeVaSpace"
+  | "mmapRndBits"
+  | "faultAroundBytes"
+  | "readAheadKb"
+  | "maxSectorsKb"
+  | "swappiness"
+  | "stackGuardGap"
+  | "stackRlimitBytes"
+  | "statInterval"
+  | "privileged"
+  | "asRlimitBytes"
+  | "dataRlimitBytes";
 
 /** The values in force, by key. One plain object, made at boot with every key present. */
 export type Knobs = { [key in KnobKey]: number };
 
 /** The table. */
 export const KNOBS: readonly KnobRow[] = [
-  { key: "minFreeKbytes", path: "vm.min_free_kbytes", initial: Number.NaN, min: 0, max: 2147483647, unit: "kB" },
-  { key: "watermarkScaleFactor", path: "vm.watermark_scale_factor", initial: 10, min: 1, max: 3000, unit: "1/10000" },
-  { key: "watermarkBoostFactor", path: "vm.watermark_boost_factor", initial: 15000, min: 0, max: 2147483647, unit: "1/10000" },
-  { key: "percpuPagelistHighFraction", path: "vm.percpu_pagelist_high_fraction", initial: 0, min: 0, max: 2147483647, unit: "1/n" },
+  {
+    key: "minFreeKbytes",
+    path: "vm.min_free_kbytes",
+    initial: Number.NaN,
+    min: 0,
+    max: 2147483647,
+    unit: "kB",
+  },
+  {
+    key: "watermarkScaleFactor",
+    path: "vm.watermark_scale_factor",
+    initial: 10,
+    min: 1,
+    max: 3000,
+    unit: "1/10000",
+  },
+  {
+    key: "watermarkBoostFactor",
+    path: "vm.watermark_boost_factor",
+    initial: 15000,
+    min: 0,
+    max: 2147483647,
+    unit: "1/10000",
+  },
+  {
+    key: "percpuPagelistHighFraction",
+    path: "vm.percpu_pagelist_high_fraction",
+    initial: 0,
+    min: 0,
+    max: 2147483647,
+    unit: "1/n",
+  },
   { key: "overcommitMemory", path: "vm.overcommit_memory", initial: 0, min: 0, max: 2, unit: "mode" },
   { key: "overcommitRatio", path: "vm.overcommit_ratio", initial: 50, min: 0, max: 2147483647, unit: "%" },
-  { key: "overcommitKbytes", path: "vm.overcommit_kbytes", initial: 0, min: 0, max: Number.MAX_SAFE_INTEGER, unit: "kB" },
-  { key: "userReserveKbytes", path: "vm.user_reserve_kbytes", initial: Number.NaN, min: 0, max: Number.MAX_SAFE_INTEGER, unit: "kB" },
-  { key: "adminReserveKbytes", path: "vm.admin_reserve_kbytes", initial: Number.NaN, min: 0, max: Number.MAX_SAFE_INTEGER, unit: "kB" },
-  { key: "transparentHugepage", path: "/sys/kernel/mm/transparent_hugepage/enabled", initial: 0, min: 0, max: 2, unit: "0 never, 1 madvise, 2 always" },
+  {
+    key: "overcommitKbytes",
+    path: "vm.overcommit_kbytes",
+    initial: 0,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "kB",
+  },
+  {
+    key: "userReserveKbytes",
+    path: "vm.user_reserve_kbytes",
+    initial: Number.NaN,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "kB",
+  },
+  {
+    key: "adminReserveKbytes",
+    path: "vm.admin_reserve_kbytes",
+    initial: Number.NaN,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "kB",
+  },
+  {
+    key: "transparentHugepage",
+    path: "/sys/kernel/mm/transparent_hugepage/enabled",
+    initial: 0,
+    min: 0,
+    max: 2,
+    unit: "0 never, 1 madvise, 2 always",
+  },
   { key: "maxMapCount", path: "vm.max_map_count", initial: 65530, min: 0, max: 2147483647, unit: "VMAs" },
-  { key: "mmapMinAddr", path: "vm.mmap_min_addr", initial: 65536, min: 0, max: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  {
+    key: "mmapMinAddr",
+    path: "vm.mmap_min_addr",
+    initial: 65536,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "bytes",
+  },
   { key: "legacyVaLayout", path: "vm.legacy_va_layout", initial: 0, min: 0, max: 1, unit: "flag" },
   { key: "randomizeVaSpace", path: "kernel.randomize_va_space", initial: 2, min: 0, max: 2, unit: "mode" },
   { key: "mmapRndBits", path: "vm.mmap_rnd_bits", initial: 28, min: 28, max: 32, unit: "bits" },
-  { key: "faultAroundBytes", path: "/sys/kernel/debug/fault_around_bytes", initial: 65536, min: 4096, max: 2097152, unit: "bytes" },
-  { key: "readAheadKb", path: "/sys/block/DISK/queue/read_ahead_kb", initial: 128, min: 0, max: 1048576, unit: "kB" },
-  { key: "maxSectorsKb", path: "/sys/block/DISK/queue/max_sectors_kb", initial: 1280, min: 4, max: 2147483647, unit: "kB" },
+  {
+    key: "faultAroundBytes",
+    path: "/sys/kernel/debug/fault_around_bytes",
+    initial: 65536,
+    min: 4096,
+    max: 2097152,
+    unit: "bytes",
+  },
+  {
+    key: "readAheadKb",
+    path: "/sys/block/DISK/queue/read_ahead_kb",
+    initial: 128,
+    min: 0,
+    max: 1048576,
+    unit: "kB",
+  },
+  {
+    key: "maxSectorsKb",
+    path: "/sys/block/DISK/queue/max_sectors_kb",
+    initial: 1280,
+    min: 4,
+    max: 2147483647,
+    unit: "kB",
+  },
   { key: "swappiness", path: "vm.swappiness", initial: 60, min: 0, max: 200, unit: "weight" },
   { key: "stackGuardGap", path: "stack_guard_gap=", initial: 256, min: 0, max: 65536, unit: "pages" },
-  { key: "stackRlimitBytes", path: "RLIMIT_STACK", initial: 8388608, min: 4096, max: Number.MAX_SAFE_INTEGER, unit: "bytes" },
-  { key: "asRlimitBytes", path: "RLIMIT_AS", initial: Number.MAX_SAFE_INTEGER, min: 0, max: Number.MAX_SAFE_INTEGER, unit: "bytes" },
-  { key: "dataRlimitBytes", path: "RLIMIT_DATA", initial: Number.MAX_SAFE_INTEGER, min: 0, max: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  {
+    key: "stackRlimitBytes",
+    path: "RLIMIT_STACK",
+    initial: 8388608,
+    min: 4096,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "bytes",
+  },
+  {
+    key: "asRlimitBytes",
+    path: "RLIMIT_AS",
+    initial: Number.MAX_SAFE_INTEGER,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "bytes",
+  },
+  {
+    key: "dataRlimitBytes",
+    path: "RLIMIT_DATA",
+    initial: Number.MAX_SAFE_INTEGER,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "bytes",
+  },
   { key: "privileged", path: "capabilities=", initial: 0, min: 0, max: 1, unit: "0 user, 1 root" },
   { key: "statInterval", path: "vm.stat_interval", initial: 1, min: 0, max: 2147483647, unit: "s" },
 ];

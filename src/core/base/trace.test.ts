@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { createTrace, emit, setTrace, TRACE_EVENTS, TRACE_MM_PAGE_ALLOC, TRACE_MM_PAGE_FREE } from "./trace.ts";
+import {
+  createTrace,
+  emit,
+  setTrace,
+  TRACE_EVENTS,
+  TRACE_MM_PAGE_ALLOC,
+  TRACE_MM_PAGE_FREE,
+} from "./trace.ts";
 
 test("an event's bit in the mask is on after it was switched on, and off again", () => {
   const trace = createTrace();
@@ -14,7 +21,10 @@ test("a record keeps its event, its fields in Linux's order and its time", () =>
   emit(k, TRACE_MM_PAGE_ALLOC, 77, 3, 1);
   expect([...k.trace.ring.subarray(0, 4)]).toEqual([TRACE_MM_PAGE_ALLOC, 77, 3, 1]);
   expect(k.trace.timeNs[0]).toBe(1234);
-  expect(TRACE_EVENTS[TRACE_MM_PAGE_ALLOC]).toEqual({ name: "mm_page_alloc", fields: ["pfn", "order", "migratetype"] });
+  expect(TRACE_EVENTS[TRACE_MM_PAGE_ALLOC]).toEqual({
+    name: "mm_page_alloc",
+    fields: ["pfn", "order", "migratetype"],
+  });
 });
 
 test("the ring keeps the newest records and counts all", () => {

@@ -426,7 +426,8 @@ function completeConfig(given: Partial<KernelConfig> | undefined): KernelConfig 
   for (const field of Object.keys(config))
     if (!(field in USUAL_CONFIG)) badConfig(`config.${field}`, "no such field");
   for (const field of ["softDirty", "protectionKeys"] as const)
-    if (typeof config[field] !== "boolean") badConfig(`config.${field}`, `${config[field]} is neither true nor false`);
+    if (typeof config[field] !== "boolean")
+      badConfig(`config.${field}`, `${config[field]} is neither true nor false`);
   if (config.vsyscall !== "none" && config.vsyscall !== "xonly")
     badConfig("config.vsyscall", `${config.vsyscall} is neither none nor xonly`);
   return config;

@@ -4,13 +4,27 @@ import { NONE, type Vma } from "../base/types.ts";
 import { createMmColumns } from "./mm.ts";
 import type { SpaceState } from "./state.ts";
 import { allocVma, checkVmas, createVmaColumns, freeVma } from "./vma.ts";
-import { findGapAbove, findGapBelow, findVma, findVmaIntersection, findVmaPrev, insertVma, removeVma, setVmaRange, vmaLookup } from "./vma-tree.ts";
+import {
+  findGapAbove,
+  findGapBelow,
+  findVma,
+  findVmaIntersection,
+  findVmaPrev,
+  insertVma,
+  removeVma,
+  setVmaRange,
+  vmaLookup,
+} from "./vma-tree.ts";
 
 const MM = 1;
 
 /** One address space and a pool of VMAs; nothing else is there. */
 function space(rows = 600): SpaceState {
-  return { vma: createVmaColumns(rows), mm: createMmColumns(2, 1), knob: { stackGuardGap: 256 } } as unknown as SpaceState;
+  return {
+    vma: createVmaColumns(rows),
+    mm: createMmColumns(2, 1),
+    knob: { stackGuardGap: 256 },
+  } as unknown as SpaceState;
 }
 
 /** Puts a VMA at [start, end). */
@@ -104,7 +118,11 @@ test("no row is left when all are in use", () => {
 });
 
 /** The slow way: every hole in [low, high), from the list of ranges. */
-function holes(ranges: readonly (readonly [number, number])[], low: number, high: number): [number, number][] {
+function holes(
+  ranges: readonly (readonly [number, number])[],
+  low: number,
+  high: number,
+): [number, number][] {
   const found: [number, number][] = [];
   let floor = 0;
   for (const [start, end] of [...ranges, [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] as const]) {
@@ -117,7 +135,13 @@ function holes(ranges: readonly (readonly [number, number])[], low: number, high
 }
 
 test("after any sequence of insertions, removals and resizings tree, list and holes agree with a sorted list", () => {
-  const step = fc.record({ at: fc.nat(400), size: fc.integer({ min: 1, max: 9 }), kind: fc.nat(3), low: fc.nat(400), need: fc.integer({ min: 1, max: 30 }) });
+  const step = fc.record({
+    at: fc.nat(400),
+    size: fc.integer({ min: 1, max: 9 }),
+    kind: fc.nat(3),
+    low: fc.nat(400),
+    need: fc.integer({ min: 1, max: 30 }),
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const k = space();
@@ -130,7 +154,8 @@ test("after any sequence of insertions, removals and resizings tree, list and ho
         } else if (vma === NONE || k.vma.start[vma] >= at + size) put(k, at, at + size);
         checkVmas(k, MM);
         const ranges: [number, number][] = [];
-        for (let row = k.mm.firstVma[MM]; row !== NONE; row = k.vma.next[row]) ranges.push([k.vma.start[row], k.vma.end[row]]);
+        for (let row = k.mm.firstVma[MM]; row !== NONE; row = k.vma.next[row])
+          ranges.push([k.vma.start[row], k.vma.end[row]]);
         const fitting = holes(ranges, low, low + 150).filter(([from, to]) => to - from >= need);
         expect(findGapBelow(k, MM, low, low + 150, need)).toBe(fitting.at(-1)?.[1] ?? -1);
         expect(findGapAbove(k, MM, low, low + 150, need)).toBe(fitting[0]?.[0] ?? -1);

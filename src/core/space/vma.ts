@@ -230,7 +230,8 @@ export function checkVmas(k: SpaceState, mm?: Mm): void {
     if (k.vma.mm[row] !== NONE) bug(`free VMA row ${row} belongs to an address space`);
     free++;
   }
-  if (free + used !== k.vma.rows[1] - 1) bug(`VMA rows: ${free} free and ${used} used of ${k.vma.rows[1] - 1}`);
+  if (free + used !== k.vma.rows[1] - 1)
+    bug(`VMA rows: ${free} free and ${used} used of ${k.vma.rows[1] - 1}`);
 }
 
 /** List, tree and totals of one address space. */
@@ -242,7 +243,8 @@ function checkOneMm(k: SpaceState, mm: Mm): void {
     if (k.vma.mm[vma] !== mm) bug(`VMA ${vma} is in address space ${mm} and says ${k.vma.mm[vma]}`);
     if (prev[vma] !== before) bug(`VMA ${vma}: previous is ${prev[vma]}, should be ${before}`);
     if (start[vma] >= end[vma]) bug(`VMA ${vma} is empty: ${start[vma]} to ${end[vma]}`);
-    if (before !== NONE && end[before] > start[vma]) bug(`VMAs ${before} and ${vma} overlap at vpn ${start[vma]}`);
+    if (before !== NONE && end[before] > start[vma])
+      bug(`VMAs ${before} and ${vma} overlap at vpn ${start[vma]}`);
     checkVmaFlags(k, vma);
     before = vma;
     count++;
@@ -263,7 +265,8 @@ function checkSubtree(k: SpaceState, node: Vma, expected: Vma): Vma {
   if (node === NONE) return expected;
   const { start, end, prev, left, right, parent, height, gap } = k.vma;
   for (const child of [left[node], right[node]]) {
-    if (child !== NONE && parent[child] !== node) bug(`VMA ${child}: parent is ${parent[child]}, should be ${node}`);
+    if (child !== NONE && parent[child] !== node)
+      bug(`VMA ${child}: parent is ${parent[child]}, should be ${node}`);
   }
   const here = checkSubtree(k, left[node], expected);
   if (here !== node) bug(`the tree has VMA ${node} where the list has ${here}`);
@@ -273,7 +276,11 @@ function checkSubtree(k: SpaceState, node: Vma, expected: Vma): Vma {
   if (Math.abs(leftHeight - rightHeight) > 1) bug(`VMA tree out of balance at ${node}`);
   if (height[node] !== Math.max(leftHeight, rightHeight) + 1) bug(`height of VMA ${node} is ${height[node]}`);
   const own = start[node] - (prev[node] === NONE ? 0 : end[prev[node]]);
-  const largest = Math.max(own, left[node] === NONE ? 0 : gap[left[node]], right[node] === NONE ? 0 : gap[right[node]]);
+  const largest = Math.max(
+    own,
+    left[node] === NONE ? 0 : gap[left[node]],
+    right[node] === NONE ? 0 : gap[right[node]],
+  );
   if (gap[node] !== largest) bug(`gap of VMA ${node} is ${gap[node]}, should be ${largest}`);
   return after;
 }
@@ -284,9 +291,12 @@ function checkVmaFlags(k: SpaceState, vma: Vma): void {
   const granted = flags & VM_ACCESS_FLAGS;
   const special = k.vma.special[vma] !== 0;
   if (!special && (granted & ~(flags >> 4)) !== 0) bug(`VMA ${vma} has permissions mprotect could not give`);
-  if ((flags & VM_ACCOUNT) !== 0 && (flags & (VM_SHARED | VM_NORESERVE)) !== 0) bug(`VMA ${vma} should not be accounted`);
-  if (special && k.vma.anonVma[vma] !== NONE && (flags & VM_PFNMAP) !== 0) bug(`VMA ${vma} has foreign frames and an anon_vma`);
-  if ((k.vma.anonVma[vma] !== NONE) !== (k.vma.anonVmaChain[vma] !== NONE)) bug(`VMA ${vma}: anon_vma without chain or chain without it`);
+  if ((flags & VM_ACCOUNT) !== 0 && (flags & (VM_SHARED | VM_NORESERVE)) !== 0)
+    bug(`VMA ${vma} should not be accounted`);
+  if (special && k.vma.anonVma[vma] !== NONE && (flags & VM_PFNMAP) !== 0)
+    bug(`VMA ${vma} has foreign frames and an anon_vma`);
+  if ((k.vma.anonVma[vma] !== NONE) !== (k.vma.anonVmaChain[vma] !== NONE))
+    bug(`VMA ${vma}: anon_vma without chain or chain without it`);
 }
 
 /** total_vm and its parts, recounted. */

@@ -1,9 +1,16 @@
 import { expect, test } from "vitest";
+import { emptySpace, FIXTURE_RAM_PAGES } from "../../../test/support/vma-layout.ts";
 import { ENOMEM } from "../base/errno.ts";
-import { acctMemory, createCommitted, mayExpandVm, syncCommitted, vmCommitLimit, vmEnoughMemory } from "./accounting.ts";
 import { VM_READ, VM_WRITE } from "../space/vma.ts";
+import {
+  acctMemory,
+  createCommitted,
+  mayExpandVm,
+  syncCommitted,
+  vmCommitLimit,
+  vmEnoughMemory,
+} from "./accounting.ts";
 import type { VmState } from "./state.ts";
-import { emptySpace, FIXTURE_RAM_PAGES } from "./vma-fixture.ts";
 
 /** Strict accounting over 16384 pages of RAM: 8192 may be promised, less 512 for root, less a part for others. */
 const STRICT = { "vm.overcommit_memory": 2 };

@@ -17,7 +17,16 @@ import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE } from "../base/types.ts";
 import { NR_FREE_PAGES, sumZoneItem } from "../frame/vmstat.ts";
-import { isDataMapping, isExecMapping, isStackMapping, VM_ACCOUNT, VM_NORESERVE, VM_SHARED, VM_WRITE, vmaPages } from "../space/vma.ts";
+import {
+  isDataMapping,
+  isExecMapping,
+  isStackMapping,
+  VM_ACCOUNT,
+  VM_NORESERVE,
+  VM_SHARED,
+  VM_WRITE,
+  vmaPages,
+} from "../space/vma.ts";
 import type { VmState } from "./state.ts";
 
 /** Values of vm.overcommit_memory. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { ARENA, ARENA_ADDR, emptySpace, mapPages, picture } from "../../../test/support/vma-layout.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { PAGE_SIZE } from "../base/types.ts";
 import { anonVmaPrepare } from "../space/rmap.ts";
@@ -7,7 +8,6 @@ import { findVma } from "../space/vma-tree.ts";
 import { checkCommitted } from "./accounting.ts";
 import { doBrk, doVmBrk } from "./brk.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, ARENA_ADDR, emptySpace, mapPages, picture } from "./vma-fixture.ts";
 
 /** A program whose data end at page 2 of the arena and whose heap begins at page 4. */
 function program(knobs: Readonly<Record<string, number>> = {}): { k: VmState; mm: number } {

@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
+import { ARENA, emptySpace, mapPages, picture } from "../../../test/support/vma-layout.ts";
 import { EFAULT, ENOMEM, EPERM } from "../base/errno.ts";
 import { NONE, PAGE_SIZE } from "../base/types.ts";
 import { checkVmas } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { checkCommitted } from "./accounting.ts";
 import { vmaExpandDownwards } from "./expand-stack.ts";
-import { doMmap } from "./mmap.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "./mman.ts";
+import { doMmap } from "./mmap.ts";
 import { doMunmap } from "./munmap.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, emptySpace, mapPages, picture } from "./vma-fixture.ts";
 
 /** A stack of `pages` pages at vpn `start`. Returns its VMA. */
 function stack(k: VmState, mm: number, start: number, pages: number, prot = PROT_READ | PROT_WRITE): number {

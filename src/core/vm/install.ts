@@ -4,7 +4,16 @@
  */
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE, type Vma } from "../base/types.ts";
-import { allocVma, freeVma, isAnonymousVma, VM_ACCOUNT, VM_DONTEXPAND, VM_LOCKED_MASK, VM_SOFTDIRTY, vmaPages } from "../space/vma.ts";
+import {
+  allocVma,
+  freeVma,
+  isAnonymousVma,
+  VM_ACCOUNT,
+  VM_DONTEXPAND,
+  VM_LOCKED_MASK,
+  VM_SOFTDIRTY,
+  vmaPages,
+} from "../space/vma.ts";
 import { findVmaIntersection, insertVma } from "../space/vma-tree.ts";
 import { vmEnoughMemory, vmStatAccount } from "./accounting.ts";
 import type { VmState } from "./state.ts";
@@ -15,7 +24,10 @@ import type { VmState } from "./state.ts";
  */
 export function installSpecialMapping(k: VmState, mm: Mm, spec: SpecialMapping): number {
   const flags = (spec.flags | VM_DONTEXPAND | VM_SOFTDIRTY) & ~VM_LOCKED_MASK;
-  const vma = installVma(k, mm, spec.addr / PAGE_SIZE, (spec.addr + spec.len) / PAGE_SIZE, { flags, special: spec.kind });
+  const vma = installVma(k, mm, spec.addr / PAGE_SIZE, (spec.addr + spec.len) / PAGE_SIZE, {
+    flags,
+    special: spec.kind,
+  });
   return vma < 0 ? vma : 0;
 }
 
@@ -33,7 +45,13 @@ export interface SpecialMapping {
  * Puts a VMA of these flags at [start, end) vpns and counts it. Returns it, or -ENOMEM when the range is taken, no row
  * is free, or the promise is refused.
  */
-export function installVma(k: VmState, mm: Mm, start: number, end: number, spec: { flags: number; special: number }): Vma {
+export function installVma(
+  k: VmState,
+  mm: Mm,
+  start: number,
+  end: number,
+  spec: { flags: number; special: number },
+): Vma {
   if (findVmaIntersection(k, mm, start, end) !== NONE) return -ENOMEM;
   const vma = allocVma(k, mm);
   if (vma === NONE) return -ENOMEM;

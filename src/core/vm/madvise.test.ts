@@ -1,17 +1,47 @@
 import { expect, test } from "vitest";
+import {
+  ARENA,
+  ARENA_ADDR,
+  emptySpace,
+  fixtureFile,
+  mapPages,
+  picture,
+} from "../../../test/support/vma-layout.ts";
 import { EAGAIN, EINVAL, ENOMEM, ENOSYS } from "../base/errno.ts";
 import { PAGE_SIZE } from "../base/types.ts";
-import { checkVmas, VM_DONTCOPY, VM_DONTDUMP, VM_HUGEPAGE, VM_NOHUGEPAGE, VM_RAND_READ, VM_READ, VM_SEQ_READ, VMA_VDSO } from "../space/vma.ts";
+import {
+  checkVmas,
+  VM_DONTCOPY,
+  VM_DONTDUMP,
+  VM_HUGEPAGE,
+  VM_NOHUGEPAGE,
+  VM_RAND_READ,
+  VM_READ,
+  VM_SEQ_READ,
+  VMA_VDSO,
+} from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { installSpecialMapping } from "./install.ts";
 import { doMadvise } from "./madvise.ts";
 import {
-  MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK, MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_NORMAL,
-  MADV_RANDOM, MADV_SEQUENTIAL, MADV_WIPEONFORK, MAP_FIXED, MAP_PRIVATE, PROT_READ,
+  MADV_DODUMP,
+  MADV_DOFORK,
+  MADV_DONTDUMP,
+  MADV_DONTFORK,
+  MADV_DONTNEED,
+  MADV_FREE,
+  MADV_HUGEPAGE,
+  MADV_NOHUGEPAGE,
+  MADV_NORMAL,
+  MADV_RANDOM,
+  MADV_SEQUENTIAL,
+  MADV_WIPEONFORK,
+  MAP_FIXED,
+  MAP_PRIVATE,
+  PROT_READ,
 } from "./mman.ts";
 import { doMmap } from "./mmap.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, ARENA_ADDR, emptySpace, fixtureFile, mapPages, picture } from "./vma-fixture.ts";
 
 function advise(k: VmState, mm: number, at: number, pages: number, advice: number): number {
   return doMadvise(k, mm, ARENA_ADDR + at * PAGE_SIZE, pages * PAGE_SIZE, advice);
@@ -35,7 +65,11 @@ test("a mark cuts the range out, and taking it back joins it again", () => {
 test("advice on reading ahead replaces earlier advice", () => {
   const { k, mm } = emptySpace();
   mapPages(k, mm, 0, 1);
-  for (const [advice, flag] of [[MADV_SEQUENTIAL, VM_SEQ_READ], [MADV_RANDOM, VM_RAND_READ], [MADV_NORMAL, 0]] as const) {
+  for (const [advice, flag] of [
+    [MADV_SEQUENTIAL, VM_SEQ_READ],
+    [MADV_RANDOM, VM_RAND_READ],
+    [MADV_NORMAL, 0],
+  ] as const) {
     advise(k, mm, 0, 1, advice);
     expect(flagsAt(k, mm, 0) & (VM_SEQ_READ | VM_RAND_READ)).toBe(flag);
   }
@@ -70,13 +104,25 @@ test("unknown advice, odd addresses and lengths that wrap are refused; an empty 
 
 test("only anonymous memory can be wiped at a fork", () => {
   const { k, mm } = emptySpace();
-  doMmap(k, mm, { addr: ARENA_ADDR, len: PAGE_SIZE, prot: PROT_READ, flags: MAP_PRIVATE | MAP_FIXED, file: fixtureFile(k), pgoff: 0 });
+  doMmap(k, mm, {
+    addr: ARENA_ADDR,
+    len: PAGE_SIZE,
+    prot: PROT_READ,
+    flags: MAP_PRIVATE | MAP_FIXED,
+    file: fixtureFile(k),
+    pgoff: 0,
+  });
   expect(advise(k, mm, 0, 1, MADV_WIPEONFORK)).toBe(-EINVAL);
 });
 
 test("the kernel's own pages stay out of dumps", () => {
   const { k, mm } = emptySpace();
-  installSpecialMapping(k, mm, { addr: ARENA_ADDR, len: PAGE_SIZE, flags: VM_READ | VM_DONTDUMP, kind: VMA_VDSO });
+  installSpecialMapping(k, mm, {
+    addr: ARENA_ADDR,
+    len: PAGE_SIZE,
+    flags: VM_READ | VM_DONTDUMP,
+    kind: VMA_VDSO,
+  });
   expect(advise(k, mm, 0, 1, MADV_DODUMP)).toBe(-EINVAL);
 });
 

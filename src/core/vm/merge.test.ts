@@ -1,13 +1,21 @@
 import { expect, test } from "vitest";
+import {
+  ARENA,
+  ARENA_ADDR,
+  emptySpace,
+  fixtureFile,
+  mapPages,
+  picture,
+  protOf,
+} from "../../../test/support/vma-layout.ts";
 import { NONE, PAGE_SIZE } from "../base/types.ts";
 import { anonVmaPrepare } from "../space/rmap.ts";
 import { checkVmas, VM_SOFTDIRTY } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
-import { doMmap } from "./mmap.ts";
 import { MAP_FIXED, MAP_PRIVATE, PROT_READ } from "./mman.ts";
+import { doMmap } from "./mmap.ts";
 import { doMprotect } from "./mprotect.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, ARENA_ADDR, emptySpace, fixtureFile, mapPages, picture, protOf } from "./vma-fixture.ts";
 import { dupVma } from "./vma-dup.ts";
 
 /** mprotect of pages of the arena. */
@@ -16,9 +24,21 @@ function protect(k: VmState, mm: number, at: number, pages: number, letter: stri
 }
 
 /** Maps pages of a file into the arena, read-only. */
-function mapFile(k: VmState, mm: number, at: number, pages: number, from: { file: number; pgoff: number }): number {
+function mapFile(
+  k: VmState,
+  mm: number,
+  at: number,
+  pages: number,
+  from: { file: number; pgoff: number },
+): number {
   const addr = ARENA_ADDR + at * PAGE_SIZE;
-  return doMmap(k, mm, { addr, len: pages * PAGE_SIZE, prot: PROT_READ, flags: MAP_PRIVATE | MAP_FIXED, ...from });
+  return doMmap(k, mm, {
+    addr,
+    len: pages * PAGE_SIZE,
+    prot: PROT_READ,
+    flags: MAP_PRIVATE | MAP_FIXED,
+    ...from,
+  });
 }
 
 /** The VMA at a page of the arena, as if it had been written to: it has an anon_vma. */

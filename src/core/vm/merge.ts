@@ -41,7 +41,9 @@ export function mergeNewRange(k: VmState, range: MergeRange, prev: Vma, next: Vm
   if ((range.flags & VM_SPECIAL) !== 0) return NONE;
   const { start, end, pgoff } = k.vma;
   const left = canMergeLeft(k, range, prev);
-  const right = canMergeRight(k, range, next) && (!left || anonVmasAgree(k, k.vma.anonVma[prev], k.vma.anonVma[next], NONE));
+  const right =
+    canMergeRight(k, range, next) &&
+    (!left || anonVmasAgree(k, k.vma.anonVma[prev], k.vma.anonVma[next], NONE));
   if (left) {
     if (!right) {
       setVmaRange(k, prev, start[prev], range.end);
@@ -102,7 +104,8 @@ function mergeExistingRange(k: VmState, prev: Vma, vma: Vma, range: MergeRange):
   if ((range.flags & VM_SPECIAL) !== 0 || (!atStart && !atEnd)) return NONE;
   const next = atEnd ? k.vma.next[vma] : NONE;
   const left = atStart && canMergeLeft(k, range, prev);
-  const right = canMergeRight(k, range, next) && (!left || anonVmasAgree(k, anonVma[prev], anonVma[next], NONE));
+  const right =
+    canMergeRight(k, range, next) && (!left || anonVmasAgree(k, anonVma[prev], anonVma[next], NONE));
   if (!left && !right) return NONE;
   const source = left && right && anonVma[next] !== NONE ? next : vma;
   const error = shareAnonVma(k, left ? prev : next, source);

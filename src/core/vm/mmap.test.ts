@@ -1,22 +1,68 @@
 import { expect, test } from "vitest";
-import { EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, ENOSYS, EOPNOTSUPP, EOVERFLOW, EPERM } from "../base/errno.ts";
+import {
+  ARENA,
+  ARENA_ADDR,
+  emptySpace,
+  FIXTURE_RAM_PAGES,
+  fixtureFile,
+  mapPages,
+  picture,
+} from "../../../test/support/vma-layout.ts";
+import {
+  EACCES,
+  EEXIST,
+  EINVAL,
+  ENODEV,
+  ENOMEM,
+  ENOSYS,
+  EOPNOTSUPP,
+  EOVERFLOW,
+  EPERM,
+} from "../base/errno.ts";
 import { NONE, PAGE_SIZE } from "../base/types.ts";
 import { createInode, O_RDONLY, O_RDWR, O_WRONLY, openFile } from "../space/file.ts";
-import { checkVmas, VM_ACCOUNT, VM_GROWSDOWN, VM_MAYWRITE, VM_NOHUGEPAGE, VM_NORESERVE, VM_SHARED } from "../space/vma.ts";
+import {
+  checkVmas,
+  VM_ACCOUNT,
+  VM_GROWSDOWN,
+  VM_MAYWRITE,
+  VM_NOHUGEPAGE,
+  VM_NORESERVE,
+  VM_SHARED,
+} from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { checkCommitted } from "./accounting.ts";
-import { doMmap, type MmapRequest } from "./mmap.ts";
 import {
-  MAP_ANONYMOUS, MAP_DROPPABLE, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED,
-  MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, PROT_READ, PROT_WRITE,
+  MAP_ANONYMOUS,
+  MAP_DROPPABLE,
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
+  MAP_GROWSDOWN,
+  MAP_LOCKED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MAP_SHARED_VALIDATE,
+  MAP_STACK,
+  MAP_SYNC,
+  PROT_READ,
+  PROT_WRITE,
 } from "./mman.ts";
+import { doMmap, type MmapRequest } from "./mmap.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, ARENA_ADDR, emptySpace, FIXTURE_RAM_PAGES, fixtureFile, mapPages, picture } from "./vma-fixture.ts";
 
 const ANON = MAP_PRIVATE | MAP_ANONYMOUS;
 
 function map(k: VmState, mm: number, changes: Partial<MmapRequest>): number {
-  return doMmap(k, mm, { addr: 0, len: PAGE_SIZE, prot: PROT_READ | PROT_WRITE, flags: ANON, file: NONE, pgoff: 0, ...changes });
+  return doMmap(k, mm, {
+    addr: 0,
+    len: PAGE_SIZE,
+    prot: PROT_READ | PROT_WRITE,
+    flags: ANON,
+    file: NONE,
+    pgoff: 0,
+    ...changes,
+  });
 }
 
 function flagsAt(k: VmState, mm: number, addr: number): number {
@@ -38,8 +84,12 @@ test("a fixed mapping replaces what is there, and its promise pays for it", () =
 test("NOREPLACE refuses a range where something is and takes a free one", () => {
   const { k, mm } = emptySpace();
   mapPages(k, mm, 2, 1);
-  expect(map(k, mm, { addr: ARENA_ADDR, len: 3 * PAGE_SIZE, flags: ANON | MAP_FIXED_NOREPLACE })).toBe(-EEXIST);
-  expect(map(k, mm, { addr: ARENA_ADDR, len: 2 * PAGE_SIZE, flags: ANON | MAP_FIXED_NOREPLACE })).toBe(ARENA_ADDR);
+  expect(map(k, mm, { addr: ARENA_ADDR, len: 3 * PAGE_SIZE, flags: ANON | MAP_FIXED_NOREPLACE })).toBe(
+    -EEXIST,
+  );
+  expect(map(k, mm, { addr: ARENA_ADDR, len: 2 * PAGE_SIZE, flags: ANON | MAP_FIXED_NOREPLACE })).toBe(
+    ARENA_ADDR,
+  );
 });
 
 test("nothing, a length that wraps and more than user space are refused", () => {
@@ -86,7 +136,9 @@ test("SHARED_VALIDATE refuses flags that SHARED ignores", () => {
   const { k, mm } = emptySpace();
   const file = fixtureFile(k, "/a", O_RDWR);
   expect(map(k, mm, { flags: MAP_SHARED_VALIDATE | MAP_SYNC, file })).toBe(-EOPNOTSUPP);
-  expect(map(k, mm, { flags: MAP_SHARED_VALIDATE | MAP_FIXED_NOREPLACE, addr: ARENA_ADDR, file })).toBe(-EOPNOTSUPP);
+  expect(map(k, mm, { flags: MAP_SHARED_VALIDATE | MAP_FIXED_NOREPLACE, addr: ARENA_ADDR, file })).toBe(
+    -EOPNOTSUPP,
+  );
   expect(map(k, mm, { flags: MAP_SHARED | MAP_SYNC, file })).toBeGreaterThan(0);
 });
 
@@ -108,7 +160,9 @@ test("only private writable memory is promised, and NORESERVE not at all", () =>
   const { k, mm } = emptySpace();
   expect(flagsAt(k, mm, map(k, mm, {})) & VM_ACCOUNT).toBe(VM_ACCOUNT);
   expect(flagsAt(k, mm, map(k, mm, { prot: PROT_READ })) & VM_ACCOUNT).toBe(0);
-  expect(flagsAt(k, mm, map(k, mm, { flags: ANON | MAP_NORESERVE })) & (VM_ACCOUNT | VM_NORESERVE)).toBe(VM_NORESERVE);
+  expect(flagsAt(k, mm, map(k, mm, { flags: ANON | MAP_NORESERVE })) & (VM_ACCOUNT | VM_NORESERVE)).toBe(
+    VM_NORESERVE,
+  );
   expect(flagsAt(k, mm, map(k, mm, { flags: MAP_SHARED, file: fixtureFile(k) })) & VM_ACCOUNT).toBe(0);
   expect(k.committed[0]).toBe(1);
 });
@@ -123,7 +177,12 @@ test("more than all of RAM is refused unless it is not promised", () => {
 
 test("one VMA more than the limit is made, then no more", () => {
   const { k, mm } = emptySpace({ "vm.max_map_count": 2 });
-  for (const [at, result] of [[0, ARENA_ADDR], [2, ARENA_ADDR + 8192], [4, ARENA_ADDR + 16384], [6, -ENOMEM]] as const) {
+  for (const [at, result] of [
+    [0, ARENA_ADDR],
+    [2, ARENA_ADDR + 8192],
+    [4, ARENA_ADDR + 16384],
+    [6, -ENOMEM],
+  ] as const) {
     expect(mapPages(k, mm, at, 1)).toBe(result);
   }
 });

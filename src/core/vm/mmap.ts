@@ -14,17 +14,48 @@ import { type Mm, NONE, type OpenFile, PAGE_SIZE, type Vma } from "../base/types
 import { getFile, mayRead, mayWrite, S_IFMT, S_IFREG } from "../space/file.ts";
 import { linkFileVma } from "../space/rmap.ts";
 import {
-  allocVma, VM_ACCESS_FLAGS, VM_ACCOUNT, VM_GROWSDOWN, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NOHUGEPAGE,
-  VM_NORESERVE, VM_SHARED, VM_SOFTDIRTY, VM_SYNC,
+  allocVma,
+  VM_ACCESS_FLAGS,
+  VM_ACCOUNT,
+  VM_GROWSDOWN,
+  VM_MAYEXEC,
+  VM_MAYREAD,
+  VM_MAYSHARE,
+  VM_MAYWRITE,
+  VM_NOHUGEPAGE,
+  VM_NORESERVE,
+  VM_SHARED,
+  VM_SOFTDIRTY,
+  VM_SYNC,
 } from "../space/vma.ts";
 import { findVma, findVmaIntersection, findVmaPrev, insertVma } from "../space/vma-tree.ts";
-import { acctMemory, isAccountableMapping, mayExpandVm, OVERCOMMIT_NEVER, vmEnoughMemory, vmStatAccount } from "./accounting.ts";
-import { pageAlign, TWO_TO_64 } from "./bytes.ts";
 import {
-  LEGACY_MAP_MASK, MAP_DROPPABLE, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE,
-  MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, MAP_TYPE, PROT_WRITE,
-} from "./mman.ts";
+  acctMemory,
+  isAccountableMapping,
+  mayExpandVm,
+  OVERCOMMIT_NEVER,
+  vmEnoughMemory,
+  vmStatAccount,
+} from "./accounting.ts";
+import { pageAlign, TWO_TO_64 } from "./bytes.ts";
 import { type MergeRange, mergeNewRange } from "./merge.ts";
+import {
+  LEGACY_MAP_MASK,
+  MAP_DROPPABLE,
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
+  MAP_GROWSDOWN,
+  MAP_HUGETLB,
+  MAP_LOCKED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MAP_SHARED_VALIDATE,
+  MAP_STACK,
+  MAP_SYNC,
+  MAP_TYPE,
+  PROT_WRITE,
+} from "./mman.ts";
 import { countGathered, gatherVmas, removeGathered } from "./munmap.ts";
 import type { VmState } from "./state.ts";
 import { getUnmappedArea } from "./unmapped-area.ts";
@@ -69,7 +100,8 @@ export function doMmap(k: VmState, mm: Mm, request: MmapRequest): number {
   const start = found / PAGE_SIZE;
   const end = start + len / PAGE_SIZE;
   if ((flags & MAP_FIXED_NOREPLACE) !== 0 && findVmaIntersection(k, mm, start, end) !== NONE) return -EEXIST;
-  const vmFlags = request.file === NONE ? anonymousFlags(request.prot, flags) : fileFlags(k, request, flags, len);
+  const vmFlags =
+    request.file === NONE ? anonymousFlags(request.prot, flags) : fileFlags(k, request, flags, len);
   if (vmFlags < 0) return vmFlags;
   if ((flags & (MAP_LOCKED | MAP_HUGETLB)) !== 0) return -ENOSYS;
   const range: MergeRange = {

@@ -1,8 +1,28 @@
 import { expect, test } from "vitest";
+import {
+  ARENA,
+  ARENA_ADDR,
+  emptySpace,
+  fixtureFile,
+  mapPages,
+  picture,
+  protOf,
+} from "../../../test/support/vma-layout.ts";
 import { EACCES, EINVAL, ENOMEM } from "../base/errno.ts";
 import { NONE, PAGE_SIZE } from "../base/types.ts";
 import { FLAGS, MAPPING, PAGE_WORDS, PG_anonExclusive } from "../frame/page.ts";
-import { PTE_ACCESSED, PTE_DIRTY, PTE_NX_HIGH, PTE_PRESENT, PTE_PROTNONE, PTE_RW, PTE_SPECIAL, PTE_USER, pteHigh, pteLow } from "../hw/pte.ts";
+import {
+  PTE_ACCESSED,
+  PTE_DIRTY,
+  PTE_NX_HIGH,
+  PTE_PRESENT,
+  PTE_PROTNONE,
+  PTE_RW,
+  PTE_SPECIAL,
+  PTE_USER,
+  pteHigh,
+  pteLow,
+} from "../hw/pte.ts";
 import { takeSlot } from "../hw/ram.ts";
 import { O_RDONLY } from "../space/file.ts";
 import { findPte } from "../space/pagetable.ts";
@@ -10,22 +30,41 @@ import { anonVmaPrepare } from "../space/rmap.ts";
 import { checkVmas, VM_ACCOUNT } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { checkCommitted } from "./accounting.ts";
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_GROWSDOWN,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_GROWSDOWN,
+  PROT_GROWSUP,
+  PROT_READ,
+  PROT_WRITE,
+} from "./mman.ts";
 import { doMmap } from "./mmap.ts";
-import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_WRITE } from "./mman.ts";
 import { doMprotect } from "./mprotect.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, ARENA_ADDR, emptySpace, fixtureFile, mapPages, picture, protOf } from "./vma-fixture.ts";
 
 function protect(k: VmState, mm: number, at: number, pages: number, letter: string): number {
   return doMprotect(k, mm, ARENA_ADDR + at * PAGE_SIZE, pages * PAGE_SIZE, protOf(letter));
 }
 
 /** Writes an entry for page `at` of the arena by hand, the tables above it in frames from 200 on. Returns its word. */
-function mapFrame(k: VmState, mm: number, at: number, entry: { pfn: number; low: number; high: number }): number {
+function mapFrame(
+  k: VmState,
+  mm: number,
+  at: number,
+  entry: { pfn: number; low: number; high: number },
+): number {
   const { words, slot } = k.ram;
   // The arena begins at 256 MiB: entry 0 of the top table, entry 0 below it, entry 128 below that.
   let table = k.mm.pgd[mm];
-  for (const [index, frame] of [[0, 200], [0, 201], [128, 202]] as const) {
+  for (const [index, frame] of [
+    [0, 200],
+    [0, 201],
+    [128, 202],
+  ] as const) {
     takeSlot(k, frame);
     words[slot[table] * 1024 + index * 2] = pteLow(frame, 0x67);
     table = frame;
@@ -76,7 +115,14 @@ test("nothing is protected with success, odd addresses and unknown bits are refu
 test("a shared mapping of a file opened for reading never becomes writable", () => {
   const { k, mm } = emptySpace();
   const file = fixtureFile(k, "/a", O_RDONLY);
-  doMmap(k, mm, { addr: ARENA_ADDR, len: 2 * PAGE_SIZE, prot: PROT_READ, flags: MAP_SHARED | MAP_FIXED, file, pgoff: 0 });
+  doMmap(k, mm, {
+    addr: ARENA_ADDR,
+    len: 2 * PAGE_SIZE,
+    prot: PROT_READ,
+    flags: MAP_SHARED | MAP_FIXED,
+    file,
+    pgoff: 0,
+  });
   expect(protect(k, mm, 0, 2, "w")).toBe(-EACCES);
   expect(protect(k, mm, 0, 2, "x")).toBe(0);
 });
@@ -84,7 +130,14 @@ test("a shared mapping of a file opened for reading never becomes writable", () 
 test("PROT_GROWSDOWN reaches down to the start of a stack", () => {
   const { k, mm } = emptySpace();
   const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN;
-  doMmap(k, mm, { addr: ARENA_ADDR, len: 4 * PAGE_SIZE, prot: PROT_READ | PROT_WRITE, flags, file: NONE, pgoff: 0 });
+  doMmap(k, mm, {
+    addr: ARENA_ADDR,
+    len: 4 * PAGE_SIZE,
+    prot: PROT_READ | PROT_WRITE,
+    flags,
+    file: NONE,
+    pgoff: 0,
+  });
   expect(doMprotect(k, mm, ARENA_ADDR + 2 * PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_GROWSDOWN)).toBe(0);
   expect(picture(k, mm, 4)).toBe("rrr|w");
   mapPages(k, mm, 8, 2);
@@ -145,7 +198,14 @@ test("a page that belongs to one address space alone becomes writable at once, o
 
 test("a page of a shared file becomes writable at once only when it is dirty", () => {
   const { k, mm } = emptySpace();
-  doMmap(k, mm, { addr: ARENA_ADDR, len: 2 * PAGE_SIZE, prot: PROT_READ, flags: MAP_SHARED | MAP_FIXED, file: fixtureFile(k), pgoff: 0 });
+  doMmap(k, mm, {
+    addr: ARENA_ADDR,
+    len: 2 * PAGE_SIZE,
+    prot: PROT_READ,
+    flags: MAP_SHARED | MAP_FIXED,
+    file: fixtureFile(k),
+    pgoff: 0,
+  });
   const clean = mapFrame(k, mm, 0, { pfn: 300, low: PRESENT, high: PTE_NX_HIGH });
   const dirty = mapFrame(k, mm, 1, { pfn: 301, low: PRESENT | PTE_DIRTY, high: PTE_NX_HIGH });
   protect(k, mm, 0, 2, "w");

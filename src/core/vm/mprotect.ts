@@ -11,18 +11,35 @@ import { EACCES, EINVAL, ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE, type Vma, vpnLow } from "../base/types.ts";
 import { FLAGS, MAPPING, PAGE_WORDS, PG_anonExclusive } from "../frame/page.ts";
 import { CAUSE_SYSCALL, COST_PROTECT_PAGE, spend } from "../hw/clock.ts";
-import { PTE_DIRTY, PTE_MAPPED, PTE_NX_HIGH, PTE_PRESENT, PTE_PROTNONE, PTE_RW, PTE_SOFT_DIRTY, PTE_USER } from "../hw/pte.ts";
+import {
+  PTE_DIRTY,
+  PTE_MAPPED,
+  PTE_NX_HIGH,
+  PTE_PRESENT,
+  PTE_PROTNONE,
+  PTE_RW,
+  PTE_SOFT_DIRTY,
+  PTE_USER,
+} from "../hw/pte.ts";
 import { afterHole, findPteTable, NO_PTE_TABLE, normalPage } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { flushTlbMmRange } from "../space/tlb-flush.ts";
 import {
-  isAnonymousVma, VM_ACCESS_FLAGS, VM_ACCOUNT, VM_GROWSDOWN, VM_HUGETLB, VM_NORESERVE, VM_SHARED, VM_SOFTDIRTY, VM_WRITE,
+  isAnonymousVma,
+  VM_ACCESS_FLAGS,
+  VM_ACCOUNT,
+  VM_GROWSDOWN,
+  VM_HUGETLB,
+  VM_NORESERVE,
+  VM_SHARED,
+  VM_SOFTDIRTY,
+  VM_WRITE,
 } from "../space/vma.ts";
 import { findVmaIntersection } from "../space/vma-tree.ts";
 import { acctMemory, mayExpandVm, vmEnoughMemory, vmStatAccount } from "./accounting.ts";
 import { isPageAligned, pageAlign, TWO_TO_64 } from "./bytes.ts";
-import { PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE } from "./mman.ts";
 import { modifyVma, rangeOf } from "./merge.ts";
+import { PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE } from "./mman.ts";
 import type { VmState } from "./state.ts";
 
 /** Low word bits of an entry that permissions decide. */
@@ -171,7 +188,9 @@ function changeEntry(k: VmState, vma: Vma, pte: number): boolean {
   words[pte + 1] = high;
   // An entry without PRESENT was in no TLB.
   if ((oldLow & PTE_PRESENT) === 0) return false;
-  return ((oldLow ^ low) & FLUSH_ON_CHANGE) !== 0 || (oldLow & ~low & FLUSH_ON_CLEAR) !== 0 || oldHigh !== high;
+  return (
+    ((oldLow ^ low) & FLUSH_ON_CHANGE) !== 0 || (oldLow & ~low & FLUSH_ON_CLEAR) !== 0 || oldHigh !== high
+  );
 }
 
 /** Whether a store to the page of this entry needs no fault (Linux: can_change_pte_writable). */

@@ -1,15 +1,22 @@
 import { expect, test } from "vitest";
+import {
+  ARENA,
+  ARENA_ADDR,
+  emptySpace,
+  fixtureFile,
+  mapPages,
+  picture,
+} from "../../../test/support/vma-layout.ts";
 import { EINVAL, ENOMEM } from "../base/errno.ts";
 import { NONE, PAGE_SIZE } from "../base/types.ts";
 import { checkVmas, VM_EXEC, VM_READ, VMA_VDSO } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { checkCommitted } from "./accounting.ts";
 import { installSpecialMapping } from "./install.ts";
-import { doMmap } from "./mmap.ts";
 import { MAP_FIXED, MAP_PRIVATE, PROT_READ } from "./mman.ts";
+import { doMmap } from "./mmap.ts";
 import { doMunmap } from "./munmap.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, ARENA_ADDR, emptySpace, fixtureFile, mapPages, picture } from "./vma-fixture.ts";
 
 function unmap(k: VmState, mm: number, at: number, pages: number): number {
   return doMunmap(k, mm, ARENA_ADDR + at * PAGE_SIZE, pages * PAGE_SIZE);
@@ -62,7 +69,12 @@ test("at the limit a hole inside one VMA is refused, cutting an end is not", () 
 
 test("the kernel's own pages go whole or not at all", () => {
   const { k, mm } = emptySpace();
-  installSpecialMapping(k, mm, { addr: ARENA_ADDR, len: 2 * PAGE_SIZE, flags: VM_READ | VM_EXEC, kind: VMA_VDSO });
+  installSpecialMapping(k, mm, {
+    addr: ARENA_ADDR,
+    len: 2 * PAGE_SIZE,
+    flags: VM_READ | VM_EXEC,
+    kind: VMA_VDSO,
+  });
   expect(unmap(k, mm, 0, 1)).toBe(-EINVAL);
   expect(unmap(k, mm, 0, 2)).toBe(0);
   expect(k.mm.mapCount[mm]).toBe(0);
@@ -72,7 +84,14 @@ test("the last mapping of a file gives its reference back", () => {
   const { k, mm } = emptySpace();
   const file = fixtureFile(k);
   const inode = k.file.inode[file];
-  doMmap(k, mm, { addr: ARENA_ADDR, len: 4 * PAGE_SIZE, prot: PROT_READ, flags: MAP_PRIVATE | MAP_FIXED, file, pgoff: 0 });
+  doMmap(k, mm, {
+    addr: ARENA_ADDR,
+    len: 4 * PAGE_SIZE,
+    prot: PROT_READ,
+    flags: MAP_PRIVATE | MAP_FIXED,
+    file,
+    pgoff: 0,
+  });
   unmap(k, mm, 1, 1);
   expect(k.file.refcount[file]).toBe(3);
   unmap(k, mm, 0, 4);

@@ -66,7 +66,13 @@ export function gatherVmas(k: VmState, mm: Mm, start: number, end: number): numb
 }
 
 /** Pages of gathered VMAs in [start, end), or only those that are promised (VM_ACCOUNT). */
-export function countGathered(k: VmState, mm: Mm, start: number, end: number, accountedOnly: boolean): number {
+export function countGathered(
+  k: VmState,
+  mm: Mm,
+  start: number,
+  end: number,
+  accountedOnly: boolean,
+): number {
   let pages = 0;
   let vma = findVmaIntersection(k, mm, start, end);
   while (vma !== NONE && k.vma.start[vma] < end) {

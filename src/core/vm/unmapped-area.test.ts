@@ -1,19 +1,33 @@
 import { expect, test } from "vitest";
+import { ARENA_ADDR, emptySpace, fixtureFile } from "../../../test/support/vma-layout.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { NONE, PAGE_SIZE } from "../base/types.ts";
+import {
+  MAP_32BIT,
+  MAP_ABOVE4G,
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_GROWSDOWN,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  PROT_READ,
+} from "./mman.ts";
 import { doMmap } from "./mmap.ts";
-import { MAP_32BIT, MAP_ABOVE4G, MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, PROT_READ } from "./mman.ts";
 import { doMunmap } from "./munmap.ts";
 import type { VmState } from "./state.ts";
 import { DEFAULT_MAP_WINDOW, pickMmapLayout } from "./unmapped-area.ts";
-import { ARENA_ADDR, emptySpace, fixtureFile } from "./vma-fixture.ts";
 
 const MIB = 2 ** 20;
 const ANON = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 /** mmap_base of a program whose stack may be 8 MiB, not randomised: 128 MiB, which is more, below the end. */
 const BASE = 0x7ffff7fff000;
 
-function map(k: VmState, mm: number, len: number, changes: { addr?: number; flags?: number; file?: number; pgoff?: number } = {}): number {
+function map(
+  k: VmState,
+  mm: number,
+  len: number,
+  changes: { addr?: number; flags?: number; file?: number; pgoff?: number } = {},
+): number {
   const { addr = 0, flags = 0, file = NONE, pgoff = 0 } = changes;
   const kind = file === NONE ? ANON : MAP_PRIVATE;
   return doMmap(k, mm, { addr, len, prot: PROT_READ, flags: kind | flags, file, pgoff });
@@ -55,7 +69,9 @@ test("a file of at least a huge page agrees with its offset below 2 MiB", () => 
   expect(map(k, mm, 2 * MIB + PAGE_SIZE, { file }) % (2 * MIB)).toBe(0);
   expect(map(k, mm, 6 * MIB, { file, pgoff: 3 }) % (2 * MIB)).toBe(3 * PAGE_SIZE);
   const { k: fresh, mm: alone } = emptySpace();
-  expect(map(fresh, alone, 2 * MIB - PAGE_SIZE, { file: fixtureFile(fresh) })).toBe(BASE - 2 * MIB + PAGE_SIZE);
+  expect(map(fresh, alone, 2 * MIB - PAGE_SIZE, { file: fixtureFile(fresh) })).toBe(
+    BASE - 2 * MIB + PAGE_SIZE,
+  );
   expect(map(fresh, alone, 2 * MIB, { file: fixtureFile(fresh), pgoff: 1 })).toBe(BASE - 4 * MIB + PAGE_SIZE);
 });
 
@@ -64,7 +80,9 @@ test("a file's hint is taken only where 2 MiB more would be free", () => {
   const file = fixtureFile(k);
   map(k, mm, PAGE_SIZE, { addr: ARENA_ADDR + 5 * MIB, flags: MAP_FIXED });
   expect(map(k, mm, 2 * MIB, { file, addr: ARENA_ADDR + PAGE_SIZE })).toBe(ARENA_ADDR + PAGE_SIZE);
-  expect(map(k, mm, 2 * MIB, { file, addr: ARENA_ADDR + 3 * MIB - PAGE_SIZE })).not.toBe(ARENA_ADDR + 3 * MIB - PAGE_SIZE);
+  expect(map(k, mm, 2 * MIB, { file, addr: ARENA_ADDR + 3 * MIB - PAGE_SIZE })).not.toBe(
+    ARENA_ADDR + 3 * MIB - PAGE_SIZE,
+  );
 });
 
 test("a hint inside a page is rounded down, one below the minimum is moved up to it", () => {

@@ -1,4 +1,12 @@
 import { expect, test } from "vitest";
+import {
+  ARENA,
+  ARENA_ADDR,
+  emptySpace,
+  fixtureFile,
+  mapPages,
+  picture,
+} from "../../../test/support/vma-layout.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { NONE, PAGE_SIZE } from "../base/types.ts";
 import { anonVmaPrepare } from "../space/rmap.ts";
@@ -9,7 +17,6 @@ import { doMadvise } from "./madvise.ts";
 import { MADV_DONTFORK, MADV_WIPEONFORK, MAP_FIXED, MAP_PRIVATE, PROT_READ } from "./mman.ts";
 import { doMmap } from "./mmap.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, ARENA_ADDR, emptySpace, fixtureFile, mapPages, picture } from "./vma-fixture.ts";
 import { dupVma } from "./vma-dup.ts";
 
 /** What fork does with VMAs: totals first, then one VMA after the other. Returns the first error. */
@@ -66,7 +73,14 @@ test("WIPEONFORK memory starts anew", () => {
 test("a file mapping takes a reference and its place on the inode's list", () => {
   const { k, mm, other } = emptySpace();
   const file = fixtureFile(k);
-  doMmap(k, mm, { addr: ARENA_ADDR, len: PAGE_SIZE, prot: PROT_READ, flags: MAP_PRIVATE | MAP_FIXED, file, pgoff: 0 });
+  doMmap(k, mm, {
+    addr: ARENA_ADDR,
+    len: PAGE_SIZE,
+    prot: PROT_READ,
+    flags: MAP_PRIVATE | MAP_FIXED,
+    file,
+    pgoff: 0,
+  });
   fork(k, mm, other);
   expect(k.file.refcount[file]).toBe(3);
   expect(k.vma.nextShared[k.file.firstVma[k.file.inode[file]]]).not.toBe(NONE);

@@ -12,7 +12,15 @@ import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, type Vma } from "../base/types.ts";
 import { getFile } from "../space/file.ts";
 import { anonVmaFork, linkFileVma } from "../space/rmap.ts";
-import { cloneVmaRow, freeVma, VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED_MASK, VM_WIPEONFORK, vmaPages } from "../space/vma.ts";
+import {
+  cloneVmaRow,
+  freeVma,
+  VM_ACCOUNT,
+  VM_DONTCOPY,
+  VM_LOCKED_MASK,
+  VM_WIPEONFORK,
+  vmaPages,
+} from "../space/vma.ts";
 import { insertVma } from "../space/vma-tree.ts";
 import { acctMemory, vmEnoughMemory, vmStatAccount } from "./accounting.ts";
 import type { VmState } from "./state.ts";

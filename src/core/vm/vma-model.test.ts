@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { ARENA, ARENA_ADDR, emptySpace, fixtureFile } from "../../../test/support/vma-layout.ts";
 import { NONE, PAGE_SIZE } from "../base/types.ts";
 import { checkVmas, VM_ACCESS_FLAGS, VM_SHARED, VM_SOFTDIRTY } from "../space/vma.ts";
 import { checkCommitted } from "./accounting.ts";
-import { doMmap } from "./mmap.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED } from "./mman.ts";
+import { doMmap } from "./mmap.ts";
 import { doMprotect } from "./mprotect.ts";
 import { doMunmap } from "./munmap.ts";
 import type { VmState } from "./state.ts";
-import { ARENA, ARENA_ADDR, emptySpace, fixtureFile } from "./vma-fixture.ts";
 
 const PAGES = 40;
 
@@ -53,12 +53,20 @@ function perform(k: VmState, mm: number, files: readonly number[], step: Step): 
   switch (step.kind) {
     case "anon":
       return doMmap(k, mm, {
-        addr, len, prot: step.prot, file: NONE, pgoff: 0,
+        addr,
+        len,
+        prot: step.prot,
+        file: NONE,
+        pgoff: 0,
         flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | (step.index === 7 ? MAP_NORESERVE : 0),
       });
     case "file":
       return doMmap(k, mm, {
-        addr, len, prot: step.prot, file: files[step.fileNumber], pgoff: step.index < 0 ? step.at : step.index,
+        addr,
+        len,
+        prot: step.prot,
+        file: files[step.fileNumber],
+        pgoff: step.index < 0 ? step.at : step.index,
         flags: (step.isShared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED,
       });
     case "unmap":
@@ -74,10 +82,17 @@ function performPlainly(plain: Plain, files: readonly number[], step: Step): voi
     const offset = page - step.at;
     const old = plain[page];
     if (step.kind === "unmap") plain[page] = undefined;
-    else if (step.kind === "anon") plain[page] = { prot: step.prot, file: NONE, index: ARENA + page, isShared: false };
+    else if (step.kind === "anon")
+      plain[page] = { prot: step.prot, file: NONE, index: ARENA + page, isShared: false };
     else if (step.kind === "file") {
-      plain[page] = { prot: step.prot, file: files[step.fileNumber], index: (step.index < 0 ? step.at : step.index) + offset, isShared: step.isShared };
-    } else if (old === undefined) return; // mprotect stops at a hole
+      plain[page] = {
+        prot: step.prot,
+        file: files[step.fileNumber],
+        index: (step.index < 0 ? step.at : step.index) + offset,
+        isShared: step.isShared,
+      };
+    } else if (old === undefined)
+      return; // mprotect stops at a hole
     else plain[page] = { ...old, prot: step.prot };
   }
 }
@@ -104,7 +119,8 @@ function joinable(k: VmState, mm: number): number {
   let count = 0;
   for (let vma = k.mm.firstVma[mm]; vma !== NONE; vma = k.vma.next[vma]) {
     const next = k.vma.next[vma];
-    if (next === NONE || k.vma.end[vma] !== k.vma.start[next] || k.vma.file[vma] !== k.vma.file[next]) continue;
+    if (next === NONE || k.vma.end[vma] !== k.vma.start[next] || k.vma.file[vma] !== k.vma.file[next])
+      continue;
     if (((k.vma.flags[vma] ^ k.vma.flags[next]) & ~VM_SOFTDIRTY) !== 0) continue;
     if (k.vma.pgoff[vma] + k.vma.end[vma] - k.vma.start[vma] === k.vma.pgoff[next]) count++;
   }
@@ -127,7 +143,8 @@ test("random maps, unmaps and protections leave every page as a plain array of p
       }
       const references = files.map((file) => k.file.refcount[file]);
       let mapped = 0;
-      for (let vma = k.mm.firstVma[mm]; vma !== NONE; vma = k.vma.next[vma]) if (k.vma.file[vma] !== NONE) mapped++;
+      for (let vma = k.mm.firstVma[mm]; vma !== NONE; vma = k.vma.next[vma])
+        if (k.vma.file[vma] !== NONE) mapped++;
       expect(references[0] + references[1]).toBe(2 + mapped);
     }),
     { numRuns: 150 },

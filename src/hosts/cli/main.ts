@@ -54,8 +54,15 @@ function report(error: unknown): number {
     process.stderr.write(`pagewalk: ${error.message}\n`);
     return error.exitCode;
   }
-  const text = error instanceof Error ? (process.env.PAGEWALK_DEBUG === "1" ? error.stack : error.message) : String(error);
-  process.stderr.write(`pagewalk: this is a fault of Pagewalk itself: ${text}\n(set PAGEWALK_DEBUG=1 for where it happened, and please report it)\n`);
+  const text =
+    error instanceof Error
+      ? process.env.PAGEWALK_DEBUG === "1"
+        ? error.stack
+        : error.message
+      : String(error);
+  process.stderr.write(
+    `pagewalk: this is a fault of Pagewalk itself: ${text}\n(set PAGEWALK_DEBUG=1 for where it happened, and please report it)\n`,
+  );
   return EXIT_FAILED;
 }
 

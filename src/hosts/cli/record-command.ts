@@ -2,7 +2,7 @@
  * `pagewalk record`: runs a program under valgrind and keeps what it does with memory in a .pwt file.
  */
 import { Command } from "commander";
-import { record, RECORD_ERROR } from "../record/record.ts";
+import { RECORD_ERROR, record } from "../record/record.ts";
 import { bytes, count } from "./units.ts";
 import { EXIT_FAILED, EXIT_USAGE, userError } from "./user-error.ts";
 
@@ -31,7 +31,9 @@ async function recordProgram(command: string, args: string[], options: { output:
       progress: (totals, logBytes) => {
         if (!isTerminal || Date.now() - shownMs < 200) return;
         shownMs = Date.now();
-        process.stderr.write(`\rrecording: ${count(totals.accesses)} accesses, ${bytes(logBytes)} of log read\u001b[K`);
+        process.stderr.write(
+          `\rrecording: ${count(totals.accesses)} accesses, ${bytes(logBytes)} of log read\u001b[K`,
+        );
       },
     });
     if (isTerminal) process.stderr.write("\r\u001b[K");

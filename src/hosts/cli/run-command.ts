@@ -26,12 +26,27 @@ interface RunOptions {
 export function runCommand(): Command {
   return new Command("run")
     .description("run a workload on a simulated machine and report what its memory did")
-    .argument("<workload>", "a script (.pw), a recording (.pwt), or a trace (valgrind lackey, or one access a line)")
-    .option("-m, --machine <machine>", "a preset (pagewalk machine list) or a machine file (JSON)", "laptop-16g")
-    .option("-s, --set <path=value>", "set a tunable, e.g. vm.overcommit_memory=2; may be repeated", addSetting, {})
+    .argument(
+      "<workload>",
+      "a script (.pw), a recording (.pwt), or a trace (valgrind lackey, or one access a line)",
+    )
+    .option(
+      "-m, --machine <machine>",
+      "a preset (pagewalk machine list) or a machine file (JSON)",
+      "laptop-16g",
+    )
+    .option(
+      "-s, --set <path=value>",
+      "set a tunable, e.g. vm.overcommit_memory=2; may be repeated",
+      addSetting,
+      {},
+    )
     .option("--seed <number>", "seed of all randomness: address space layout", wholeNumber)
     .option("-t, --transcript <file>", "write a script's transcript; - prints it instead of the report")
-    .option("-j, --json <file>", "write the report as JSON (docs/schemas/run-report.schema.json); - prints it instead of the report")
+    .option(
+      "-j, --json <file>",
+      "write the report as JSON (docs/schemas/run-report.schema.json); - prints it instead of the report",
+    )
     .option("-q, --quiet", "print no report")
     .addHelpText(
       "after",
@@ -70,7 +85,10 @@ function runWorkload(path: string, options: RunOptions): void {
     ...collected,
     faults: {
       ...collected.faults,
-      perMillionAccesses: result.accesses === 0 ? 0 : ((collected.faults.minor + collected.faults.major) * 1e6) / result.accesses,
+      perMillionAccesses:
+        result.accesses === 0
+          ? 0
+          : ((collected.faults.minor + collected.faults.major) * 1e6) / result.accesses,
     },
     calls: result.calls,
     notes: result.notes,
@@ -104,7 +122,8 @@ function write(options: RunOptions, report: RunReport, result: WorkloadResult): 
   const transcript = result.transcript?.map((line) => `${line}\n`).join("");
   const json = `${JSON.stringify(report, null, 2)}\n`;
   if (options.json !== undefined && options.json !== "-") writeWhole(options.json, json);
-  if (options.transcript !== undefined && options.transcript !== "-") writeWhole(options.transcript, transcript!);
+  if (options.transcript !== undefined && options.transcript !== "-")
+    writeWhole(options.transcript, transcript!);
   if (options.transcript === "-") process.stdout.write(transcript!);
   else if (options.json === "-") process.stdout.write(json);
   else if (options.quiet !== true) process.stdout.write(reportText(report, hasColours()));
@@ -122,6 +141,7 @@ function addSetting(text: string, settings: Record<string, number>): Record<stri
 
 function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("expected a whole number");
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError("expected a whole number");
   return value;
 }

@@ -4,7 +4,12 @@ import { bytes, count, duration, percent } from "./units.ts";
 
 test("sizes take the largest binary unit that keeps them at least 1", () => {
   expect([0, 1023, 1024, 1536, 104857600, 1099511627776].map(bytes)).toEqual([
-    "0 B", "1023 B", "1 KiB", "1.5 KiB", "100 MiB", "1 TiB",
+    "0 B",
+    "1023 B",
+    "1 KiB",
+    "1.5 KiB",
+    "100 MiB",
+    "1 TiB",
   ]);
 });
 

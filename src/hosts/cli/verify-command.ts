@@ -12,7 +12,14 @@ import type { KernelChoice, KernelRun } from "../oracle/kernel-run.ts";
 import { runOnKernel, whyNotKernel } from "../oracle/run-on-kernel.ts";
 import { loadMachineInput } from "./machine-file.ts";
 import { EXIT_FAILED, userError } from "./user-error.ts";
-import { compareCase, goldenScripts, kernelMachineOf, machineOf, readCase, type VerifyCase } from "./verify-case.ts";
+import {
+  compareCase,
+  goldenScripts,
+  kernelMachineOf,
+  machineOf,
+  readCase,
+  type VerifyCase,
+} from "./verify-case.ts";
 
 const GOLDEN = path.join(path.dirname(fileURLToPath(import.meta.url)), "../golden/linux-6.12-x86_64");
 
@@ -27,9 +34,14 @@ export function verifyCommand(): Command {
     .description("run scripts on Pagewalk and on a real kernel, and print the differences")
     .argument("[scripts...]", "scripts (.pw); without any, the golden cases")
     .addOption(
-      new Option("-k, --kernel <kernel>", "this machine's kernel, or Debian's 6.12 booted in QEMU").choices(["host", "qemu"]).default("host"),
+      new Option("-k, --kernel <kernel>", "this machine's kernel, or Debian's 6.12 booted in QEMU")
+        .choices(["host", "qemu"])
+        .default("host"),
     )
-    .option("-m, --machine <machine>", "the simulated machine; else one like this machine (host), or machine.json beside the script (qemu)")
+    .option(
+      "-m, --machine <machine>",
+      "the simulated machine; else one like this machine (host), or machine.json beside the script (qemu)",
+    )
     .addHelpText("after", "\nExamples:\n  pagewalk verify cow.pw\n  pagewalk verify --kernel qemu")
     .action(verify);
 }
@@ -37,8 +49,13 @@ export function verifyCommand(): Command {
 async function verify(scripts: string[], options: VerifyOptions): Promise<void> {
   const cases = (scripts.length > 0 ? scripts : goldenScripts(GOLDEN)).map(readCase);
   const reason = whyNotKernel(options.kernel);
-  if (reason !== undefined) throw userError(`the ${options.kernel} kernel can not be asked: ${reason}`, EXIT_FAILED);
-  const asked = cases.map((each) => ({ name: each.path, text: each.text, machine: kernelMachineOf(machineOf(each)) }));
+  if (reason !== undefined)
+    throw userError(`the ${options.kernel} kernel can not be asked: ${reason}`, EXIT_FAILED);
+  const asked = cases.map((each) => ({
+    name: each.path,
+    text: each.text,
+    machine: kernelMachineOf(machineOf(each)),
+  }));
   const probes = options.kernel === "host" ? [HOST_PROBE] : [];
   const run = await runOnKernel([...asked, ...probes], { kernel: options.kernel }).catch((error: unknown) => {
     throw userError(error instanceof Error ? error.message : String(error), EXIT_FAILED);
@@ -55,7 +72,9 @@ async function verify(scripts: string[], options: VerifyOptions): Promise<void> 
     else different++;
     if (report === "" && accepted > 0) withRules++;
     const listed = accepted === 0 ? "" : ` (listed differences: ${accepted})`;
-    process.stdout.write(report === "" ? `equal    ${each.path}${listed}\n` : `DIFFERS  ${each.path}\n${report}`);
+    process.stdout.write(
+      report === "" ? `equal    ${each.path}${listed}\n` : `DIFFERS  ${each.path}\n${report}`,
+    );
   }
   for (const { name, reason: why } of run.skipped) process.stdout.write(`skipped  ${name}: ${why}\n`);
   process.stdout.write(
@@ -72,6 +91,7 @@ function machineFor(options: VerifyOptions, run: KernelRun): (each: VerifyCase) 
   }
   if (options.kernel === "qemu") return machineOf;
   const host = readHostMachine(run.transcripts.find(({ name }) => name === HOST_PROBE.name)?.text ?? "");
-  if (host.missing !== undefined) throw userError(`this machine can not be modelled: ${host.missing}`, EXIT_FAILED);
+  if (host.missing !== undefined)
+    throw userError(`this machine can not be modelled: ${host.missing}`, EXIT_FAILED);
   return () => host.value;
 }

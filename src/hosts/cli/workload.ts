@@ -3,7 +3,7 @@
  * running it is the same for all: on a booted kernel, watched by a collector.
  */
 import { readFileSync } from "node:fs";
-import { SIGBUS, SIGKILL, SIGSEGV, type Kernel } from "../../core/index.ts";
+import { type Kernel, SIGBUS, SIGKILL, SIGSEGV } from "../../core/index.ts";
 import { drive } from "../../programs/driver.ts";
 import { FORMAT_ERROR } from "../../programs/replay/format-error.ts";
 import type { StartedReplay } from "../../programs/replay/replay.ts";
@@ -58,7 +58,14 @@ function openScript(path: string): Workload {
       });
       if (error !== undefined) throw userError(formatScriptError(error), EXIT_FAILED);
       const statements = script.statements.length;
-      return { ok: true, message: `${statements} statements done`, accesses: 0, calls: NO_CALLS, notes: [], transcript };
+      return {
+        ok: true,
+        message: `${statements} statements done`,
+        accesses: 0,
+        calls: NO_CALLS,
+        notes: [],
+        transcript,
+      };
     },
   };
 }
@@ -86,17 +93,28 @@ function play(k: Kernel, replay: StartedReplay, accesses: number, collector: Col
     });
     for (const end of summary.ended) {
       collector.ended({
-        pid: end.pid, command: end.comm, how: endOf(end.status), minor: end.minorFaults, major: end.majorFaults, peakRssKb: end.peakRssKb,
+        pid: end.pid,
+        command: end.comm,
+        how: endOf(end.status),
+        minor: end.minorFaults,
+        major: end.majorFaults,
+        peakRssKb: end.peakRssKb,
       });
     }
     const first = summary.ended.find((end) => end.stream === 0);
     const isDone = stuck.length === 0 && first !== undefined;
     return {
       ok: isDone && (first.status & 127) === 0,
-      message: isDone ? `ended with ${endOf(first.status)}` : `${stuck.length} tasks wait for something that never comes`,
+      message: isDone
+        ? `ended with ${endOf(first.status)}`
+        : `${stuck.length} tasks wait for something that never comes`,
       accesses: summary.accesses,
-      calls: [...summary.calls].map(([name, call]) => ({ name, ...call })).sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
-      notes: [...summary.notes].map(([sentence, times]) => (times > 1 ? `${sentence} (${times} times)` : sentence)),
+      calls: [...summary.calls]
+        .map(([name, call]) => ({ name, ...call }))
+        .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
+      notes: [...summary.notes].map(([sentence, times]) =>
+        times > 1 ? `${sentence} (${times} times)` : sentence,
+      ),
       transcript: undefined,
     };
   } finally {
@@ -106,7 +124,11 @@ function play(k: Kernel, replay: StartedReplay, accesses: number, collector: Col
 
 /** How a process ended, from its wait status. */
 function endOf(status: number): string {
-  const NAMES: Readonly<Record<number, string>> = { [SIGBUS]: "SIGBUS", [SIGKILL]: "SIGKILL", [SIGSEGV]: "SIGSEGV" };
+  const NAMES: Readonly<Record<number, string>> = {
+    [SIGBUS]: "SIGBUS",
+    [SIGKILL]: "SIGKILL",
+    [SIGSEGV]: "SIGSEGV",
+  };
   const signal = status & 127;
   return signal === 0 ? `exit ${status >> 8}` : (NAMES[signal] ?? `signal ${signal}`);
 }

@@ -37,7 +37,8 @@ test("a machine is read from /proc", () => {
 });
 
 test("what the kernel was built for is seen in its files", () => {
-  const smaps = "400000-401000 r-xp 00000000 00:00 0 \nKernelPageSize:        4 kB\nProtectionKey:         0\nVmFlags: rd sd \n";
+  const smaps =
+    "400000-401000 r-xp 00000000 00:00 0 \nKernelPageSize:        4 kB\nProtectionKey:         0\nVmFlags: rd sd \n";
   const machine = machineWith({
     "self/smaps": smaps,
     cpuinfo: "processor\t: 0\nflags\t\t: la57\n",
@@ -54,8 +55,12 @@ test("what the kernel was built for is seen in its files", () => {
 test("a machine that cannot be modelled gives a reason", () => {
   expect(machineWith({}, "").missing).toMatch(/laid out differently/);
   expect(machineWith({ "sys/vm/legacy_va_layout": "1\n" }).missing).toBe("vm.legacy_va_layout is set");
-  expect(machineWith({ "self/limits": "Max address space         1024   1024   bytes\n" }).missing).toMatch(/ulimit/);
-  expect(machineWith({ "self/smaps": "400000-401000 r-xp 0 0:0 0 \nNewField:   4 kB\n" }).missing).toMatch(/NewField/);
+  expect(machineWith({ "self/limits": "Max address space         1024   1024   bytes\n" }).missing).toMatch(
+    /ulimit/,
+  );
+  expect(machineWith({ "self/smaps": "400000-401000 r-xp 0 0:0 0 \nNewField:   4 kB\n" }).missing).toMatch(
+    /NewField/,
+  );
   expect(machineWith({ "self/smaps": "KernelPageSize:       64 kB\n" }).missing).toMatch(/4 KiB/);
   expect(machineWith({ meminfo: "" }).missing).toMatch(/MemTotal/);
 });

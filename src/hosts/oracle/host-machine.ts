@@ -94,10 +94,13 @@ function whyUnlike(read: (file: string) => string, smaps: string): string | unde
   if (/^KernelPageSize: +(?! *4 kB)/m.test(smaps)) return "its pages are not of 4 KiB";
   if (/ r-xp .*\[vsyscall\]$/m.test(smaps)) return "its [vsyscall] page can be read";
   const known = SMAPS_FIELDS.split(" ");
-  const field = [...smaps.matchAll(/^(\w+):/gm)].map((match) => match[1]!).find((name) => !known.includes(name));
+  const field = [...smaps.matchAll(/^(\w+):/gm)]
+    .map((match) => match[1]!)
+    .find((name) => !known.includes(name));
   if (field !== undefined) return `smaps has a field ${field} that Linux 6.12 does not have`;
   if (Number(read("sys/vm/legacy_va_layout")) !== 0) return "vm.legacy_va_layout is set";
-  if (/^Max (address space|data size) +(?! *unlimited)/m.test(read("self/limits"))) return "address space is limited (ulimit)";
+  if (/^Max (address space|data size) +(?! *unlimited)/m.test(read("self/limits")))
+    return "address space is limited (ulimit)";
   return undefined;
 }
 

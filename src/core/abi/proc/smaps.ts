@@ -108,7 +108,11 @@ export function smapEntry(k: AbiState, vma: Vma): string {
 }
 
 /** What follows a header line: size, sums, and what the kernel was built to tell. */
-function entry(k: AbiState, header: string, about: { pages: number; vmFlags: number; stats: MemSizeStats }): string {
+function entry(
+  k: AbiState,
+  header: string,
+  about: { pages: number; vmFlags: number; stats: MemSizeStats },
+): string {
   const { softDirty, protectionKeys } = k.machine.config;
   return (
     header +

@@ -8,7 +8,12 @@ import { CAUSE_SYSCALL, COST_SYSCALL, COST_VMA_CALL, spend } from "../../hw/cloc
 import { fdFile } from "../../space/file.ts";
 import { isPageAligned, pageAlign, unsigned } from "../../vm/bytes.ts";
 import {
-  MAP_ANONYMOUS, MAP_HUGE_MASK, MAP_HUGE_SHIFT, MAP_HUGETLB, MAP_NONBLOCK, MAP_POPULATE,
+  MAP_ANONYMOUS,
+  MAP_HUGE_MASK,
+  MAP_HUGE_SHIFT,
+  MAP_HUGETLB,
+  MAP_NONBLOCK,
+  MAP_POPULATE,
 } from "../../vm/mman.ts";
 import { doMmap } from "../../vm/mmap.ts";
 import { populate } from "../../vm/populate.ts";
@@ -30,7 +35,8 @@ export function sysMmap(k: VmState, task: Task, args: SyscallArgs): number {
   if (mapped < 0 || (flags & (MAP_POPULATE | MAP_NONBLOCK)) !== MAP_POPULATE) return mapped;
   // The mapping is there from the first attempt on; its address is all that a later attempt must know.
   k.task.progress[task] = mapped;
-  if (populate(k, task, mapped / PAGE_SIZE, (mapped + pageAlign(len)) / PAGE_SIZE) === BLOCKED) return BLOCKED;
+  if (populate(k, task, mapped / PAGE_SIZE, (mapped + pageAlign(len)) / PAGE_SIZE) === BLOCKED)
+    return BLOCKED;
   k.task.progress[task] = 0;
   return mapped;
 }
@@ -45,7 +51,10 @@ function map(k: VmState, task: Task, args: SyscallArgs, flags: number): number {
     file = fdFile(k, task, numberArg(args, 4));
     if (file === NONE) return -EBADF;
     if ((flags & MAP_HUGETLB) !== 0) return -EINVAL;
-  } else if ((flags & MAP_HUGETLB) !== 0 && !HUGE_SIZES.includes((flags >>> MAP_HUGE_SHIFT) & MAP_HUGE_MASK)) {
+  } else if (
+    (flags & MAP_HUGETLB) !== 0 &&
+    !HUGE_SIZES.includes((flags >>> MAP_HUGE_SHIFT) & MAP_HUGE_MASK)
+  ) {
     return -EINVAL;
   }
   return doMmap(k, k.task.mm[task], {

@@ -3,7 +3,14 @@
  * and the sums at the end.
  */
 import {
-  type Kernel, listMappings, listProcesses, type ProcessView, type Task, viewProcess, viewTime, viewTlb,
+  type Kernel,
+  listMappings,
+  listProcesses,
+  type ProcessView,
+  type Task,
+  viewProcess,
+  viewTime,
+  viewTlb,
 } from "../../../core/index.ts";
 import type { ProcessReport, RunReport } from "./schema.ts";
 
@@ -37,7 +44,10 @@ export interface ProcessEnd {
 }
 
 /** The parts of a report that come from the kernel. */
-export type CollectedReport = Pick<RunReport, "faults" | "processes" | "rssOverTime" | "tlb" | "time" | "virtualNs">;
+export type CollectedReport = Pick<
+  RunReport,
+  "faults" | "processes" | "rssOverTime" | "tlb" | "time" | "virtualNs"
+>;
 
 type Sample = RunReport["rssOverTime"][number];
 type Draft = { -readonly [Key in keyof ProcessReport]: ProcessReport[Key] };
@@ -63,7 +73,10 @@ export function createCollector(k: Kernel): Collector {
     draft.pageTablesKb = Math.max(draft.pageTablesKb, process.pageTablesKb);
     if (totalKb <= draft.peakRss.totalKb * GROWTH) return;
     draft.peakRss = { ...draft.finalRss, totalKb };
-    draft.vmas = listMappings(k, process.task).map(({ minor, major, ...mapping }) => ({ ...mapping, faults: { minor, major } }));
+    draft.vmas = listMappings(k, process.task).map(({ minor, major, ...mapping }) => ({
+      ...mapping,
+      faults: { minor, major },
+    }));
   };
 
   const sample = (force: boolean): void => {

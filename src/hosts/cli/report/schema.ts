@@ -59,7 +59,9 @@ export const runReportSchema = z.object({
   hostSeconds: z.number().describe("time this run took here, s"),
   faults: faults.extend({ perMillionAccesses: z.number() }),
   processes: z.array(process),
-  rssOverTime: z.array(rss.extend({ ns: z.number() })).describe("all processes together, at most 240 samples"),
+  rssOverTime: z
+    .array(rss.extend({ ns: z.number() }))
+    .describe("all processes together, at most 240 samples"),
   tlb: z.object({
     instruction: tlbLevel.describe("first level, instruction fetches"),
     data: tlbLevel.describe("first level, loads and stores"),
@@ -68,8 +70,12 @@ export const runReportSchema = z.object({
     flushes: count,
     shootdowns: count,
   }),
-  time: z.array(z.object({ cause: z.string(), ns: z.number() })).describe("virtual time by cause, largest first"),
-  calls: z.array(z.object({ name: z.string(), count, errors: count })).describe("system calls made, most frequent first"),
+  time: z
+    .array(z.object({ cause: z.string(), ns: z.number() }))
+    .describe("virtual time by cause, largest first"),
+  calls: z
+    .array(z.object({ name: z.string(), count, errors: count }))
+    .describe("system calls made, most frequent first"),
   notes: z.array(z.string()).describe("what this run could not model faithfully"),
   hash: z.string().describe("hash of every column of the kernel at the end"),
 });

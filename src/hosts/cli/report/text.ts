@@ -1,8 +1,9 @@
 /**
  * The report of a run for people: what a performance engineer wants first, on one screen and a half.
  */
-import Table from "cli-table3";
+
 import { styleText } from "node:util";
+import Table from "cli-table3";
 import { bytes, count, duration, percent } from "../units.ts";
 import { areaChart } from "./chart.ts";
 import type { ProcessReport, RunReport, VmaReport } from "./schema.ts";
@@ -13,14 +14,26 @@ const CHART_HEIGHT = 6;
 
 /** The whole report. `colour` says whether the reader's terminal shows colours. */
 export function reportText(report: RunReport, colour: boolean): string {
-  const heading = (title: string): string => (colour ? styleText("bold", title, { validateStream: false }) : title);
-  const parts = [summary(report), `${heading("Faults")}\n${faultTable(report)}`, `${heading("Memory over time")}\n${rssChart(report)}`];
+  const heading = (title: string): string =>
+    colour ? styleText("bold", title, { validateStream: false }) : title;
+  const parts = [
+    summary(report),
+    `${heading("Faults")}\n${faultTable(report)}`,
+    `${heading("Memory over time")}\n${rssChart(report)}`,
+  ];
   for (const process of report.processes.slice(0, 4)) {
-    if (process.vmas.length > 0) parts.push(`${heading(`Mappings of ${process.command} (pid ${process.pid}) at its peak`)}\n${vmaTable(process)}`);
+    if (process.vmas.length > 0)
+      parts.push(
+        `${heading(`Mappings of ${process.command} (pid ${process.pid}) at its peak`)}\n${vmaTable(process)}`,
+      );
   }
-  parts.push(`${heading("Translation")}\n${tlbTable(report)}`, `${heading("Virtual time by cause")}\n${timeTable(report)}`);
+  parts.push(
+    `${heading("Translation")}\n${tlbTable(report)}`,
+    `${heading("Virtual time by cause")}\n${timeTable(report)}`,
+  );
   if (report.calls.length > 0) parts.push(`${heading("System calls")}\n${callLine(report)}`);
-  if (report.notes.length > 0) parts.push(`${heading("Notes")}\n${report.notes.map((note) => `  ${note}`).join("\n")}`);
+  if (report.notes.length > 0)
+    parts.push(`${heading("Notes")}\n${report.notes.map((note) => `  ${note}`).join("\n")}`);
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -34,7 +47,10 @@ function summary(report: RunReport): string {
 }
 
 function faultTable(report: RunReport): string {
-  const table = plainTable(["process", "ended", "minor", "major", "peak RSS", "anon", "file", "shmem", "peak VM", "page tables"], [0, 1]);
+  const table = plainTable(
+    ["process", "ended", "minor", "major", "peak RSS", "anon", "file", "shmem", "peak VM", "page tables"],
+    [0, 1],
+  );
   for (const process of report.processes) {
     table.push([
       `${process.command} (${process.pid})`,
@@ -59,7 +75,11 @@ function rssChart(report: RunReport): string {
   const labels = rows.map((_, row) => (row === 0 ? top : "").padStart(10));
   const body = rows.map((row, index) => `${labels[index]} ${index === 0 ? "┤" : "│"}${row}`);
   const width = Math.max(1, rows[0]?.length ?? 1);
-  return [...body, `${"0".padStart(10)} └${"─".repeat(width)}`, `${" ".repeat(12)}0${duration(report.virtualNs).padStart(Math.max(2, width - 1))}`].join("\n");
+  return [
+    ...body,
+    `${"0".padStart(10)} └${"─".repeat(width)}`,
+    `${" ".repeat(12)}0${duration(report.virtualNs).padStart(Math.max(2, width - 1))}`,
+  ].join("\n");
 }
 
 function vmaTable(process: ProcessReport): string {
@@ -68,7 +88,15 @@ function vmaTable(process: ProcessReport): string {
   const shown = [...new Set([...byRss.slice(0, VMAS_SHOWN), ...byFaults.slice(0, 3)])];
   const table = plainTable(["mapping", "perm", "size", "resident", "minor", "major", "name"], [0, 1, 6]);
   for (const vma of shown) {
-    table.push([vma.range, vma.permissions, kb(vma.sizeKb), kb(vma.rssKb), count(vma.faults.minor), count(vma.faults.major), vma.name]);
+    table.push([
+      vma.range,
+      vma.permissions,
+      kb(vma.sizeKb),
+      kb(vma.rssKb),
+      count(vma.faults.minor),
+      count(vma.faults.major),
+      vma.name,
+    ]);
   }
   const rest = process.vmas.length - shown.length;
   return table.toString() + (rest > 0 ? `\n  and ${rest} more` : "");
@@ -95,7 +123,9 @@ function timeTable(report: RunReport): string {
 }
 
 function callLine(report: RunReport): string {
-  const shown = report.calls.map((call) => `${call.name} ${count(call.count)}${call.errors > 0 ? ` (${count(call.errors)} failed)` : ""}`);
+  const shown = report.calls.map(
+    (call) => `${call.name} ${count(call.count)}${call.errors > 0 ? ` (${count(call.errors)} failed)` : ""}`,
+  );
   return `  ${shown.join(", ")}`;
 }
 
@@ -115,8 +145,21 @@ function plainTable(head: string[], left: readonly number[]): Table.Table {
     colAligns: head.map((_, column) => (left.includes(column) ? "left" : "right")),
     style: { head: [], border: [], "padding-left": 2, "padding-right": 0 },
     chars: {
-      top: none, "top-mid": none, "top-left": none, "top-right": none, bottom: none, "bottom-mid": none, "bottom-left": none,
-      "bottom-right": none, left: none, "left-mid": none, mid: none, "mid-mid": none, right: none, "right-mid": none, middle: none,
+      top: none,
+      "top-mid": none,
+      "top-left": none,
+      "top-right": none,
+      bottom: none,
+      "bottom-mid": none,
+      "bottom-left": none,
+      "bottom-right": none,
+      left: none,
+      "left-mid": none,
+      mid: none,
+      "mid-mid": none,
+      right: none,
+      "right-mid": none,
+      middle: none,
     },
   });
 }

@@ -8,28 +8,28 @@
  *
  * Linux: none; this is a test fixture   Doc: docs/style.md
  */
-import { createKnobs } from "../base/knobs.ts";
-import { createRng } from "../base/rng.ts";
-import { createTrace } from "../base/trace.ts";
-import { type Mm, NONE, type OpenFile, PAGE_SIZE } from "../base/types.ts";
-import { PAGE_WORDS } from "../frame/page.ts";
-import { createVmstat } from "../frame/vmstat.ts";
-import { createClock } from "../hw/clock.ts";
-import { completeMachine } from "../hw/machine.ts";
-import { PRESETS } from "../hw/presets.ts";
-import { createRam, takeSlot } from "../hw/ram.ts";
-import { createTlb } from "../hw/tlb.ts";
-import { createFileColumns, createInode, O_RDWR, openFile } from "../space/file.ts";
-import { createLruvec } from "../space/lruvec.ts";
-import { allocMm, createMmColumns } from "../space/mm.ts";
-import { createAnonVmaColumns } from "../space/rmap.ts";
-import { createVmaColumns, VM_EXEC, VM_READ, VM_WRITE } from "../space/vma.ts";
-import { findVma } from "../space/vma-tree.ts";
-import { createCommitted } from "./accounting.ts";
-import { doMmap } from "./mmap.ts";
-import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE } from "./mman.ts";
-import type { VmState } from "./state.ts";
-import { pickMmapLayout } from "./unmapped-area.ts";
+import { createKnobs } from "../../src/core/base/knobs.ts";
+import { createRng } from "../../src/core/base/rng.ts";
+import { createTrace } from "../../src/core/base/trace.ts";
+import { type Mm, NONE, type OpenFile, PAGE_SIZE } from "../../src/core/base/types.ts";
+import { PAGE_WORDS } from "../../src/core/frame/page.ts";
+import { createVmstat } from "../../src/core/frame/vmstat.ts";
+import { createClock } from "../../src/core/hw/clock.ts";
+import { completeMachine } from "../../src/core/hw/machine.ts";
+import { PRESETS } from "../../src/core/hw/presets.ts";
+import { createRam, takeSlot } from "../../src/core/hw/ram.ts";
+import { createTlb } from "../../src/core/hw/tlb.ts";
+import { createFileColumns, createInode, O_RDWR, openFile } from "../../src/core/space/file.ts";
+import { createLruvec } from "../../src/core/space/lruvec.ts";
+import { allocMm, createMmColumns } from "../../src/core/space/mm.ts";
+import { createAnonVmaColumns } from "../../src/core/space/rmap.ts";
+import { createVmaColumns, VM_EXEC, VM_READ, VM_WRITE } from "../../src/core/space/vma.ts";
+import { findVma } from "../../src/core/space/vma-tree.ts";
+import { createCommitted } from "../../src/core/vm/accounting.ts";
+import { doMmap } from "../../src/core/vm/mmap.ts";
+import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE } from "../../src/core/vm/mman.ts";
+import type { VmState } from "../../src/core/vm/state.ts";
+import { pickMmapLayout } from "../../src/core/vm/unmapped-area.ts";
 
 /** First page of the drawings: 256 MiB, away from everything else. */
 export const ARENA = 0x10000;
