@@ -3,6 +3,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterAll, expect, test } from "vitest";
+import type { runModel as Model } from "./random-programs.ts";
 
 /** Bundled as the command is: constants of other modules are folded, which makes the run several times shorter. */
 const BUNDLE = path.join(import.meta.dirname, `../../node_modules/.cache/pagewalk-model-${process.pid}.mjs`);
@@ -22,6 +23,6 @@ test(`${RUNS * STEPS} random steps keep every byte and every invariant`, { timeo
     packages: "external",
     logLevel: "warning",
   });
-  const { runModel } = (await import(pathToFileURL(BUNDLE).href)) as typeof import("./random-programs.ts");
+  const { runModel } = (await import(pathToFileURL(BUNDLE).href)) as { runModel: typeof Model };
   expect(runModel(RUNS, STEPS)).toBeGreaterThanOrEqual(RUNS * STEPS);
 });

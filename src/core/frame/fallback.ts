@@ -47,10 +47,6 @@ const FALLBACKS: readonly (readonly number[])[] = [
   [MIGRATE_UNMOVABLE, MIGRATE_MOVABLE],
 ];
 
-/** How a page was found last time, for a caller that takes several in a row: see takeBlock. */
-export const RMQUEUE_NORMAL = 0;
-export const RMQUEUE_STEAL = 1;
-
 /**
  * Takes 2^order pages of the zone for `migratetype`, from its own lists or from another type's, or NONE.
  * Linux: __rmqueue
