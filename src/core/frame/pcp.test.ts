@@ -213,3 +213,24 @@ test("pgalloc, numa_hit and pgfree count every page once folded", () => {
   expect(k.vmstat.zone[ZONE * NR_ZONE_ITEMS + NUMA_HIT]).toBe(100);
   expect(k.vmstat.event[PGFREE] - freed).toBe(100);
 });
+
+test("freeing a list leaves every record and counter as freeing its pages one by one does", () => {
+  const kernels = [vm(512), vm(512)] as const;
+  const lists = kernels.map((k) => {
+    const pfns = Int32Array.from({ length: 3000 }, (_, i) =>
+      allocPage(
+        k,
+        i % 7 === 3 ? GFP_KERNEL : i % 5 === 0 ? GFP_HIGHUSER_MOVABLE | __GFP_ZERO : GFP_HIGHUSER_MOVABLE,
+      ),
+    );
+    // Some have contents of their own, and the order is not that of their addresses.
+    for (let i = 0; i < pfns.length; i += 50) storeWord(k, pfns[i], 1, i);
+    return pfns.map((_, i) => pfns[(i * 7) % pfns.length]);
+  });
+  for (let i = 0; i < lists[0].length; i++) freePage(kernels[0], lists[0][i]);
+  for (let i = 0; i < lists[1].length; i += 500) freePageList(kernels[1], lists[1].subarray(i, i + 500), 500);
+  expect(kernels[1].pcp.rows).toEqual(kernels[0].pcp.rows);
+  expect(Buffer.compare(Buffer.from(kernels[1].page.buffer), Buffer.from(kernels[0].page.buffer))).toBe(0);
+  expect(kernels[1].zone.freeCount).toEqual(kernels[0].zone.freeCount);
+  checkFrames(kernels[1]);
+});

@@ -145,7 +145,62 @@ export function freePage(k: FrameState, pfn: Pfn): void {
 
 /** Frees the first `count` pages of the array, in order, each as freePage does. */
 export function freePageList(k: FrameState, pfns: Int32Array, count: number): void {
-  for (let i = 0; i < count; i++) freePage(k, pfns[i]);
+  let done = 0;
+  while (done < count) {
+    done += pushRun(k, pfns, done, count);
+    // The page after a run is the one that differs, or that makes the list too long.
+    if (done < count) freePage(k, pfns[done++]);
+  }
+}
+
+/**
+ * Pushes pages from number `from` on to their list, as many as are alike (zone, type, no contents of their own) and as
+ * it takes before freePage would have anything else to do. Returns how many; 0 when already the first is no such page.
+ */
+function pushRun(k: FrameState, pfns: Int32Array, from: number, count: number): number {
+  const { page, pageblock, pcp } = k;
+  const { slot } = k.ram;
+  const rows = pcp.rows;
+  const zone = page[pfns[from] * PAGE_WORDS] >>> PG_ZONE_SHIFT;
+  const migratetype = pageblock[pfns[from] >> PAGEBLOCK_ORDER];
+  const row = (zone * pcp.cpus + (k.boot[BOOT_RUNNING_CPU] | 0)) * PCP_WORDS;
+  const special =
+    rows[row + PCP_ZONE_FLAGS] | (rows[row + PCP_FLAGS] & PCPF_PREV_FREE_HIGH_ORDER) | k.trace.mask[0];
+  if (zone === NONE || migratetype >= MIGRATE_PCPTYPES || special !== 0) return 0;
+  const room = Math.min(
+    count - from,
+    rows[row + PCP_HIGH] - rows[row + PCP_COUNT] - 1,
+    FOLD_AT - rows[row + PCP_FREED] - 1,
+  );
+  const list = row + PCP_HEAD + migratetype;
+  const mark = (zone << PG_ZONE_SHIFT) | PG_pcp;
+  let first = rows[list];
+  let pushed = 0;
+  while (pushed < room) {
+    const pfn = pfns[from + pushed];
+    const record = pfn * PAGE_WORDS;
+    const flags = page[record];
+    if (flags >>> PG_ZONE_SHIFT !== zone || pageblock[pfn >> PAGEBLOCK_ORDER] !== migratetype) break;
+    if ((flags & PG_IN_USE) !== 0 || page[record + MAPCOUNT] !== 0 || slot[pfn] !== NONE) break;
+    page[record] = mark;
+    page[record + REFCOUNT] = 0;
+    page[record + NEXT] = first;
+    page[record + MAPPING] = 0;
+    page[record + INDEX] = 0;
+    page[record + PRIVATE] = 0;
+    if (first === NONE) rows[list + HEAD_TO_TAIL] = pfn;
+    else page[first * PAGE_WORDS + PREV] = pfn;
+    first = pfn;
+    pushed++;
+  }
+  rows[list] = first;
+  rows[row + PCP_COUNT] += pushed;
+  rows[row + PCP_FREED] += pushed;
+  rows[row + PCP_ALLOC_FACTOR] >>= Math.min(pushed, 31);
+  const most = rows[row + PCP_BATCH] << BATCH_SCALE_MAX;
+  if (rows[row + PCP_FREE_COUNT] < most)
+    rows[row + PCP_FREE_COUNT] = Math.min(rows[row + PCP_FREE_COUNT] + pushed, most);
+  return pushed;
 }
 
 /** Frees 2^order pages to the running CPU's list, or to the buddy lists where the order has none (Linux: free_unref_page). */
