@@ -15,7 +15,7 @@ declare const PAGEWALK_VERSION: string;
 
 interface RunOptions {
   readonly machine: string;
-  readonly set: Readonly<Record<string, number>>;
+  readonly set?: Readonly<Record<string, number>>;
   readonly seed?: number;
   readonly transcript?: string;
   readonly json?: string;
@@ -39,7 +39,6 @@ export function runCommand(): Command {
       "-s, --set <path=value>",
       "set a tunable, e.g. vm.overcommit_memory=2; may be repeated",
       addSetting,
-      {},
     )
     .option("--seed <number>", "seed of all randomness: address space layout", wholeNumber)
     .option("-t, --transcript <file>", "write a script's transcript; - prints it instead of the report")
@@ -57,7 +56,7 @@ export function runCommand(): Command {
 
 function runWorkload(path: string, options: RunOptions): void {
   const workload = openWorkload(path);
-  const machine = buildMachine(options.machine, options.set, options.seed);
+  const machine = buildMachine(options.machine, options.set ?? {}, options.seed);
   const k = bootMachine(options.machine, machine);
   const collector = createCollector(k);
   const started = process.hrtime.bigint();
@@ -133,7 +132,10 @@ function hasColours(): boolean {
   return process.stdout.isTTY && process.stdout.hasColors() && process.env.NO_COLOR === undefined;
 }
 
-function addSetting(text: string, settings: Record<string, number>): Record<string, number> {
+function addSetting(
+  text: string,
+  settings: Readonly<Record<string, number>> | undefined,
+): Record<string, number> {
   const match = /^([^=]+)=(-?\d+)$/.exec(text);
   if (match === null) throw new InvalidArgumentError("expected PATH=NUMBER, e.g. vm.swappiness=10");
   return { ...settings, [match[1]!]: Number(match[2]) };

@@ -78,7 +78,7 @@ async function verify(scripts: string[], options: VerifyOptions): Promise<void> 
   }
   for (const { name, reason: why } of run.skipped) process.stdout.write(`skipped  ${name}: ${why}\n`);
   process.stdout.write(
-    `${equal} equal (${withRules} of them but for listed differences), ${different} different, ${run.skipped.length} skipped, on Linux ${run.release}\n`,
+    `${equal} equal${withRules > 0 ? ` (${withRules} of them with listed differences)` : ""}, ${different} different, ${run.skipped.length} skipped, on Linux ${run.release}\n`,
   );
   if (different > 0) process.exitCode = EXIT_FAILED;
 }
