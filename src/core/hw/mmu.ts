@@ -4,6 +4,9 @@
  *   vpn  = [pml5 9 bits] pml4 9 bits | pdpt 9 bits | pd 9 bits | pt 9 bits
  *           high (18 or 27 bits)                   | low (18 bits)
  *
+ * A walk begins at the last table when the way there is remembered (the processor's paging-structure cache); only ways
+ * that withhold no right are, and freeing any table forgets them all.
+ *
  * Rights are the conjunction over the levels (NX: the disjunction). Only a walk that succeeds sets the accessed bit,
  * on every level it went through, and, when it stores, the dirty bit of the leaf.
  * Linux: arch/x86/include/asm/pgtable_types.h (6.12)   Doc: Intel SDM vol. 3A, 4.5 to 4.8
@@ -11,6 +14,7 @@
 import type { Pfn } from "../base/types.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_PSE, PTE_RW, PTE_USER, ptePfn } from "./pte.ts";
 import type { HwState } from "./state.ts";
+import { TABLE_CACHE_SLOTS } from "./tlb.ts";
 import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_1G, SIZE_2M, SIZE_4K } from "./tlb-places.ts";
 
 /** Kinds of access. MODIFY is a read and a write of the same place by one instruction. */
@@ -57,10 +61,26 @@ export function isCanonical(k: HwState, vpn: number): boolean {
  * -1 - error code (PF_*) when the access is refused, NOT_CANONICAL when the address cannot exist.
  */
 export function walkTables(k: HwState, pgd: Pfn, high: number, low: number, kind: number): number {
+  const { tableCache, walk } = k.tlb;
+  walk[WALK_READY] = 0;
+  const number = low >>> 9;
+  const cached = ((number ^ (high << 3) ^ pgd) & (TABLE_CACHE_SLOTS - 1)) << 2;
+  if (tableCache[cached + 1] === high && tableCache[cached + 2] === number && tableCache[cached] === pgd) {
+    return finishWalk(k, tableCache[cached + 3]! + (low & 511) * 2, PTE_RW | PTE_USER, kind);
+  }
+  return walkAll(k, pgd, high, low, kind);
+}
+
+/** Makes every walk begin at the top again: a table was freed, or an entry above the last level changed. */
+export function forgetTables(k: HwState): void {
+  k.tlb.tableCache.fill(0);
+}
+
+/** The whole way down from the top. */
+function walkAll(k: HwState, pgd: Pfn, high: number, low: number, kind: number): number {
   const { words, slot } = k.ram;
   let table = slot[pgd]!;
   k.tlb.walk[WALK_WORD] = -1;
-  k.tlb.walk[WALK_READY] = 0;
   let rights = PTE_RW | PTE_USER;
   let nx = 0;
   if (k.machine.levels === 5) {
@@ -98,7 +118,15 @@ export function walkTables(k: HwState, pgd: Pfn, high: number, low: number, kind
     words[pudAt] = pudEntry | PTE_ACCESSED;
     words[pmdAt] = pmdEntry | PTE_ACCESSED;
   }
-  return finishWalk(k, pteAt, rights | (nx & 0x80000000), kind);
+  const upper = rights | (nx & 0x80000000);
+  if ((upper & (PTE_RW | PTE_USER)) === (PTE_RW | PTE_USER) && upper >= 0) {
+    const cached = (((low >>> 9) ^ (high << 3) ^ pgd) & (TABLE_CACHE_SLOTS - 1)) << 2;
+    k.tlb.tableCache[cached] = pgd;
+    k.tlb.tableCache[cached + 1] = high;
+    k.tlb.tableCache[cached + 2] = low >>> 9;
+    k.tlb.tableCache[cached + 3] = pteAt - (low & 511) * 2;
+  }
+  return finishWalk(k, pteAt, upper, kind);
 }
 
 /** The leaf of a walk: checks the rights, sets the bits, leaves the translation of a 4 KiB page. */

@@ -71,6 +71,8 @@ export interface TlbColumns {
   /** By cpu * 8 + asid: whose translations the ASID holds (0: nobody's), and up to which flush they are current. */
   readonly asidContext: Float64Array;
   readonly asidGeneration: Float64Array;
+  /** By slot * 4: top table, high part and table number of a vpn, and first word of the last table on its way (mmu.ts). */
+  readonly tableCache: Int32Array;
   /** What the last walk found (WALK_* of mmu.ts): frame, rights, size, word of the leaf entry. */
   readonly walk: Int32Array;
   /** By cpu * TLB_COUNTERS: accesses, misses, walks, flushes, shootdowns (tlb.ts names them). */

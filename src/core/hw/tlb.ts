@@ -77,6 +77,9 @@ export const TLB_SWITCHES = 11;
 export const TLB_SWITCH_FLUSHES = 12;
 export const TLB_COUNTERS = 16;
 
+/** Slots of `tableCache`, a power of two. */
+export const TABLE_CACHE_SLOTS = 256;
+
 const MAX_TICK = 0x7f000000;
 
 /** Empty TLBs for every CPU of the machine. */
@@ -115,6 +118,7 @@ export function createTlb(machine: Machine): TlbColumns {
     isLazy: new Uint8Array(cpus),
     asidContext,
     asidGeneration: new Float64Array(cpus * ASID_STRIDE),
+    tableCache: new Int32Array(TABLE_CACHE_SLOTS * 4),
     walk: new Int32Array(8),
     counter: new Float64Array(cpus * TLB_COUNTERS),
   };

@@ -31,6 +31,7 @@ import {
 import { freePage, freePageList } from "../frame/pcp.ts";
 import { NR_ANON_MAPPED, NR_NODE_ITEMS, NR_PAGETABLE } from "../frame/vmstat.ts";
 import { CAUSE_EXIT, CAUSE_MUNMAP, COST_ZAP_PAGE, spend } from "../hw/clock.ts";
+import { forgetTables } from "../hw/mmu.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_PRESENT, PTE_PSE, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
 import { putFolio } from "./folio.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
@@ -299,5 +300,6 @@ function freeTable(k: SpaceState, mm: Mm, pfn: Pfn, level: number): void {
   }
   k.page[record + FLAGS] = flags & ~PG_table;
   k.page[record + REFCOUNT] = 0;
+  forgetTables(k);
   freePage(k, pfn);
 }

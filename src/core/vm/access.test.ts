@@ -145,3 +145,18 @@ test("a fork tells the other CPU that runs the parent", () => {
   expect(touch(k, child, ADDR, ACCESS_LOAD)).toBe(0);
   checkKernel(k);
 });
+
+test("a walk does not remember tables that were freed", () => {
+  const { k, task } = space(1);
+  touch(k, task, ADDR, ACCESS_STORE);
+  for (let round = 0; round < 3; round++) {
+    call(k, task, MUNMAP, [ADDR, PAGE]);
+    expect(k.mm.pgtablesBytes[k.task.mm[task]!]).toBe(0);
+    expect(touch(k, task, ADDR, ACCESS_LOAD)).toBe(FAULT_SEGV_MAPERR);
+    call(k, task, MMAP, [ADDR, PAGE, 3, 0x32, -1, 0]);
+    const faults = k.task.minFlt[task]!;
+    expect(touch(k, task, ADDR, ACCESS_STORE)).toBe(0);
+    expect(k.task.minFlt[task]! - faults).toBe(1);
+    checkKernel(k);
+  }
+});
