@@ -253,6 +253,11 @@ export function forgetUptodate(k: SpaceState, pfn: Pfn): void {
   k.page[pfn * PAGE_WORDS + PRIVATE] = BUFFER_READY;
 }
 
+/** Unlocks a page that was put into the cache and that nobody reads: it holds nothing and is not uptodate. */
+export function leaveUnread(k: SpaceState, pfn: Pfn): void {
+  k.page[pfn * PAGE_WORDS + FLAGS] &= ~PG_locked;
+}
+
 /** Locks a page until the request brings its data. */
 function awaitRequest(k: SpaceState, pfn: Pfn, row: number): void {
   k.page[pfn * PAGE_WORDS + FLAGS] |= PG_locked;

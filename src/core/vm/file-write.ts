@@ -5,6 +5,10 @@
  *   page on the disk, written in part   read, then copied into
  *   page on the disk, written whole     not read
  *   page of a hole or past the end      zeros around what is written
+ *   past the old end of the file        the rest of the page with the old end becomes zeros too (file-tail.ts)
+ *
+ * How far a call has got is its task's progress: the bytes written; as -1 - bytes when it waits for that page of the
+ * old end, which it has read for itself.
  *
  * Differs: nothing writes dirty pages back by itself, and no writer is slowed down for having too many.
  * Linux: mm/filemap.c generic_perform_write, fs/ext4/inode.c (6.12)   Doc: Documentation/filesystems/vfs.rst
@@ -27,6 +31,7 @@ import {
 } from "../space/pagecache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import type { FileTransfer } from "./file-read.ts";
+import { TAIL_BROUGHT, zeroTail } from "./file-tail.ts";
 import { addPage } from "./readahead.ts";
 import type { VmState } from "./state.ts";
 import { copyUserToFrame, faultInReadable } from "./user-copy.ts";
@@ -42,17 +47,22 @@ export function filemapWrite(k: VmState, task: Task, file: OpenFile, what: FileT
   if (what.position >= MAX_FILE_BYTES) return -EFBIG;
   const bytes = Math.min(what.bytes, MAX_FILE_BYTES - what.position);
   let error = 0;
-  while (progress[task] < bytes && error === 0) {
-    const done = progress[task];
+  while (bytesDone(progress[task]) < bytes && error === 0) {
+    const done = bytesDone(progress[task]);
     const position = what.position + done;
     const at = position - Math.floor(position / PAGE_SIZE) * PAGE_SIZE;
     const part = Math.min(bytes - done, PAGE_SIZE - at);
     error = writePart(k, task, inode, { position, addr: what.addr + done, bytes: part });
     if (error === BLOCKED) return BLOCKED;
   }
-  const done = progress[task];
+  const done = bytesDone(progress[task]);
   progress[task] = 0;
   return done > 0 ? done : error;
+}
+
+/** Bytes written, from a task's progress. */
+function bytesDone(progress: number): number {
+  return progress < 0 ? -1 - progress : progress;
 }
 
 /** Writes to one page and moves the task's progress on. Returns 0, BLOCKED, -EFAULT or -ENOMEM. */
@@ -65,6 +75,8 @@ function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): nu
   if (readable < 0) return readable === BLOCKED ? BLOCKED : -EFAULT;
   const pfn = beginWrite(k, task, inode, index, { at, bytes: what.bytes });
   if (pfn < 0) return pfn;
+  const tail = zeroOldEnd(k, task, inode, what.position);
+  if (tail < 0) return tail;
   const copied = copyUserToFrame(k, task, what.addr, { pfn, at, bytes: what.bytes });
   // Its bytes could be read a moment ago, and nobody else ran since: only reclaim of the source page comes here.
   if (copied < 0) return copied === BLOCKED ? BLOCKED : -EFAULT;
@@ -73,6 +85,21 @@ function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): nu
   f.sizeBytes[inode] = Math.max(f.sizeBytes[inode], what.position + copied);
   k.task.progress[task] += copied;
   return 0;
+}
+
+/**
+ * Zeroes what lies between the old end of the file and a position behind it, in the page of the old end.
+ * Returns 0, BLOCKED, or -ENOMEM.
+ */
+function zeroOldEnd(k: VmState, task: Task, inode: Inode, position: number): number {
+  const old = k.file.sizeBytes[inode];
+  if (position <= old) return 0;
+  const { progress } = k.task;
+  const tail = zeroTail(k, task, inode, old, progress[task] < 0);
+  if (tail === TAIL_BROUGHT) progress[task] = -1 - bytesDone(progress[task]);
+  if (tail === TAIL_BROUGHT || tail === BLOCKED) return BLOCKED;
+  progress[task] = bytesDone(progress[task]);
+  return tail;
 }
 
 /** The page to write to, in the cache, with what is kept of it up to date. BLOCKED, -ENOMEM. */

@@ -7,40 +7,33 @@
  *
  * Linux: mm/truncate.c, mm/memory.c unmap_mapping_range, fs/ext4/inode.c (6.12)   Doc: man 2 ftruncate, man 2 posix_fadvise
  */
-import { GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
-import { EFBIG, ENOMEM } from "../base/errno.ts";
+import { EFBIG } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Pfn, type Task, type Vma } from "../base/types.ts";
 import { xaErase, xaLoad, xaNext } from "../base/xarray.ts";
-import { FLAGS, MAPCOUNT, PAGE_WORDS, PG_dirty, PG_locked, PG_uptodate } from "../frame/page.ts";
-import { clearBlockTail, fillBytes, freeBlock } from "../hw/content.ts";
+import { FLAGS, MAPCOUNT, PAGE_WORDS, PG_dirty, PG_locked } from "../frame/page.ts";
+import { clearBlockTail, freeBlock } from "../hw/content.ts";
 import { PTE_DIRTY, PTE_RW } from "../hw/pte.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
-import { lruAddDrainAll, markPageAccessed } from "../space/lruvec.ts";
+import { lruAddDrainAll } from "../space/lruvec.ts";
 import {
   cleanPage,
   filePages,
   findPage,
-  forgetUptodate,
-  isBufferReady,
-  isOnDisk,
   isUptodate,
-  markDirty,
   nextCached,
   pageRequest,
   removePage,
-  startReads,
 } from "../space/pagecache.ts";
 import { forEachMapping } from "../space/rmap.ts";
-import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { VM_SHARED } from "../space/vma.ts";
 import { zapRange } from "../space/zap.ts";
-import { addPage } from "./readahead.ts";
+import { sleepOn, TAIL_BROUGHT, zeroTail } from "./file-tail.ts";
 import type { VmState } from "./state.ts";
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
-/** Progress of a call that had the tail read for itself: ext4 reads the block and does not call the page uptodate. */
+/** Progress of a call that had the tail read for itself. */
 const BROUGHT_TAIL = 1;
 
 /**
@@ -56,7 +49,11 @@ export function truncateFile(k: VmState, task: Task, inode: Inode, sizeBytes: nu
   const waiting = waitForReads(k, task, inode, Math.floor(sizeBytes / PAGE_SIZE));
   if (waiting < 0) return waiting;
   // A file that shrinks is cut at its new end; one that grows may have anything after its old end in the last page.
-  const tail = zeroTail(k, task, inode, Math.min(old, sizeBytes));
+  const { progress } = k.task;
+  const tail = zeroTail(k, task, inode, Math.min(old, sizeBytes), progress[task] === BROUGHT_TAIL);
+  if (tail === TAIL_BROUGHT) progress[task] = BROUGHT_TAIL;
+  if (tail === TAIL_BROUGHT || tail === BLOCKED) return BLOCKED;
+  progress[task] = 0;
   if (tail < 0) return tail;
   f.sizeBytes[inode] = sizeBytes;
   if (sizeBytes > old) return 0;
@@ -146,35 +143,6 @@ function waitForReads(k: VmState, task: Task, inode: Inode, from: number): numbe
   return 0;
 }
 
-/**
- * Zeroes the page around `sizeBytes` from there on and dirties it. A page that the disk does not have and the cache
- * does not hold is zeros anyway. Returns 0, BLOCKED while it is read, or -ENOMEM.
- */
-function zeroTail(k: VmState, task: Task, inode: Inode, sizeBytes: number): number {
-  const index = Math.floor(sizeBytes / PAGE_SIZE);
-  const at = sizeBytes - index * PAGE_SIZE;
-  if (at === 0) return 0;
-  const { progress } = k.task;
-  let pfn = findPage(k, inode, index);
-  if (pfn === NONE) {
-    if (!isOnDisk(k, inode, index)) return 0;
-    pfn = addPage(k, inode, index, GFP_HIGHUSER_MOVABLE);
-    if (pfn < 0) return -ENOMEM;
-    startReads(k, inode, index, 1);
-    progress[task] = BROUGHT_TAIL;
-  }
-  if (!isUptodate(k, pfn) && !isBufferReady(k, pfn)) return sleepOn(k, task, pfn);
-  if (progress[task] === BROUGHT_TAIL) forgetUptodate(k, pfn);
-  progress[task] = 0;
-  markPageAccessed(k, pfn);
-  // A page of a hole that was only read has no block, and stays clean.
-  if (isOnDisk(k, inode, index) || k.page[pfn * PAGE_WORDS + FLAGS] & PG_dirty) {
-    fillBytes(k, { pfn, at, bytes: PAGE_SIZE - at }, 0);
-    markDirty(k, pfn);
-  }
-  return 0;
-}
-
 /** The disk forgets what it has beyond the new end of the file. */
 function forgetBlocks(k: VmState, inode: Inode, sizeBytes: number): void {
   const f = k.file;
@@ -203,12 +171,4 @@ function protectMappings(k: VmState, pfn: Pfn): void {
     flushTlbMmPage(k, k.vma.mm[vma], vpn);
     return true;
   });
-}
-
-/** Puts the task to sleep until the page has arrived. Returns BLOCKED, or 0 when nobody reads the page. */
-function sleepOn(k: VmState, task: Task, pfn: Pfn): number {
-  const row = pageRequest(k, pfn);
-  if (row === NONE || k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) return 0;
-  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
-  return BLOCKED;
 }
