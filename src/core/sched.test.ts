@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { fileMachine, newFile, newTask, PAGE } from "../../test/support/file-machine.ts";
 import { syscall } from "./abi/syscall/table.ts";
 import { BLOCKED, NONE, type Task } from "./base/types.ts";
-import { CAUSE_IO_WAIT, CAUSE_USER, spend } from "./hw/clock.ts";
+import { CAUSE_IO_WAIT, CAUSE_USER, COST_CONTEXT_SWITCH, spend } from "./hw/clock.ts";
 import type { Kernel } from "./kernel.ts";
 import { accountRun, niceWeight, pickNext, quantumNs } from "./sched.ts";
 import { TASK_UNINTERRUPTIBLE } from "./space/task.ts";
@@ -77,7 +77,7 @@ test("when all tasks wait the clock moves on to the first page that arrives, on 
   const doneNs = k.task.waitUntilNs[task]!;
   accountRun(k, task);
   expect(pickNext(k)).toBe(task);
-  expect(k.clock.ns[0]).toBe(doneNs);
+  expect(k.clock.ns[0]).toBe(doneNs + COST_CONTEXT_SWITCH);
   expect(k.clock.spent[CAUSE_IO_WAIT]).toBeGreaterThan(0);
 });
 

@@ -156,7 +156,8 @@ function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
   clock.ns[0] = beginNs;
   wake(k);
   const before = t.cpuTask[cpu];
-  if (before !== task && before !== NONE) {
+  // A CPU that had nothing to do switches too, from its idle task.
+  if (before !== NONE && (before !== task || idleNs > 0)) {
     clock.ns[0] += COST_CONTEXT_SWITCH;
     clock.spent[CAUSE_CONTEXT_SWITCH] += COST_CONTEXT_SWITCH;
   }
