@@ -20,10 +20,22 @@ export interface FramePart {
   readonly bytes: number;
 }
 
-/** Copies a part of one frame to byte `at` of another; parts do not cross the end of a frame. */
+/**
+ * Copies a part of one frame to byte `at` of another, or of the same; parts do not cross the end of a frame. Bytes move
+ * one by one, upwards, as the processor's string move does it: where a part is copied onto its own continuation, its
+ * beginning is repeated.
+ */
 export function copyBytes(k: HwState, from: FramePart, to: Pfn, at: number): void {
   const { ram } = k;
   if (from.bytes === 0) return;
+  const ahead = at - from.at;
+  if (from.pfn === to && ahead > 0 && ahead < from.bytes) {
+    for (let done = 0; done < from.bytes; done += ahead) {
+      const bytes = Math.min(ahead, from.bytes - done);
+      copyBytes(k, { pfn: to, at: from.at + done, bytes }, to, at + done);
+    }
+    return;
+  }
   if (from.bytes === PAGE_SIZE) {
     copyContent(k, from.pfn, to);
     return;

@@ -189,6 +189,15 @@ export function markDirty(k: SpaceState, pfn: Pfn): boolean {
 }
 
 /**
+ * Marks a page dirty because a mapping has stored to it, or is about to. The mark of read-ahead goes, as in Linux, where
+ * it is the same bit as PG_reclaim (folio_mark_dirty). Returns true when it was clean.
+ */
+export function markMappedDirty(k: SpaceState, pfn: Pfn): boolean {
+  k.page[pfn * PAGE_WORDS + FLAGS] &= ~PG_readahead;
+  return markDirty(k, pfn);
+}
+
+/**
  * Writes a dirty page back: its content is on the disk and it is clean. Returns false when the disk keeps no more
  * contents; the page then stays dirty.
  */
@@ -204,7 +213,8 @@ export function cleanPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn):
     if (root < 0) return false;
     blocks[inode] = root;
   }
-  k.page[record + FLAGS] &= ~PG_dirty;
+  // The end of a write-back takes the mark of read-ahead with it (Linux: folio_end_writeback, PG_reclaim).
+  k.page[record + FLAGS] &= ~(PG_dirty | PG_readahead);
   countDirty(k, pfn, -1);
   countNode(k, pfn, NR_WRITTEN, 1);
   k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;

@@ -37,7 +37,7 @@ import { putFolio } from "./folio.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, updateHiwaterRss } from "./mm.ts";
-import { markDirty } from "./pagecache.ts";
+import { markMappedDirty } from "./pagecache.ts";
 import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { removeRmap } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
@@ -216,7 +216,7 @@ function unlinkFreed(k: SpaceState, record: number, row: number): void {
 /** The part of zapping that is for page cache pages: what the entry knew goes to the page. Returns whether it was dirty. */
 function zapFilePage(k: SpaceState, vma: Vma, pfn: Pfn, low: number): boolean {
   const isDirty = (low & PTE_DIRTY) !== 0;
-  if (isDirty) markDirty(k, pfn);
+  if (isDirty) markMappedDirty(k, pfn);
   if ((low & PTE_ACCESSED) !== 0 && (k.vma.flags[vma]! & (VM_SEQ_READ | VM_RAND_READ)) === 0)
     markPageAccessed(k, pfn);
   addRss(k, k.vma.mm[vma]!, MM_FILEPAGES, -1);

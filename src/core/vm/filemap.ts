@@ -20,7 +20,7 @@ import { copyContent } from "../hw/ram.ts";
 import { getFolio } from "../space/folio.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
-import { filePages, findPage, isUptodate, markDirty, pageRequest, startReads } from "../space/pagecache.ts";
+import { filePages, findPage, isUptodate, markMappedDirty, pageRequest, startReads } from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addAnonRmap, addFileRmap, anonVmaPrepare } from "../space/rmap.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
@@ -73,7 +73,7 @@ export function fileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: 
  * The fault on a read-only entry of a shared file mapping calls this, then makes the entry writable and dirty.
  */
 export function pageMkwrite(k: VmState, pfn: Pfn): void {
-  markDirty(k, pfn);
+  markMappedDirty(k, pfn);
 }
 
 /** One attempt. Returns 0, VM_FAULT_MAJOR, RETRY, RETRY_MAJOR, FAULT_SIGBUS or FAULT_OOM. */
