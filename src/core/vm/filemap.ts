@@ -20,7 +20,14 @@ import { copyContent } from "../hw/ram.ts";
 import { getFolio } from "../space/folio.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
-import { filePages, findPage, isUptodate, markMappedDirty, pageRequest, startReads } from "../space/pagecache.ts";
+import {
+  filePages,
+  findPage,
+  isUptodate,
+  markMappedDirty,
+  pageRequest,
+  startReads,
+} from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addAnonRmap, addFileRmap, anonVmaPrepare } from "../space/rmap.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
