@@ -50,13 +50,16 @@ describe.skipIf(reason !== undefined)(`the live kernel${reason === undefined ? "
   }, RUN_TIMEOUT_MS);
 
   for (const each of cases) {
-    test(path.basename(path.dirname(each.path)), (context) => {
+    test(path.basename(path.dirname(each.path)), async (context) => {
       if (run === undefined || machine === undefined) return context.skip(trouble);
       const real = run.transcripts.find(({ name }) => name === each.path);
       if (real === undefined) return context.skip(run.skipped.find(({ name }) => name === each.path)?.reason);
       // A statement that could not run at all: a limit or a filter of this machine.
       if (real.status !== 0) return context.skip(real.errors.join("; "));
-      expect(compareCase(each, real, run.release, machine).report).toBe("");
+      if (compareCase(each, real, run.release, machine).report === "") return;
+      // Other work on a live machine can disturb one run (DAMON clears accessed bits); what differs is asked once more.
+      const again = await runOnKernel([{ name: each.path, text: each.text, machine: kernelMachineOf(machineOf(each)) }], { kernel: "host" });
+      expect(compareCase(each, again.transcripts[0]!, run.release, machine).report).toBe("");
     });
   }
 });
