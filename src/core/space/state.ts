@@ -245,6 +245,8 @@ export interface TaskColumns {
   readonly rows: Int32Array;
   /** Progress of a call that waits midway (bytes read so far). */
   readonly progress: Float64Array;
+  /** The vpn at which a MAP_POPULATE waits, or 0. */
+  readonly populated: Float64Array;
 }
 
 /** What floor 4 sees of the kernel. */

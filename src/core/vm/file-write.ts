@@ -71,13 +71,14 @@ function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): nu
   const index = Math.floor(what.position / PAGE_SIZE);
   const at = what.position - index * PAGE_SIZE;
   // The source first, while no page of the file is held: it could be the very page that is written.
-  const readable = faultInReadable(k, task, what.addr, what.bytes);
-  if (readable < 0) return readable === BLOCKED ? BLOCKED : -EFAULT;
-  const pfn = beginWrite(k, task, inode, index, { at, bytes: what.bytes });
+  // Where only some of it can be read, the write is one of that many bytes: what is kept of the page is more then.
+  const bytes = faultInReadable(k, task, what.addr, what.bytes);
+  if (bytes < 0) return bytes === BLOCKED ? BLOCKED : -EFAULT;
+  const pfn = beginWrite(k, task, inode, index, { at, bytes });
   if (pfn < 0) return pfn;
   const tail = zeroOldEnd(k, task, inode, what.position);
   if (tail < 0) return tail;
-  const copied = copyUserToFrame(k, task, what.addr, { pfn, at, bytes: what.bytes });
+  const copied = copyUserToFrame(k, task, what.addr, { pfn, at, bytes });
   // Its bytes could be read a moment ago, and nobody else ran since: only reclaim of the source page comes here.
   if (copied < 0) return copied === BLOCKED ? BLOCKED : -EFAULT;
   spend(k, CAUSE_COPY, Math.ceil((COST_COPY_PAGE * copied) / PAGE_SIZE));

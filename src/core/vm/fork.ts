@@ -17,11 +17,11 @@ import { CAUSE_FORK, COST_FORK_PAGE, spend } from "../hw/clock.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_RW, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
 import { getFile } from "../space/file.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, readMmRss } from "../space/mm.ts";
-import { afterHole, findPteTable, NO_PTE_TABLE } from "../space/pagetable.ts";
+import { afterHole, findPteTable, NO_PMD_TABLE, NO_PTE_TABLE } from "../space/pagetable.ts";
 import { addFileRmap } from "../space/rmap.ts";
 import { flushTlbMmAll } from "../space/tlb-flush.ts";
 import { isCowMapping, VM_MIXEDMAP, VM_PFNMAP, VM_SHARED, VM_WIPEONFORK } from "../space/vma.ts";
-import { ensurePte } from "./pte-alloc.ts";
+import { ensurePmdTable, ensurePte, ensurePudTable } from "./pte-alloc.ts";
 import type { VmState } from "./state.ts";
 import { dupVma } from "./vma-dup.ts";
 
@@ -60,6 +60,14 @@ export function copyPageRange(k: VmState, dst: Vma, src: Vma): number {
   while (vpn < end) {
     const table = findPteTable(k, parent, vpn);
     if (table < 0) {
+      // The child gets the upper tables that the parent has, even where they lead to nothing.
+      const upper =
+        table === NO_PTE_TABLE
+          ? ensurePmdTable(k, child, vpn)
+          : table === NO_PMD_TABLE
+            ? ensurePudTable(k, child, vpn)
+            : 0;
+      if (upper < 0) return -ENOMEM;
       vpn = afterHole(vpn, table);
       continue;
     }

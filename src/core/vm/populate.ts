@@ -19,11 +19,13 @@ import type { VmState } from "./state.ts";
 
 /**
  * Populates the vpns [startVpn, endVpn) of the task's address space. Errors end the VMA they happen in and are not
- * reported, as in Linux. Returns 0, or BLOCKED: the task waits for a disk; ask again, what is done is found done.
+ * reported, as in Linux. Returns 0, or BLOCKED: the task waits for a disk; asked again, it goes on where it was.
  */
 export function populate(k: VmState, task: Task, startVpn: number, endVpn: number): number {
   const mm = k.task.mm[task]!;
-  let vpn = startVpn;
+  const { populated } = k.task;
+  let vpn = Math.max(startVpn, populated[task]!);
+  populated[task] = 0;
   while (vpn < endVpn) {
     const vma = findVma(k, mm, vpn);
     if (vma === NONE || k.vma.start[vma]! >= endVpn) return 0;
@@ -65,6 +67,7 @@ function populateTable(k: VmState, task: Task, vma: Vma, start: number, end: num
   for (let vpn = start; vpn < end; vpn++) {
     while (pte < 0 || (words[pte]! & need) !== need) {
       const result = handleMmFault(k, task, vma, vpn, faultFlags);
+      if (result === BLOCKED) k.task.populated[task] = vpn;
       if (result !== 0) return result;
       if (pte < 0) pte = findPte(k, mm, vpn);
     }

@@ -33,14 +33,19 @@ export function ensurePte(k: VmState, mm: Mm, vpn: number): number {
 
 /** The same down to the table above the last, which a fault makes before it knows whether it will succeed. */
 export function ensurePmdTable(k: VmState, mm: Mm, vpn: number): number {
+  const table = ensurePudTable(k, mm, vpn);
+  return table < 0 ? table : ensureBelow(k, mm, table + (vpnHigh(vpn) & 511) * 2, COUNTED);
+}
+
+/** The same down to the table above that one. */
+export function ensurePudTable(k: VmState, mm: Mm, vpn: number): number {
   const high = vpnHigh(vpn);
   let table = k.ram.slot[k.mm.pgd[mm]!]! * 1024;
   if (k.machine.levels === 5) {
     table = ensureBelow(k, mm, table + (high >>> 18) * 2, UNCOUNTED);
     if (table < 0) return table;
   }
-  table = ensureBelow(k, mm, table + ((high >>> 9) & 511) * 2, COUNTED);
-  return table < 0 ? table : ensureBelow(k, mm, table + (high & 511) * 2, COUNTED);
+  return ensureBelow(k, mm, table + ((high >>> 9) & 511) * 2, COUNTED);
 }
 
 /** A zeroed table of its own for an address space: its top (Linux: pgd_alloc). Returns the frame or -ENOMEM. */
