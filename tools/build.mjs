@@ -1,13 +1,16 @@
 /**
- * Bundles the command into dist/pagewalk.js. One bundle, because constants imported across modules are not folded
- * at run time and a bundle's are. `--if-stale` builds only when a source file is newer than the bundle.
+ * Bundles the command into dist/pagewalk.js. One bundle with the core's constants in it as numbers (inline-constants.mjs),
+ * because constants imported across modules are not folded at run time. `--if-stale` builds only when a source file is
+ * newer than the bundle.
  */
 import { build } from "esbuild";
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
+import { findConstants, inlineConstants } from "./inline-constants.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const core = path.join(root, "src", "core");
 const outfile = path.join(root, "dist", "pagewalk.js");
 
 /** The newest change of any file below a folder, in ms. */
@@ -24,6 +27,7 @@ const isFresh =
 
 if (!isFresh) {
   const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+  const constants = findConstants(core);
   await build({
     entryPoints: [path.join(root, "src/hosts/cli/main.ts")],
     outfile,
@@ -35,7 +39,8 @@ if (!isFresh) {
     packages: "external",
     sourcemap: "linked",
     banner: { js: "#!/usr/bin/env node" },
-    define: { PAGEWALK_VERSION: JSON.stringify(version) },
+    define: { ...constants, PAGEWALK_VERSION: JSON.stringify(version) },
+    plugins: [inlineConstants(core, constants)],
     logLevel: "warning",
   });
   chmodSync(outfile, 0o755);
