@@ -30,11 +30,21 @@ export type OpenFile = Flavour<"open-file">;
 /** Row of the anon_vma table. */
 export type AnonVma = Flavour<"anon-vma">;
 
+/** Row of the memory cgroup table. Row 0 is the root: a page that nobody charged belongs to it, so zero means untouched here, too. */
+export type Memcg = Flavour<"memcg">;
+/** Row of the LRU lists: memcg * number of nodes + node. */
+export type Lruvec = Flavour<"lruvec">;
+/** A place in a swap area: type * 2^26 + page number there; 0 is NONE, because page 0 of an area is its header. */
+export type SwapEntry = Flavour<"swap-entry">;
+
 /** A column of handles of one flavour. */
 export type Column<H extends number> = Int32Array & { [row: number]: H };
 
 /** No row. Every table leaves row 0 unused. */
 export const NONE = 0;
+
+/** The memory cgroup that every task is in until it is moved. */
+export const ROOT_MEMCG = 0;
 
 /** Bytes in a base page. */
 export const PAGE_SIZE = 4096;

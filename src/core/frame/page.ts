@@ -38,10 +38,12 @@ export const PG_unevictable = 1 << 14;
 export const PG_mlocked = 1 << 15;
 /** On a per-CPU list. */
 export const PG_pcp = 1 << 16;
-/** Migratetype of a frame on a per-CPU list: bits 17-19. */
-export const PG_MIGRATETYPE_SHIFT = 17;
+/** Under write-back or to be written, and to be reclaimed as soon as that is done; the same bit, as in Linux. */
+export const PG_reclaim = PG_readahead;
 export const PG_head = 1 << 20;
 export const PG_tail = 1 << 21;
+/** In the swap cache: PRIVATE is its swap entry. */
+export const PG_swapcache = 1 << 22;
 export const PG_ZONE_SHIFT = 24;
 
 /** A page with one of these is in use or free already: freeing it is our mistake (Linux: PAGE_FLAGS_CHECK_AT_FREE). */
