@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import type { MachineInput } from "../../core/index.ts";
 import { HOST_PROBE, readHostMachine } from "../oracle/host-machine.ts";
-import type { KernelChoice, KernelRun } from "../oracle/kernel-run.ts";
+import type { KernelChoice, KernelRun, KernelScript } from "../oracle/kernel-run.ts";
 import { runOnKernel, whyNotKernel } from "../oracle/run-on-kernel.ts";
 import { loadMachineInput } from "./machine-file.ts";
 import { EXIT_FAILED, userError } from "./user-error.ts";
@@ -51,15 +51,8 @@ async function verify(scripts: string[], options: VerifyOptions): Promise<void> 
   const reason = whyNotKernel(options.kernel);
   if (reason !== undefined)
     throw userError(`the ${options.kernel} kernel can not be asked: ${reason}`, EXIT_FAILED);
-  const asked = cases.map((each) => ({
-    name: each.path,
-    text: each.text,
-    machine: kernelMachineOf(machineOf(each)),
-  }));
   const probes = options.kernel === "host" ? [HOST_PROBE] : [];
-  const run = await runOnKernel([...asked, ...probes], { kernel: options.kernel }).catch((error: unknown) => {
-    throw userError(error instanceof Error ? error.message : String(error), EXIT_FAILED);
-  });
+  const run = await ask([...cases.map(jobOf), ...probes], options.kernel);
   const machine = machineFor(options, run);
   let equal = 0;
   let different = 0;
@@ -67,7 +60,12 @@ async function verify(scripts: string[], options: VerifyOptions): Promise<void> 
   for (const each of cases) {
     const real = run.transcripts.find(({ name }) => name === each.path);
     if (real === undefined) continue;
-    const { report, accepted } = compareCase(each, real, run.release, machine(each));
+    let { report, accepted } = compareCase(each, real, run.release, machine(each));
+    if (report !== "" && options.kernel === "host") {
+      // Other work on a live machine can disturb one run: what differs is asked once more before it counts.
+      const again = await ask([jobOf(each)], options.kernel);
+      ({ report, accepted } = compareCase(each, again.transcripts[0]!, run.release, machine(each)));
+    }
     if (report === "") equal++;
     else different++;
     if (report === "" && accepted > 0) withRules++;
@@ -81,6 +79,17 @@ async function verify(scripts: string[], options: VerifyOptions): Promise<void> 
     `${equal} equal${withRules > 0 ? ` (${withRules} of them with listed differences)` : ""}, ${different} different, ${run.skipped.length} skipped, on Linux ${run.release}\n`,
   );
   if (different > 0) process.exitCode = EXIT_FAILED;
+}
+
+/** Runs scripts on the kernel; why it could not is the user's business. */
+async function ask(jobs: readonly KernelScript[], kernel: KernelChoice): Promise<KernelRun> {
+  return runOnKernel(jobs, { kernel }).catch((error: unknown) => {
+    throw userError(error instanceof Error ? error.message : String(error), EXIT_FAILED);
+  });
+}
+
+function jobOf(each: VerifyCase): KernelScript {
+  return { name: each.path, text: each.text, machine: kernelMachineOf(machineOf(each)) };
 }
 
 /** Which machine Pagewalk boots for a case. */
