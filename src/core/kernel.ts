@@ -26,6 +26,7 @@ import { checkTlb, createTlb } from "./hw/tlb.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
 import { checkLruvecs } from "./space/lru-list.ts";
 import { createLruvec } from "./space/lruvec.ts";
+import { checkMemcgs, createMemcgColumns } from "./space/memcg.ts";
 import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
 import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
@@ -50,6 +51,7 @@ const MOST_TASKS = 32768;
 const MOST_VMAS = 1048576;
 const MOST_INODES = 65536;
 const MOST_OPEN_FILES = 262144;
+const MOST_MEMCGS = 512;
 /** The machine that has them all, in frames: 16 GiB. */
 const FULL_FRAMES = 4194304;
 /** The share that the smallest machine has. */
@@ -94,7 +96,9 @@ function createKernel(machine: Machine): Kernel {
     mm: createMmColumns(rows(MOST_MMS), machine.cpus),
     vma: createVmaColumns(rows(MOST_VMAS)),
     anonVma: createAnonVmaColumns(rows(MOST_VMAS)),
-    lruvec: createLruvec(machine.nodes.length, machine.cpus),
+    lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus),
+    memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
+    pageMemcg: new Uint16Array(ram.nrFrames),
     file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
     xarray: createXarray(ram.nrFrames),
     disk: createDisk(machine.disks),
@@ -116,12 +120,20 @@ export function hashKernel(k: Kernel): string {
   const tables = usedRows(k);
   for (const [name, words] of columnsOf(k)) {
     hashText(hash, name);
-    const perFrame = name === "page" ? PAGE_WORDS : name === "ram.fill" || name === "ram.slot" ? 1 : 0;
+    const perFrame = WORDS_PER_FRAME[name] ?? 0;
     if (perFrame > 0) hashFrames(k, hash, words, perFrame);
     else hashWords(hash, words, 0, usedLength(tables, name, words.length));
   }
   return hashDigits(hash);
 }
+
+/** Columns with a place for every frame, and the words of it. */
+const WORDS_PER_FRAME: Readonly<Record<string, number>> = {
+  page: PAGE_WORDS,
+  pageMemcg: 0.5,
+  "ram.fill": 1,
+  "ram.slot": 1,
+};
 
 /** A table of which only the first rows were ever used. */
 interface UsedRows {
@@ -178,10 +190,10 @@ function hashFrames(k: Kernel, hash: HashState, words: Int32Array, wordsPerFrame
   }
   untouched.sort((a, b) => a.start - b.start);
   for (const { start, end } of untouched) {
-    hashWords(hash, words, at * wordsPerFrame, start * wordsPerFrame);
+    hashWords(hash, words, Math.ceil(at * wordsPerFrame), Math.ceil(start * wordsPerFrame));
     at = Math.max(at, end);
   }
-  hashWords(hash, words, at * wordsPerFrame, words.length);
+  hashWords(hash, words, Math.ceil(at * wordsPerFrame), words.length);
 }
 
 /** Every column with a path of names, as words, in a fixed order. */
@@ -231,6 +243,7 @@ export function checkKernel(k: Kernel): void {
   checkCpuMasks(k);
   checkTranslations(k);
   checkLruvecs(k);
+  checkMemcgs(k);
   checkGather(k);
   checkFiles(k);
   checkPrograms(k);

@@ -6,10 +6,11 @@
  * Differs: folios are single pages here, so a folio is its pfn.
  * Linux: mm/swap.c, include/linux/mm.h (6.12)   Doc: Documentation/mm/physical_memory.rst
  */
-import type { Pfn } from "../base/types.ts";
+import { type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { FLAGS, INDEX, MAPPING, PAGE_WORDS, PG_lru, PRIVATE, REFCOUNT } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { lruvecRemove } from "./lru-list.ts";
+import { unchargePage } from "./memcg.ts";
 import type { SpaceState } from "./state.ts";
 
 /** Flags that outlive a page's user: which zone the frame is in. */
@@ -36,6 +37,7 @@ export function cleanRecord(k: SpaceState, pfn: Pfn): void {
   const page = k.page;
   const record = pfn * PAGE_WORDS;
   if ((page[record + FLAGS]! & PG_lru) !== 0) lruvecRemove(k, pfn);
+  if (k.pageMemcg[pfn] !== ROOT_MEMCG) unchargePage(k, pfn);
   page[record + FLAGS]! &= KEPT_FLAGS;
   page[record + MAPPING] = 0;
   page[record + INDEX] = 0;

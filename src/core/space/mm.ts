@@ -78,6 +78,7 @@ export function createMmColumns(count: number, cpus: number): MmColumns {
     tlbGen: wide(),
     freeRows: new Int32Array(count),
     rowCount: Int32Array.of(0, 1, INIT_CONTEXT),
+    memcg: handles(),
   };
 }
 

@@ -40,6 +40,7 @@ import { fillBytes, loadBlock, saveBlock } from "../hw/content.ts";
 import { firstDone, retireRead, submitRead } from "../hw/disk.ts";
 import { setFill } from "../hw/ram.ts";
 import { contentWord } from "./file.ts";
+import { modLruvecState } from "./memcg-count.ts";
 import type { SpaceState } from "./state.ts";
 
 /** The last index a walk over a whole file looks at. */
@@ -85,7 +86,7 @@ export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn)
   page[record + MAPPING] = fileMapping(inode);
   page[record + INDEX] = index;
   page[record + PRIVATE] = NONE;
-  countNode(k, pfn, NR_FILE_PAGES, 1);
+  modLruvecState(k, pfn, NR_FILE_PAGES, 1);
   return 0;
 }
 
@@ -104,7 +105,7 @@ export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn)
   page[record + MAPPING] = 0;
   page[record + INDEX] = 0;
   page[record + PRIVATE] = NONE;
-  countNode(k, pfn, NR_FILE_PAGES, -1);
+  modLruvecState(k, pfn, NR_FILE_PAGES, -1);
 }
 
 /**
@@ -184,7 +185,7 @@ export function markDirty(k: SpaceState, pfn: Pfn): boolean {
   if (k.page[record + FLAGS] & PG_dirty) return false;
   k.page[record + FLAGS] |= PG_dirty;
   countDirty(k, pfn, 1);
-  countNode(k, pfn, NR_DIRTIED, 1);
+  modLruvecState(k, pfn, NR_DIRTIED, 1);
   return true;
 }
 
@@ -216,7 +217,7 @@ export function cleanPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn):
   // The end of a write-back takes the mark of read-ahead with it (Linux: folio_end_writeback, PG_reclaim).
   k.page[record + FLAGS] &= ~(PG_dirty | PG_readahead);
   countDirty(k, pfn, -1);
-  countNode(k, pfn, NR_WRITTEN, 1);
+  modLruvecState(k, pfn, NR_WRITTEN, 1);
   k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
   return true;
 }
@@ -328,10 +329,6 @@ function checkPage(k: SpaceState, inode: Inode, index: number): boolean {
 
 /** Counts a page that became dirty or clean, by node and by zone. */
 function countDirty(k: SpaceState, pfn: Pfn, by: number): void {
-  countNode(k, pfn, NR_FILE_DIRTY, by);
+  modLruvecState(k, pfn, NR_FILE_DIRTY, by);
   k.vmstat.zone[zoneOf(k, pfn) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING] += by;
-}
-
-function countNode(k: SpaceState, pfn: Pfn, item: number, by: number): void {
-  k.vmstat.node[nodeOf(k, pfn) * NR_NODE_ITEMS + item] += by;
 }

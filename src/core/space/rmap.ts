@@ -14,7 +14,7 @@
  */
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
-import { type AnonVma, NONE, type Pfn, type Vma } from "../base/types.ts";
+import { type AnonVma, NONE, type Pfn, ROOT_MEMCG, type Vma } from "../base/types.ts";
 import {
   FLAGS,
   INDEX,
@@ -27,6 +27,8 @@ import {
   PG_ZONE_SHIFT,
 } from "../frame/page.ts";
 import { NR_ANON_MAPPED, NR_FILE_MAPPED, NR_NODE_ITEMS } from "../frame/vmstat.ts";
+import { lruvecOfPage } from "./lru-list.ts";
+import { modLruvecState } from "./memcg-count.ts";
 import { findPte, normalPage } from "./pagetable.ts";
 import type { AnonVmaColumns, SpaceState } from "./state.ts";
 import { VM_ACCESS_FLAGS, VM_MAYWRITE, VM_SHARED, VM_SOFTDIRTY } from "./vma.ts";
@@ -194,19 +196,20 @@ export function addAnonRmap(k: SpaceState, pfn: Pfn, vma: Vma, vpn: number): voi
   page[record + MAPPING] = k.vma.anonVma[vma]! * 2 + 1;
   page[record + INDEX] = k.vma.pgoff[vma]! + (vpn - k.vma.start[vma]!);
   k.vmstat.node[(((flags >>> PG_ZONE_SHIFT) - 1) >> 2) * NR_NODE_ITEMS + NR_ANON_MAPPED]!++;
+  if (k.pageMemcg[pfn] !== ROOT_MEMCG) k.memcg.node[lruvecOfPage(k, pfn) * NR_NODE_ITEMS + NR_ANON_MAPPED]!++;
 }
 
 /** One more entry maps a page of the page cache (Linux: folio_add_file_rmap_pte). */
 export function addFileRmap(k: SpaceState, pfn: Pfn): void {
   const record = pfn * PAGE_WORDS;
-  if (++k.page[record + MAPCOUNT]! === 1) countMapped(k, pfn, NR_FILE_MAPPED, 1);
+  if (++k.page[record + MAPCOUNT]! === 1) modLruvecState(k, pfn, NR_FILE_MAPPED, 1);
 }
 
 /** One entry less maps the page, whatever kind it is (Linux: folio_remove_rmap_pte). */
 export function removeRmap(k: SpaceState, pfn: Pfn): void {
   const record = pfn * PAGE_WORDS;
   if (--k.page[record + MAPCOUNT]! !== 0) return;
-  countMapped(k, pfn, (k.page[record + MAPPING]! & 1) !== 0 ? NR_ANON_MAPPED : NR_FILE_MAPPED, -1);
+  modLruvecState(k, pfn, (k.page[record + MAPPING]! & 1) !== 0 ? NR_ANON_MAPPED : NR_FILE_MAPPED, -1);
 }
 
 /** The page belongs to this VMA's anon_vma alone from now on (Linux: folio_move_anon_rmap). */
@@ -435,9 +438,4 @@ function freeChain(a: AnonVmaColumns, chain: number): void {
 
 function isWritableShared(k: SpaceState, vma: Vma): boolean {
   return (k.vma.flags[vma]! & (VM_SHARED | VM_MAYWRITE)) === (VM_SHARED | VM_MAYWRITE);
-}
-
-function countMapped(k: SpaceState, pfn: Pfn, item: number, pages: number): void {
-  const zone = k.page[pfn * PAGE_WORDS + FLAGS]! >>> PG_ZONE_SHIFT;
-  k.vmstat.node[((zone - 1) >> 2) * NR_NODE_ITEMS + item]! += pages;
 }

@@ -3,7 +3,7 @@
  * this floor has. State only: what acts on it and may need memory stands on floors 6 and 7.
  * Linux: include/linux/mm_types.h, rmap.h, fs.h, sched.h (6.12)   Doc: Documentation/mm/process_addrs.rst
  */
-import type { AnonVma, Column, Inode, Mm, OpenFile, Pfn, Task, Vma } from "../base/types.ts";
+import type { AnonVma, Column, Inode, Memcg, Mm, OpenFile, Pfn, Task, Vma } from "../base/types.ts";
 import type { XarrayColumns } from "../base/xarray.ts";
 import type { FrameState } from "../frame/state.ts";
 import type { DiskColumns } from "../hw/disk.ts";
@@ -57,6 +57,8 @@ export interface MmColumns {
   /** Free rows, a stack; [0] rows on it, [1] first row never used, [2] the last context id given. */
   readonly freeRows: Int32Array;
   readonly rowCount: Int32Array;
+  /** The memory cgroup that the address space's pages are charged to (Linux: that of mm->owner). */
+  readonly memcg: Column<Memcg>;
 }
 
 /** VMAs; row = Vma. vma.ts creates and frees rows and has the flag bits; vma-tree.ts keeps them in order. */
@@ -116,18 +118,84 @@ export interface AnonVmaColumns {
   readonly rowCount: Int32Array;
 }
 
-/** LRU lists of every node, and the per-CPU batches in front of them. lruvec.ts owns them. */
+/**
+ * LRU lists of every memory cgroup on every node, and the per-CPU batches in front of them. A lruvec is memcg * nodes +
+ * node. lru-list.ts owns the lists, lruvec.ts the batches.
+ */
 export interface LruvecColumns {
-  /** By node * NR_LRU_LISTS + LRU_*: first and last page of the list, and its length. */
+  readonly nodes: number;
+  /** By lruvec * NR_LRU_LISTS + LRU_*: first and last page of the list, and its length. */
   readonly head: Int32Array;
   readonly tail: Int32Array;
   readonly size: Int32Array;
+  /** By (lruvec * 4 + zone type) * NR_LRU_LISTS + LRU_*: the part of the length that lies in that zone. */
+  readonly zoneSize: Int32Array;
+  /** By lruvec: what reclaim of anonymous and of file pages has cost lately (Linux: anon_cost, file_cost). */
+  readonly anonCost: Float64Array;
+  readonly fileCost: Float64Array;
+  /** By lruvec: evictions and activations so far (Linux: nonresident_age). */
+  readonly nonresidentAge: Float64Array;
+  /** By lruvec * 2 + 0 for anonymous, 1 for file pages: activations on refault when reclaim ran last (Linux: refaults). */
+  readonly refaults: Float64Array;
+  /** By lruvec: LRUVEC_* bits of lru-list.ts. */
+  readonly flags: Uint8Array;
   /** By (cpu * NR_LRU_BATCHES + batch) * 32: pages in the batch, then their pfns (Linux: struct folio_batch). */
   readonly batch: Int32Array;
   /** Pages on their way to the allocator, used by one call at a time. */
   readonly gather: Int32Array;
   /** The unmapping under way (Linux: mmu_gather); zap.ts names the fields. */
   readonly gatherRange: Float64Array;
+}
+
+/** Memory cgroups; row = Memcg, row 0 the root. Sizes in pages, Infinity for no limit. memcg.ts owns them. */
+export interface MemcgColumns {
+  /** MEMCG_FREE, MEMCG_ONLINE or MEMCG_OFFLINE of memcg.ts. */
+  readonly state: Uint8Array;
+  readonly parent: Column<Memcg>;
+  /** Children from the oldest to the newest: first, last, next sibling. */
+  readonly firstChild: Column<Memcg>;
+  readonly lastChild: Column<Memcg>;
+  readonly nextSibling: Column<Memcg>;
+  readonly name: string[];
+  /** Tasks in it; pages, swap entries and children that keep the row of an offline one. */
+  readonly tasks: Int32Array;
+  readonly held: Float64Array;
+  /** Memory: charged with everything below it, the most that ever was, failed charges, and the four limits. */
+  readonly usage: Float64Array;
+  readonly watermark: Float64Array;
+  readonly failcnt: Float64Array;
+  readonly min: Float64Array;
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+  readonly max: Float64Array;
+  /** Swap: charged, the most that ever was, limits. */
+  readonly swapUsage: Float64Array;
+  readonly swapWatermark: Float64Array;
+  readonly swapHigh: Float64Array;
+  readonly swapMax: Float64Array;
+  /** Effective protection as reclaim worked it out last, and what children claim of it (Linux: struct page_counter). */
+  readonly emin: Float64Array;
+  readonly elow: Float64Array;
+  readonly minUsage: Float64Array;
+  readonly lowUsage: Float64Array;
+  readonly childrenMinUsage: Float64Array;
+  readonly childrenLowUsage: Float64Array;
+  /** 1: an OOM kill in it takes every task (Linux: memory.oom.group). */
+  readonly oomGroup: Uint8Array;
+  /** By memcg * NR_MEMCG_EVENTS + MEMCG_*: events of its own, and with those below it (memory.events). */
+  readonly eventLocal: Float64Array;
+  readonly event: Float64Array;
+  /** By lruvec * NR_NODE_ITEMS + item: pages charged to it alone, as k.vmstat.node counts them. Nothing for the root. */
+  readonly node: Float64Array;
+  /** By memcg * NR_EVENTS + event: the events of k.vmstat.event that memory.stat shows, its own alone. Nothing for the root. */
+  readonly vmEvent: Float64Array;
+  /** By lruvec: the memcg at which a partial walk of reclaim goes on (Linux: mem_cgroup_reclaim_iter). */
+  readonly iter: Column<Memcg>;
+  /** By CPU: the memcg whose charged pages it keeps to hand out, and how many (Linux: memcg_stock_pcp). */
+  readonly stockMemcg: Column<Memcg>;
+  readonly stockPages: Int32Array;
+  /** [0] first row never used, [1] rows in use. */
+  readonly rows: Int32Array;
 }
 
 /** Files. Names are strings: nothing here is touched by an access. file.ts owns inodes and open files. */
@@ -255,6 +323,9 @@ export interface SpaceState extends FrameState {
   readonly vma: VmaColumns;
   readonly anonVma: AnonVmaColumns;
   readonly lruvec: LruvecColumns;
+  readonly memcg: MemcgColumns;
+  /** By pfn: the memory cgroup the page is charged to. */
+  readonly pageMemcg: Uint16Array;
   readonly file: FileColumns;
   /** Nodes of all page cache trees (base/xarray.ts). */
   readonly xarray: XarrayColumns;

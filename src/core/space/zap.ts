@@ -15,7 +15,7 @@
  * Linux: mm/memory.c, mm/mmu_gather.c (6.12)   Doc: Documentation/mm/page_tables.rst
  */
 import { bug } from "../base/bug.ts";
-import { type Mm, NONE, PAGE_SIZE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
+import { type Lruvec, type Mm, NONE, PAGE_SIZE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
 import {
   FLAGS,
   MAPCOUNT,
@@ -36,6 +36,7 @@ import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_PRESENT, PTE_PSE, PTE_SPECIAL,
 import { putFolio } from "./folio.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
+import { unchargePage } from "./memcg.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, updateHiwaterRss } from "./mm.ts";
 import { markMappedDirty } from "./pagecache.ts";
 import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
@@ -145,7 +146,9 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
   let freed = 0;
   let pages = 0;
   let isDirty = false;
-  // Counters change once for a run of pages alike: zone and list of the run, pages unmapped and taken off the list.
+  // Counters change once for a run of pages alike: zone, list and cgroup of the run, pages unmapped and taken off the list.
+  const { nodes } = k.lruvec;
+  let lruvec = 0;
   let zone = 0;
   let list = 0;
   let unmapped = 0;
@@ -164,10 +167,12 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     const record = pfn * PAGE_WORDS;
     const flags = page[record + FLAGS]!;
     pages++;
-    if (flags >>> PG_ZONE_SHIFT !== zone || lruListOf(flags) !== list) {
-      countZapped(k, zone, list, unmapped, unlisted);
+    const own = k.pageMemcg[pfn]! * nodes + (((flags >>> PG_ZONE_SHIFT) - 1) >> 2);
+    if (flags >>> PG_ZONE_SHIFT !== zone || lruListOf(flags) !== list || own !== lruvec) {
+      countZapped(k, lruvec, zone * NR_LRU_LISTS + list, unmapped, unlisted);
       zone = flags >>> PG_ZONE_SHIFT;
       list = lruListOf(flags);
+      lruvec = own;
       unmapped = 0;
       unlisted = 0;
     }
@@ -180,26 +185,31 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     if (--page[record + REFCOUNT]! === 0) {
       if ((flags & PG_lru) !== 0) {
         unlisted++;
-        unlinkFreed(k, record, ((zone - 1) >> 2) * NR_LRU_LISTS + list);
+        unlinkFreed(k, record, lruvec * NR_LRU_LISTS + list);
       }
+      if (lruvec >= nodes) unchargePage(k, pfn);
       page[record + FLAGS] = flags & 0xff000000;
       gather[freed++] = pfn;
     }
   }
   if (last < 0) return;
-  countZapped(k, zone, list, unmapped, unlisted);
+  countZapped(k, lruvec, zone * NR_LRU_LISTS + list, unmapped, unlisted);
   if (anon !== 0) addRss(k, k.vma.mm[vma]!, MM_ANONPAGES, -anon);
   if (freed !== 0) freePageList(k, gather, freed);
   noteCleared(k, vpn + first, vpn + last + 1, pages, isDirty);
 }
 
-/** Anonymous pages that nobody maps any more, and pages that left an LRU list because they are being freed. */
-function countZapped(k: SpaceState, zone: number, list: number, unmapped: number, unlisted: number): void {
-  const node = (zone - 1) >> 2;
-  if (unmapped !== 0) k.vmstat.node[node * NR_NODE_ITEMS + NR_ANON_MAPPED]! -= unmapped;
-  if (unlisted === 0) return;
-  countLru(k, zone, list, -unlisted);
-  k.lruvec.size[node * NR_LRU_LISTS + list]! -= unlisted;
+/**
+ * Anonymous pages of a lruvec that nobody maps any more, and pages that left an LRU list because they are being freed.
+ * `place` is zone * NR_LRU_LISTS + list.
+ */
+function countZapped(k: SpaceState, lruvec: Lruvec, place: number, unmapped: number, unlisted: number): void {
+  const { nodes } = k.lruvec;
+  if (unmapped !== 0) {
+    k.vmstat.node[(lruvec % nodes) * NR_NODE_ITEMS + NR_ANON_MAPPED]! -= unmapped;
+    if (lruvec >= nodes) k.memcg.node[lruvec * NR_NODE_ITEMS + NR_ANON_MAPPED]! -= unmapped;
+  }
+  if (unlisted !== 0) countLru(k, lruvec, Math.floor(place / NR_LRU_LISTS), place % NR_LRU_LISTS, -unlisted);
 }
 
 /** Unlinks a page that is being freed from the LRU list of that row; counts are the caller's. */
