@@ -31,6 +31,8 @@ import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
 import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
 import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
+import { checkSwap, createSwapColumns } from "./space/swap.ts";
+import { checkSwapCache } from "./space/swap-cache.ts";
 import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
 import { checkTranslations } from "./space/tlb-check.ts";
 import { checkCpuMasks } from "./space/tlb-flush.ts";
@@ -99,6 +101,7 @@ function createKernel(machine: Machine): Kernel {
     lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
+    swap: createSwapColumns(machine.cpus),
     file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
     xarray: createXarray(ram.nrFrames),
     disk: createDisk(machine.disks),
@@ -167,6 +170,12 @@ function usedRows(k: Kernel): readonly UsedRows[] {
     { prefix: "xarray.", used: xarray.state[0]!, all: xarray.parent.length },
     { prefix: "disk.blockWords", used: disk.blockState[2]!, all: disk.blockWords.length / WORDS_PER_PAGE },
     { prefix: "disk.block", used: disk.blockState[0]!, all: disk.blockFill.length },
+    ...["count", "cache", "shadow", "memcg", "block", "slotFlags", "request"].map((column) => ({
+      prefix: `swap.${column}`,
+      used: k.swap.state[2]!,
+      all: k.swap.count.length,
+    })),
+    { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
   ];
 }
@@ -244,6 +253,8 @@ export function checkKernel(k: Kernel): void {
   checkTranslations(k);
   checkLruvecs(k);
   checkMemcgs(k);
+  checkSwap(k);
+  checkSwapCache(k);
   checkGather(k);
   checkFiles(k);
   checkPrograms(k);

@@ -24,7 +24,7 @@ import {
   CAUSE_MAJOR_FAULT,
   COST_CONTEXT_SWITCH,
 } from "./hw/clock.ts";
-import { completeReads } from "./space/pagecache.ts";
+import { completeIo } from "./space/io.ts";
 import {
   chargeRun,
   TASK_FREE,
@@ -125,7 +125,7 @@ export function accountRun(k: VmState, task: Task): void {
 export function wake(k: VmState): void {
   const t = k.task;
   const now = k.clock.ns[0];
-  completeReads(k, now);
+  completeIo(k, now);
   const rows = taskRows(k);
   for (let task = 1; task < rows; task++) {
     if (t.state[task] !== TASK_UNINTERRUPTIBLE || t.waitUntilNs[task] > now) continue;

@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { NONE } from "../base/types.ts";
 import { createClock } from "./clock.ts";
-import { checkDisks, createDisk, type DiskState, firstDone, retireRead, submitRead } from "./disk.ts";
+import { checkDisks, createDisk, type DiskState, firstDone, OP_READ, retireIo, submitIo } from "./disk.ts";
 import { completeMachine } from "./machine.ts";
 
 /** A disk of 100 us latency and one byte a nanosecond. */
@@ -15,7 +15,7 @@ function disk(rotational: boolean): DiskState {
 }
 
 function read(k: DiskState, index: number, pages: number): number {
-  return k.disk.completeNs[submitRead(k, { disk: 0, owner: 1, index, pages })]!;
+  return k.disk.completeNs[submitIo(k, { disk: 0, op: OP_READ, owner: 1, index, pages })]!;
 }
 
 test("flash overlaps the latency of its requests and sends their data one after the other", () => {
@@ -39,7 +39,7 @@ test("requests are done in order, each at its time", () => {
   expect(firstDone(k.disk, 104095)).toBe(NONE);
   const first = firstDone(k.disk, 200000);
   expect(k.disk.index[first]).toBe(0);
-  retireRead(k.disk, first);
+  retireIo(k.disk, first);
   expect(k.disk.index[firstDone(k.disk, 200000)]).toBe(1);
   checkDisks(k);
 });

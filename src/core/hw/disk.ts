@@ -1,5 +1,5 @@
 /**
- * Disks: a read is a row with the time at which it is done. Nothing happens in between, so a row is all there is.
+ * Disks: a request is a row with the time at which it is done. Nothing happens in between, so a row is all there is.
  *
  *   flash        latency of all requests overlaps, the data leaves one after the other:
  *                |--latency--|=bytes=|
@@ -20,7 +20,9 @@ export interface DiskColumns {
   readonly completeNs: Float64Array;
   /** By request: the disk it is on. */
   readonly disk: Int32Array;
-  /** By request: the inode, the first page index and the number of pages it reads. */
+  /** By request: OP_READ or OP_WRITE. */
+  readonly op: Uint8Array;
+  /** By request: whose pages it moves (an inode, or -1 - type of a swap area), the first page index and how many. */
   readonly owner: Int32Array;
   readonly index: Float64Array;
   readonly pages: Int32Array;
@@ -37,9 +39,14 @@ export interface DiskColumns {
   readonly latencyNs: Float64Array;
   readonly nsPerByte: Float64Array;
   readonly rotational: Uint8Array;
-  /** By disk, since boot: requests and bytes read. */
+  /** By disk, since boot: requests and bytes read, and written. */
   readonly reads: Float64Array;
   readonly readBytes: Float64Array;
+  readonly writes: Float64Array;
+  readonly writeBytes: Float64Array;
+  /** By disk: 1 when its next request fails, and by request: 1 when it failed. */
+  readonly failNext: Uint8Array;
+  readonly failed: Uint8Array;
   /** [0] first row never used, [1] head of the free list, [2] requests under way. */
   readonly state: Int32Array;
   /**
@@ -57,9 +64,14 @@ export interface DiskState extends HwState {
   readonly disk: DiskColumns;
 }
 
-/** What to read: `pages` pages of `owner` (an inode) from page `index` on. */
-export interface DiskRead {
+/** What a request does. */
+export const OP_READ = 0;
+export const OP_WRITE = 1;
+
+/** What to move: `pages` pages of `owner` (an inode, or -1 - type of a swap area) from page `index` on. */
+export interface DiskRequest {
   readonly disk: number;
+  readonly op: number;
   readonly owner: number;
   readonly index: number;
   readonly pages: number;
@@ -68,7 +80,7 @@ export interface DiskRead {
 const REQUESTS = 65536;
 /** Blocks that can hold what was written, and how many of those can hold more than one repeated word. */
 const BLOCKS = 1048576;
-const BLOCK_SLOTS = 16384;
+const BLOCK_SLOTS = 262144;
 const FIRST_NEVER_USED = 0;
 const FREE_HEAD = 1;
 const UNDER_WAY = 2;
@@ -82,6 +94,7 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
   const columns: DiskColumns = {
     completeNs: new Float64Array(REQUESTS),
     disk: new Int32Array(REQUESTS),
+    op: new Uint8Array(REQUESTS),
     owner: new Int32Array(REQUESTS),
     index: new Float64Array(REQUESTS),
     pages: new Int32Array(REQUESTS),
@@ -96,6 +109,10 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
     rotational: new Uint8Array(disks),
     reads: new Float64Array(disks),
     readBytes: new Float64Array(disks),
+    writes: new Float64Array(disks),
+    writeBytes: new Float64Array(disks),
+    failNext: new Uint8Array(disks),
+    failed: new Uint8Array(REQUESTS),
     state,
     blockFill: new Int32Array(BLOCKS),
     blockSlot: new Int32Array(BLOCKS),
@@ -111,16 +128,16 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
 }
 
 /**
- * Sends a read to its disk, now. Returns the request's row: whoever needs the data waits until `completeNs` of it.
+ * Sends a request to its disk, now. Returns its row: whoever needs it done waits until `completeNs` of it.
  */
-export function submitRead(k: DiskState, read: DiskRead): number {
+export function submitIo(k: DiskState, request: DiskRequest): number {
   const d = k.disk;
   const row = takeRow(d);
-  const { disk } = read;
-  const bytes = read.pages * PAGE_BYTES;
+  const { disk } = request;
+  const bytes = request.pages * PAGE_BYTES;
   const now = k.clock.ns[0];
   const transferNs = Math.ceil(bytes * d.nsPerByte[disk]);
-  const continues = d.lastOwner[disk] === read.owner && d.lastIndex[disk] === read.index;
+  const continues = d.lastOwner[disk] === request.owner && d.lastIndex[disk] === request.index;
   if (d.rotational[disk] === 1) {
     const begin = Math.max(now, d.busyUntilNs[disk]);
     d.busyUntilNs[disk] = begin + (continues ? 0 : d.latencyNs[disk]) + transferNs;
@@ -129,17 +146,25 @@ export function submitRead(k: DiskState, read: DiskRead): number {
   }
   d.completeNs[row] = d.busyUntilNs[disk];
   d.disk[row] = disk;
-  d.owner[row] = read.owner;
-  d.index[row] = read.index;
-  d.pages[row] = read.pages;
+  d.op[row] = request.op;
+  d.failed[row] = d.failNext[disk];
+  d.failNext[disk] = 0;
+  d.owner[row] = request.owner;
+  d.index[row] = request.index;
+  d.pages[row] = request.pages;
   d.next[row] = NONE;
   if (d.tail[disk] === NONE) d.head[disk] = row;
   else d.next[d.tail[disk]] = row;
   d.tail[disk] = row;
-  d.lastOwner[disk] = read.owner;
-  d.lastIndex[disk] = read.index + read.pages;
-  d.reads[disk]++;
-  d.readBytes[disk] += bytes;
+  d.lastOwner[disk] = request.owner;
+  d.lastIndex[disk] = request.index + request.pages;
+  if (request.op === OP_READ) {
+    d.reads[disk]++;
+    d.readBytes[disk] += bytes;
+  } else {
+    d.writes[disk]++;
+    d.writeBytes[disk] += bytes;
+  }
   return row;
 }
 
@@ -155,7 +180,7 @@ export function firstDone(d: DiskColumns, nowNs: number): number {
 }
 
 /** Takes the oldest request of its disk off the queue and frees its row. */
-export function retireRead(d: DiskColumns, row: number): void {
+export function retireIo(d: DiskColumns, row: number): void {
   const disk = d.disk[row];
   if (d.head[disk] !== row) bug(`disk request ${row} is not the oldest of disk ${disk}`);
   d.head[disk] = d.next[row];

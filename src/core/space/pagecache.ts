@@ -3,7 +3,7 @@
  *
  *   inserted, PG_locked, PRIVATE = disk request  --completion-->  PG_uptodate  --written-->  PG_dirty
  *
- * A page that is being read is locked and names its request; nobody waits here: `pageWait` tells the caller until when.
+ * A page that is being read is locked and names its request; nobody waits here (io.ts ends requests).
  * A page of a hole needs no request and is uptodate at once. The cache owns one reference of each of its pages.
  * Linux: mm/filemap.c, include/linux/pagemap.h (6.12)   Doc: Documentation/filesystems/vfs.rst
  */
@@ -37,7 +37,7 @@ import {
 } from "../frame/vmstat.ts";
 import { zoneOf } from "../frame/zone.ts";
 import { fillBytes, loadBlock, saveBlock } from "../hw/content.ts";
-import { firstDone, retireRead, submitRead } from "../hw/disk.ts";
+import { OP_READ, submitIo } from "../hw/disk.ts";
 import { setFill } from "../hw/ram.ts";
 import { contentWord } from "./file.ts";
 import { modLruvecState } from "./memcg-count.ts";
@@ -58,12 +58,6 @@ export function findPage(k: SpaceState, inode: Inode, index: number): Pfn {
 /** The first cached index from `index` to `last`, or -1. */
 export function nextCached(k: SpaceState, inode: Inode, index: number, last: number): number {
   return xaNext(k.xarray, k.file.pages[inode], index, last);
-}
-
-/** Whether page `index` is cached and its data is there: what mincore says of it. */
-export function isPresent(k: SpaceState, inode: Inode, index: number): boolean {
-  const pfn = findPage(k, inode, index);
-  return pfn !== NONE && isUptodate(k, pfn);
 }
 
 /** Pages of the file, the last one perhaps in part: one past the last index inside it. */
@@ -123,7 +117,13 @@ export function startReads(k: SpaceState, inode: Inode, index: number, pages: nu
     let run = at;
     while (run < beyond && isOnDisk(k, inode, run)) run++;
     if (run > at) {
-      const row = submitRead(k, { disk: k.file.disk[inode], owner: inode, index: at, pages: run - at });
+      const row = submitIo(k, {
+        disk: k.file.disk[inode],
+        op: OP_READ,
+        owner: inode,
+        index: at,
+        pages: run - at,
+      });
       k.vmstat.event[PGPGIN] += (run - at) * SECTORS_PER_PAGE;
       for (let i = at; i < run; i++) awaitRequest(k, findPage(k, inode, i), row);
       at = run;
@@ -137,46 +137,9 @@ export function startReads(k: SpaceState, inode: Inode, index: number, pages: nu
   }
 }
 
-/** True when the page's data is in memory (by now on the running CPU's clock). */
-export function isUptodate(k: SpaceState, pfn: Pfn): boolean {
-  const flags = k.page[pfn * PAGE_WORDS + FLAGS];
-  if (flags & PG_uptodate) return true;
-  const row = k.page[pfn * PAGE_WORDS + PRIVATE];
-  if (!(flags & PG_locked) || row === NONE || k.disk.completeNs[row] > k.clock.ns[0]) return false;
-  completeReads(k, k.clock.ns[0]);
-  return (k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) !== 0;
-}
-
 /** The disk request that will bring the page's data, or NONE when nobody reads it. */
 export function pageRequest(k: SpaceState, pfn: Pfn): number {
   return k.page[pfn * PAGE_WORDS + FLAGS] & PG_locked ? k.page[pfn * PAGE_WORDS + PRIVATE] : NONE;
-}
-
-/** Ends the disk requests that are done by `nowNs`: their pages hold the data, are uptodate and not locked. */
-export function completeReads(k: SpaceState, nowNs: number): void {
-  const { disk } = k;
-  for (let row = firstDone(disk, nowNs); row !== NONE; row = firstDone(disk, nowNs)) {
-    const inode = disk.owner[row];
-    const first = disk.index[row];
-    const beyond = first + disk.pages[row];
-    for (let index = first; index < beyond; index++) {
-      const pfn = findPage(k, inode, index);
-      if (pfn === NONE) bug(`page ${index} of inode ${inode} left the cache while it was read`);
-      loadFromDisk(k, inode, index, pfn);
-      endRead(k, pfn);
-    }
-    retireRead(disk, row);
-  }
-}
-
-/** Lets the running CPU wait until no disk request is under way (the time passes and is on nobody's account). */
-export function quiesceDisks(k: SpaceState): void {
-  const { disk, clock } = k;
-  for (let i = 0; i < disk.tail.length; i++) {
-    const row = disk.tail[i];
-    if (row !== NONE) clock.ns[0] = Math.max(clock.ns[0], disk.completeNs[row]);
-  }
-  completeReads(k, clock.ns[0]);
 }
 
 /** Marks a page of a file dirty. Returns true when it was clean. */

@@ -198,6 +198,42 @@ export interface MemcgColumns {
   readonly rows: Int32Array;
 }
 
+/** Swap areas by type, their slots by row, clusters of slots. swap.ts owns them, swap-cache.ts the pages in memory. */
+export interface SwapColumns {
+  /** By type: SWP_* of swap.ts, priority, pages with the header, slots in use, row of slot 0, disk, path of the area. */
+  readonly flags: Uint8Array;
+  readonly prio: Int32Array;
+  readonly pages: Int32Array;
+  readonly inuse: Int32Array;
+  readonly base: Int32Array;
+  readonly disk: Uint8Array;
+  readonly path: string[];
+  /** By row: page table entries that refer to the slot (Linux: swap_map). */
+  readonly count: Uint16Array;
+  /** By row: the page in the swap cache, or what workingset.ts remembers of the one that was evicted. */
+  readonly cache: Column<Pfn>;
+  readonly shadow: Float64Array;
+  /** By row: the cgroup the slot is charged to. */
+  readonly memcg: Uint16Array;
+  /** By row: block of hw/disk.ts with the contents, and SLOT_* of swap.ts. */
+  readonly block: Int32Array;
+  readonly slotFlags: Uint8Array;
+  /** By row: the disk request under way, or NONE. */
+  readonly request: Int32Array;
+  /** By cluster (row >> 9): slots in use, its neighbours on a list, and which list. */
+  readonly clusterCount: Uint16Array;
+  readonly clusterNext: Int32Array;
+  readonly clusterPrev: Int32Array;
+  readonly clusterState: Uint8Array;
+  /** By type * 2 + 0 for free clusters, 1 for those with holes. */
+  readonly listHead: Int32Array;
+  readonly listTail: Int32Array;
+  /** By type * cpus + cpu: the row at which the CPU goes on, or 0. */
+  readonly current: Int32Array;
+  /** [0] free slots, [1] all slots, [2] first row never used, [3] the turn among areas of equal priority. */
+  readonly state: Float64Array;
+}
+
 /** Files. Names are strings: nothing here is touched by an access. file.ts owns inodes and open files. */
 export interface FileColumns {
   /** By Inode. */
@@ -326,6 +362,7 @@ export interface SpaceState extends FrameState {
   readonly memcg: MemcgColumns;
   /** By pfn: the memory cgroup the page is charged to. */
   readonly pageMemcg: Uint16Array;
+  readonly swap: SwapColumns;
   readonly file: FileColumns;
   /** Nodes of all page cache trees (base/xarray.ts). */
   readonly xarray: XarrayColumns;

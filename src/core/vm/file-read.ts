@@ -13,15 +13,9 @@ import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Tas
 import { FLAGS, PAGE_WORDS, PG_readahead } from "../frame/page.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { MAX_FILE_BYTES, openFile, putFile } from "../space/file.ts";
+import { isUptodate, quiesceDisks } from "../space/io.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
-import {
-  filePages,
-  findPage,
-  isUptodate,
-  pageRequest,
-  quiesceDisks,
-  startReads,
-} from "../space/pagecache.ts";
+import { filePages, findPage, pageRequest, startReads } from "../space/pagecache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { addPage, readAheadAsync, readAheadSync } from "./readahead.ts";
 import type { VmState } from "./state.ts";

@@ -13,13 +13,13 @@ import { ENOMEM } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_dirty, PG_uptodate } from "../frame/page.ts";
 import { fillBytes } from "../hw/content.ts";
+import { isUptodate } from "../space/io.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
 import {
   findPage,
   forgetUptodate,
   isBufferReady,
   isOnDisk,
-  isUptodate,
   leaveUnread,
   markDirty,
   pageRequest,

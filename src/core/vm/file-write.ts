@@ -19,12 +19,12 @@ import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Tas
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { fillBytes } from "../hw/content.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
+import { isUptodate } from "../space/io.ts";
 import {
   endRead,
   findPage,
   isBufferReady,
   isOnDisk,
-  isUptodate,
   markDirty,
   pageRequest,
   startReads,

@@ -18,16 +18,10 @@ import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
 import { getFolio } from "../space/folio.ts";
+import { isUptodate } from "../space/io.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
-import {
-  filePages,
-  findPage,
-  isUptodate,
-  markMappedDirty,
-  pageRequest,
-  startReads,
-} from "../space/pagecache.ts";
+import { filePages, findPage, markMappedDirty, pageRequest, startReads } from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addAnonRmap, addFileRmap, anonVmaPrepare } from "../space/rmap.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";

@@ -15,16 +15,9 @@ import { clearBlockTail, freeBlock } from "../hw/content.ts";
 import { PTE_DIRTY, PTE_RW } from "../hw/pte.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
+import { isUptodate } from "../space/io.ts";
 import { lruAddDrainAll } from "../space/lruvec.ts";
-import {
-  cleanPage,
-  filePages,
-  findPage,
-  isUptodate,
-  nextCached,
-  pageRequest,
-  removePage,
-} from "../space/pagecache.ts";
+import { cleanPage, filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
 import { forEachMapping } from "../space/rmap.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { VM_SHARED } from "../space/vma.ts";

@@ -1,0 +1,264 @@
+/**
+ * The swap cache: pages in memory that have a slot. A page is in it from the moment reclaim has found a slot for it until
+ * it is freed, or until nobody refers to the slot any more and the page is wanted back alone.
+ *
+ *   out:  anonymous page -> addToSwap (dirty) -> unmapped -> submitSwapWrite -> write-back ends -> page freed, shadow left
+ *   in:   slot -> addPageToCache (locked) -> startSwapRead -> read ends: uptodate, unlocked -> mapped
+ *
+ * The cache owns one reference of each of its pages. PRIVATE of such a page is its entry.
+ * Linux: mm/swap_state.c, mm/page_io.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
+ */
+import { bug } from "../base/bug.ts";
+import { NONE, type Pfn, type SwapEntry } from "../base/types.ts";
+import {
+  FLAGS,
+  PAGE_WORDS,
+  PG_dirty,
+  PG_locked,
+  PG_reclaim,
+  PG_swapbacked,
+  PG_swapcache,
+  PG_uptodate,
+  PG_writeback,
+  PG_ZONE_SHIFT,
+  PRIVATE,
+  REFCOUNT,
+} from "../frame/page.ts";
+import {
+  NR_FILE_PAGES,
+  NR_SWAPCACHE,
+  NR_WRITEBACK,
+  NR_WRITTEN,
+  NR_ZONE_ITEMS,
+  NR_ZONE_WRITE_PENDING,
+  PSWPIN,
+  PSWPOUT,
+  SWPIN_ZERO,
+  SWPOUT_ZERO,
+} from "../frame/vmstat.ts";
+import { CAUSE_IO_WAIT } from "../hw/clock.ts";
+import { loadBlock, saveBlock } from "../hw/content.ts";
+import { OP_READ, OP_WRITE, submitIo } from "../hw/disk.ts";
+import { setFill, WORDS_PER_PAGE } from "../hw/ram.ts";
+import { putFolio } from "./folio.ts";
+import { folioRotateReclaimable } from "./lruvec.ts";
+import { countMemcgEvents, modLruvecState } from "./memcg-count.ts";
+import type { SpaceState } from "./state.ts";
+import {
+  allocSwap,
+  MAX_SWAPFILES,
+  releaseSwapSlot,
+  SLOT_BAD,
+  SLOT_ZERO,
+  SLOTS_PER_AREA,
+  SWP_SYNCHRONOUS_IO,
+  SWP_USED,
+  swapSlot,
+} from "./swap.ts";
+
+/** Finds a slot for an anonymous page and puts it into the cache, dirty. False: there is no slot (Linux: add_to_swap). */
+export function addToSwap(k: SpaceState, pfn: Pfn): boolean {
+  const entry = allocSwap(k, pfn);
+  if (entry === NONE) return false;
+  addPageToCache(k, pfn, entry);
+  k.page[pfn * PAGE_WORDS + FLAGS] |= PG_dirty;
+  return true;
+}
+
+/** The page is the slot's from now on; the cache takes a reference of its own. */
+export function addPageToCache(k: SpaceState, pfn: Pfn, entry: SwapEntry): void {
+  const record = pfn * PAGE_WORDS;
+  const row = swapSlot(k, entry);
+  if (k.swap.cache[row] !== NONE) bug(`swap entry ${entry} is cached already`);
+  k.swap.cache[row] = pfn;
+  k.page[record + FLAGS] |= PG_swapcache | PG_swapbacked;
+  k.page[record + PRIVATE] = entry;
+  k.page[record + REFCOUNT]++;
+  modLruvecState(k, pfn, NR_FILE_PAGES, 1);
+  modLruvecState(k, pfn, NR_SWAPCACHE, 1);
+}
+
+/**
+ * Takes the page out of the cache, leaving `shadow` (0: nothing). The cache's reference is the caller's. A slot that
+ * nobody refers to is free then.
+ */
+export function deleteFromSwapCache(k: SpaceState, pfn: Pfn, shadow: number): void {
+  const record = pfn * PAGE_WORDS;
+  const entry = k.page[record + PRIVATE];
+  const row = swapSlot(k, entry);
+  k.swap.cache[row] = NONE;
+  k.swap.shadow[row] = shadow;
+  k.page[record + FLAGS] &= ~PG_swapcache;
+  k.page[record + PRIVATE] = NONE;
+  modLruvecState(k, pfn, NR_FILE_PAGES, -1);
+  modLruvecState(k, pfn, NR_SWAPCACHE, -1);
+  if (k.swap.count[row] === 0) releaseSwapSlot(k, entry);
+}
+
+/** The page in the cache, arrived or not, or NONE. */
+export function findSwapCache(k: SpaceState, entry: SwapEntry): Pfn {
+  return k.swap.cache[swapSlot(k, entry)];
+}
+
+/** Gives the page's slot back when nobody else refers to it; the page is dirty then. Linux's name for it is the same. */
+export function folioFreeSwap(k: SpaceState, pfn: Pfn): boolean {
+  const record = pfn * PAGE_WORDS;
+  const flags = k.page[record + FLAGS];
+  if ((flags & PG_swapcache) === 0 || (flags & PG_writeback) !== 0) return false;
+  if (k.swap.count[swapSlot(k, k.page[record + PRIVATE])] !== 0) return false;
+  deleteFromSwapCache(k, pfn, 0);
+  k.page[record + FLAGS] |= PG_dirty;
+  putFolio(k, pfn);
+  return true;
+}
+
+/** The request under way for a page of the cache, or NONE. */
+export function swapRequest(k: SpaceState, pfn: Pfn): number {
+  return k.swap.request[swapSlot(k, k.page[pfn * PAGE_WORDS + PRIVATE])];
+}
+
+/**
+ * Writes a page of the cache, which is not dirty any more. A page of zeros is noted and not written. Returns false when
+ * the model's disk keeps no more contents: the page is to stay.
+ */
+export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
+  const record = pfn * PAGE_WORDS;
+  const entry = k.page[record + PRIVATE];
+  const row = swapSlot(k, entry);
+  const s = k.swap;
+  if (isZeroFilled(k, pfn)) {
+    s.slotFlags[row] |= SLOT_ZERO;
+    k.vmstat.event[SWPOUT_ZERO]++;
+    countMemcgEvents(k, k.pageMemcg[pfn], SWPOUT_ZERO, 1);
+    return true;
+  }
+  const block = saveBlock(k, pfn, s.block[row]);
+  if (block === NONE) return false;
+  s.block[row] = block;
+  s.slotFlags[row] &= ~(SLOT_ZERO | SLOT_BAD);
+  k.vmstat.event[PSWPOUT]++;
+  countMemcgEvents(k, k.pageMemcg[pfn], PSWPOUT, 1);
+  k.page[record + FLAGS] |= PG_writeback;
+  modLruvecState(k, pfn, NR_WRITEBACK, 1);
+  k.vmstat.zone[(k.page[record + FLAGS] >>> PG_ZONE_SHIFT) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING]++;
+  const type = entry >>> 26;
+  if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
+    transferNow(k, s.disk[type]);
+    finishWrite(k, pfn);
+    return true;
+  }
+  s.request[row] = submitIo(k, {
+    disk: s.disk[type],
+    op: OP_WRITE,
+    owner: -1 - type,
+    index: entry & (SLOTS_PER_AREA - 1),
+    pages: 1,
+  });
+  return true;
+}
+
+/** Reads the slot of a page of the cache, which is locked until it is there (Linux: swap_read_folio). */
+export function startSwapRead(k: SpaceState, pfn: Pfn): void {
+  const s = k.swap;
+  const record = pfn * PAGE_WORDS;
+  const entry = k.page[record + PRIVATE];
+  const row = swapSlot(k, entry);
+  k.page[record + FLAGS] |= PG_locked;
+  if ((s.slotFlags[row] & SLOT_ZERO) !== 0) {
+    k.vmstat.event[SWPIN_ZERO]++;
+    countMemcgEvents(k, k.pageMemcg[pfn], SWPIN_ZERO, 1);
+    finishRead(k, pfn, row);
+    return;
+  }
+  k.vmstat.event[PSWPIN]++;
+  countMemcgEvents(k, k.pageMemcg[pfn], PSWPIN, 1);
+  const type = entry >>> 26;
+  if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
+    transferNow(k, s.disk[type]);
+    finishRead(k, pfn, row);
+    return;
+  }
+  s.request[row] = submitIo(k, {
+    disk: s.disk[type],
+    op: OP_READ,
+    owner: -1 - type,
+    index: entry & (SLOTS_PER_AREA - 1),
+    pages: 1,
+  });
+}
+
+/** A read is done: the page holds the slot's contents, or is not uptodate when it failed. */
+export function endSwapRead(k: SpaceState, type: number, index: number, hasFailed: boolean): void {
+  const row = k.swap.base[type] + index;
+  k.swap.request[row] = NONE;
+  if (hasFailed) k.swap.slotFlags[row] |= SLOT_BAD;
+  const pfn = k.swap.cache[row];
+  if (pfn === NONE) bug(`slot ${index} of swap area ${type} left the cache while it was read`);
+  finishRead(k, pfn, row);
+}
+
+/** A write is done. One that failed leaves the page dirty, and it will be tried again (Linux: end_swap_bio_write). */
+export function endSwapWrite(k: SpaceState, type: number, index: number, hasFailed: boolean): void {
+  const row = k.swap.base[type] + index;
+  k.swap.request[row] = NONE;
+  const pfn = k.swap.cache[row];
+  if (pfn === NONE) bug(`slot ${index} of swap area ${type} left the cache while it was written`);
+  if (hasFailed) {
+    k.page[pfn * PAGE_WORDS + FLAGS] |= PG_dirty;
+    k.page[pfn * PAGE_WORDS + FLAGS] &= ~PG_reclaim;
+  }
+  finishWrite(k, pfn);
+}
+
+/** Bug when a cached page and its slot do not know each other, or the counters are not what the cache holds. */
+export function checkSwapCache(k: SpaceState): void {
+  const s = k.swap;
+  for (let type = 0; type < MAX_SWAPFILES; type++) {
+    if ((s.flags[type] & SWP_USED) === 0) continue;
+    for (let row = s.base[type] + 1; row < s.base[type] + s.pages[type]; row++) {
+      const pfn = s.cache[row];
+      if (pfn === NONE) continue;
+      const record = pfn * PAGE_WORDS;
+      if ((k.page[record + FLAGS] & PG_swapcache) === 0 || swapSlot(k, k.page[record + PRIVATE]) !== row)
+        bug(`swap slot ${row} caches frame ${pfn}, which does not know it`);
+      if (k.page[record + REFCOUNT] < 1) bug(`frame ${pfn} is in the swap cache without a reference`);
+    }
+  }
+}
+
+function finishRead(k: SpaceState, pfn: Pfn, row: number): void {
+  const { block, slotFlags } = k.swap;
+  const at = pfn * PAGE_WORDS + FLAGS;
+  if ((slotFlags[row] & SLOT_BAD) === 0) {
+    if (block[row] !== NONE && (slotFlags[row] & SLOT_ZERO) === 0) loadBlock(k, block[row], pfn);
+    else setFill(k, pfn, 0);
+    k.page[at] |= PG_uptodate;
+  }
+  k.page[at] &= ~PG_locked;
+}
+
+function finishWrite(k: SpaceState, pfn: Pfn): void {
+  const at = pfn * PAGE_WORDS + FLAGS;
+  const isWanted = (k.page[at] & PG_reclaim) !== 0;
+  k.page[at] &= ~PG_reclaim;
+  if (isWanted) folioRotateReclaimable(k, pfn);
+  k.page[at] &= ~PG_writeback;
+  modLruvecState(k, pfn, NR_WRITEBACK, -1);
+  modLruvecState(k, pfn, NR_WRITTEN, 1);
+  k.vmstat.zone[(k.page[at] >>> PG_ZONE_SHIFT) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING]--;
+}
+
+/** The time a device without a queue takes for a page passes on the running CPU. */
+function transferNow(k: SpaceState, disk: number): void {
+  const ns = k.disk.latencyNs[disk] + Math.ceil(4096 * k.disk.nsPerByte[disk]);
+  k.clock.ns[0] += ns;
+  k.clock.spent[CAUSE_IO_WAIT] += ns;
+}
+
+function isZeroFilled(k: SpaceState, pfn: Pfn): boolean {
+  const { slot, fill, words } = k.ram;
+  if (slot[pfn] === NONE) return fill[pfn] === 0;
+  const first = slot[pfn] * WORDS_PER_PAGE;
+  for (let at = first; at < first + WORDS_PER_PAGE; at++) if (words[at] !== 0) return false;
+  return true;
+}

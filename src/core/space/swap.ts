@@ -1,0 +1,386 @@
+/**
+ * Swap areas: which slots of which area are in use, by how many page table entries, and what lies in them.
+ *
+ *   area (type)      slots 0 (header) 1 2 3 …          row of a slot = base of its area + number in the area
+ *   entry            type * 2^26 + number
+ *   count            entries that refer to the slot; the swap cache is another user of it (cache)
+ *
+ * Slots are taken cluster by cluster (512 slots): each CPU goes on in a cluster of its own, then takes a free one, then
+ * one that has a hole. Areas of the highest priority come first, equal ones in turn.
+ * Differs: slots are taken and given one at a time, without the per-CPU caches of 64 that Linux has in front.
+ * Linux: mm/swapfile.c, mm/swap_slots.c (6.12)   Doc: Documentation/admin-guide/mm/concepts.rst
+ */
+import { bug } from "../base/bug.ts";
+import { ENOMEM } from "../base/errno.ts";
+import { NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
+import { freeBlock } from "../hw/content.ts";
+import { holdMemcg, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX, memcgEvent } from "./memcg.ts";
+import type { SpaceState, SwapColumns } from "./state.ts";
+
+/** Areas there can be (Linux: MAX_SWAPFILES with what Debian's configuration reserves), slots of one, and of all. */
+export const MAX_SWAPFILES = 28;
+export const SLOTS_PER_AREA = 1 << 26;
+const MOST_SLOTS = 1 << 24;
+/** Slots of a cluster (Linux: SWAPFILE_CLUSTER). */
+export const SWAPFILE_CLUSTER = 512;
+const CLUSTER_SHIFT = 9;
+
+/** Flags of an area. */
+export const SWP_USED = 1;
+export const SWP_WRITEOK = 2;
+export const SWP_SOLIDSTATE = 4;
+export const SWP_SYNCHRONOUS_IO = 8;
+
+/** Most entries that can refer to a slot (Linux counts on in a page beside the map; here the column is wide enough). */
+const MOST_COUNT = 0xffff;
+
+/** Bits of `slotFlags`: the page was all zeros, so nothing was written (Linux: zeromap); the slot could not be read. */
+export const SLOT_ZERO = 1;
+export const SLOT_BAD = 2;
+/** A cluster's state; the first two are lists, too. */
+const CLUSTER_FREE = 0;
+const CLUSTER_NONFULL = 1;
+const CLUSTER_FULL = 2;
+const CLUSTER_TAKEN = 3;
+
+/** `state`: slots that are free, all slots, first row never used, and the turn among areas of equal priority. */
+export const SWAP_FREE = 0;
+export const SWAP_TOTAL = 1;
+const FIRST_NEVER_USED = 2;
+const TURN = 3;
+
+/** No area. */
+export function createSwapColumns(cpus: number): SwapColumns {
+  const areas = (): Int32Array => new Int32Array(MAX_SWAPFILES);
+  const slots = (): Int32Array => new Int32Array(MOST_SLOTS);
+  const clusters = MOST_SLOTS / SWAPFILE_CLUSTER;
+  return {
+    flags: new Uint8Array(MAX_SWAPFILES),
+    prio: areas(),
+    pages: areas(),
+    inuse: areas(),
+    base: areas(),
+    disk: new Uint8Array(MAX_SWAPFILES),
+    path: [],
+    count: new Uint16Array(MOST_SLOTS),
+    cache: slots(),
+    shadow: new Float64Array(MOST_SLOTS),
+    memcg: new Uint16Array(MOST_SLOTS),
+    block: slots(),
+    slotFlags: new Uint8Array(MOST_SLOTS),
+    request: slots(),
+    clusterCount: new Uint16Array(clusters),
+    clusterNext: new Int32Array(clusters),
+    clusterPrev: new Int32Array(clusters),
+    clusterState: new Uint8Array(clusters),
+    listHead: new Int32Array(MAX_SWAPFILES * 2),
+    listTail: new Int32Array(MAX_SWAPFILES * 2),
+    current: new Int32Array(MAX_SWAPFILES * cpus),
+    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0),
+  };
+}
+
+/** What swapon is told of an area. */
+export interface SwapArea {
+  /** Pages with the header; at least 2. */
+  readonly pages: number;
+  readonly prio: number;
+  /** Row of the disk it lies on. */
+  readonly disk: number;
+  /** SWP_SOLIDSTATE, SWP_SYNCHRONOUS_IO. */
+  readonly flags: number;
+  readonly path: string;
+}
+
+/** Takes an area into use. Returns its type, or -ENOMEM when there are no rows for it. */
+export function addSwapArea(k: SpaceState, area: SwapArea): number {
+  const s = k.swap;
+  let type = 0;
+  while (type < MAX_SWAPFILES && (s.flags[type] & SWP_USED) !== 0) type++;
+  const clusters = Math.ceil(area.pages / SWAPFILE_CLUSTER);
+  const base = s.state[FIRST_NEVER_USED];
+  if (type === MAX_SWAPFILES || base + clusters * SWAPFILE_CLUSTER > MOST_SLOTS) return -ENOMEM;
+  s.state[FIRST_NEVER_USED] = base + clusters * SWAPFILE_CLUSTER;
+  s.flags[type] = SWP_USED | SWP_WRITEOK | area.flags;
+  s.prio[type] = area.prio;
+  s.pages[type] = area.pages;
+  s.inuse[type] = 0;
+  s.base[type] = base;
+  s.disk[type] = area.disk;
+  s.path[type] = area.path;
+  const first = base >> CLUSTER_SHIFT;
+  for (let cluster = first; cluster < first + clusters; cluster++) {
+    s.clusterCount[cluster] = 0;
+    append(s, type, cluster, CLUSTER_FREE);
+  }
+  // The header's slot, and what the last cluster has beyond the end of the area, is never given out.
+  s.count[base] = MOST_COUNT;
+  s.clusterCount[first]++;
+  for (let slot = base + area.pages; slot < base + clusters * SWAPFILE_CLUSTER; slot++) {
+    s.count[slot] = MOST_COUNT;
+    s.clusterCount[slot >> CLUSTER_SHIFT]++;
+  }
+  s.state[SWAP_FREE] += area.pages - 1;
+  s.state[SWAP_TOTAL] += area.pages - 1;
+  return type;
+}
+
+/** No more slots are taken from the area; those in use stay until they are freed (swapoff's first step). */
+export function stopSwapArea(k: SpaceState, type: number): void {
+  const s = k.swap;
+  s.flags[type] &= ~SWP_WRITEOK;
+  s.state[SWAP_FREE] -= s.pages[type] - 1 - s.inuse[type];
+  s.state[SWAP_TOTAL] -= s.pages[type] - 1;
+}
+
+/** Takes it into use again, when swapoff did not succeed. */
+export function resumeSwapArea(k: SpaceState, type: number): void {
+  const s = k.swap;
+  s.flags[type] |= SWP_WRITEOK;
+  s.state[SWAP_FREE] += s.pages[type] - 1 - s.inuse[type];
+  s.state[SWAP_TOTAL] += s.pages[type] - 1;
+}
+
+/** Forgets an area of which no slot is in use. Its rows are not given to another. */
+export function dropSwapArea(k: SpaceState, type: number): void {
+  const s = k.swap;
+  if (s.inuse[type] !== 0) bug(`swap area ${type} is dropped with ${s.inuse[type]} slots in use`);
+  for (const column of [s.flags, s.prio, s.pages, s.base, s.disk]) column[type] = 0;
+  s.listHead.fill(0, type * 2, type * 2 + 2);
+  s.listTail.fill(0, type * 2, type * 2 + 2);
+  s.path[type] = "";
+  s.current.fill(0, type * k.machine.cpus, (type + 1) * k.machine.cpus);
+}
+
+/** Row of an entry's slot. */
+export function swapSlot(k: SpaceState, entry: SwapEntry): number {
+  return k.swap.base[entry >>> 26] + (entry & (SLOTS_PER_AREA - 1));
+}
+
+/** The entry of a slot's row in an area. */
+export function swapEntryOf(k: SpaceState, type: number, row: number): SwapEntry {
+  return (type << 26) | (row - k.swap.base[type]);
+}
+
+/** Slots that can be taken now (Linux: get_nr_swap_pages). */
+export function nrSwapPages(k: SpaceState): number {
+  return k.swap.state[SWAP_FREE];
+}
+
+/** Whether less than half of the swap is free: slots of pages in memory are worth having back (Linux: vm_swap_full). */
+export function vmSwapFull(k: SpaceState): boolean {
+  return k.swap.state[SWAP_FREE] * 2 < k.swap.state[SWAP_TOTAL];
+}
+
+/** Slots the cgroup may take (Linux: mem_cgroup_get_nr_swap_pages). */
+export function memcgSwapPages(k: SpaceState, memcg: number): number {
+  let pages = k.swap.state[SWAP_FREE];
+  const { swapMax, swapUsage, parent } = k.memcg;
+  for (let at = memcg; at !== ROOT_MEMCG; at = parent[at])
+    pages = Math.min(pages, swapMax[at] - swapUsage[at]);
+  return pages;
+}
+
+/** Whether the page's cgroup, or the machine, has used half of its swap (Linux: mem_cgroup_swap_full). */
+export function memcgSwapFull(k: SpaceState, pfn: Pfn): boolean {
+  if (vmSwapFull(k)) return true;
+  const { swapMax, swapHigh, swapUsage, parent } = k.memcg;
+  for (let at = k.pageMemcg[pfn]; at !== ROOT_MEMCG; at = parent[at])
+    if (swapUsage[at] * 2 >= swapHigh[at] || swapUsage[at] * 2 >= swapMax[at]) return true;
+  return false;
+}
+
+/**
+ * Takes a slot for a page and charges it to the page's cgroup. Nobody refers to it yet. Returns the entry, or NONE: no
+ * area has a free slot, or the cgroup's limit refuses it (Linux: folio_alloc_swap).
+ */
+export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
+  const entry = takeSlot(k);
+  const memcg = k.pageMemcg[pfn];
+  if (memcg === ROOT_MEMCG) return entry;
+  if (entry === NONE) {
+    memcgEvent(k, memcg, MEMCG_SWAP_FAIL);
+    return NONE;
+  }
+  const m = k.memcg;
+  for (let at = memcg; at !== ROOT_MEMCG; at = m.parent[at]) {
+    if (m.swapUsage[at] + 1 <= m.swapMax[at]) {
+      m.swapUsage[at]++;
+      if (m.swapUsage[at] > m.swapWatermark[at]) m.swapWatermark[at] = m.swapUsage[at];
+      continue;
+    }
+    for (let undo = memcg; undo !== at; undo = m.parent[undo]) m.swapUsage[undo]--;
+    memcgEvent(k, memcg, MEMCG_SWAP_MAX);
+    memcgEvent(k, memcg, MEMCG_SWAP_FAIL);
+    giveSlot(k, entry);
+    return NONE;
+  }
+  k.swap.memcg[swapSlot(k, entry)] = memcg;
+  holdMemcg(k, memcg, 1);
+  return entry;
+}
+
+/** One more page table entry refers to the slot. */
+export function swapDuplicate(k: SpaceState, entry: SwapEntry): void {
+  const row = swapSlot(k, entry);
+  if (++k.swap.count[row] >= MOST_COUNT) bug(`swap entry ${entry} is referred to too often`);
+}
+
+/** One less; a slot that nobody refers to and the swap cache does not hold is free. */
+export function swapFree(k: SpaceState, entry: SwapEntry): void {
+  const row = swapSlot(k, entry);
+  if (k.swap.count[row] === 0) bug(`swap entry ${entry} is freed and nobody refers to it`);
+  if (--k.swap.count[row] === 0 && k.swap.cache[row] === NONE) releaseSwapSlot(k, entry);
+}
+
+/** Gives a slot back that has no user left. */
+export function releaseSwapSlot(k: SpaceState, entry: SwapEntry): void {
+  const s = k.swap;
+  const row = swapSlot(k, entry);
+  const memcg = s.memcg[row];
+  if (memcg !== ROOT_MEMCG) unchargeSwap(k, row);
+  if (s.block[row] !== NONE) freeBlock(k.disk, s.block[row]);
+  s.block[row] = NONE;
+  s.shadow[row] = 0;
+  s.slotFlags[row] = 0;
+  giveSlot(k, entry);
+}
+
+/** The slot is charged to nobody any more (Linux: mem_cgroup_uncharge_swap). */
+export function unchargeSwap(k: SpaceState, row: number): void {
+  const m = k.memcg;
+  const memcg = k.swap.memcg[row];
+  k.swap.memcg[row] = ROOT_MEMCG;
+  for (let at = memcg; at !== ROOT_MEMCG; at = m.parent[at]) m.swapUsage[at]--;
+  holdMemcg(k, memcg, -1);
+}
+
+/** Bug when an area's clusters, counts or charges do not add up. */
+export function checkSwap(k: SpaceState): void {
+  const s = k.swap;
+  let free = 0;
+  for (let type = 0; type < MAX_SWAPFILES; type++) {
+    if ((s.flags[type] & SWP_USED) === 0) continue;
+    let inuse = 0;
+    for (let row = s.base[type] + 1; row < s.base[type] + s.pages[type]; row++) {
+      const isUsed = s.count[row] !== 0 || s.cache[row] !== NONE;
+      if (isUsed) inuse++;
+      else if (s.block[row] !== NONE || s.memcg[row] !== 0)
+        bug(`swap slot ${row} is free and holds something`);
+    }
+    if (inuse !== s.inuse[type])
+      bug(`swap area ${type} has ${inuse} slots in use and counts ${s.inuse[type]}`);
+    if ((s.flags[type] & SWP_WRITEOK) !== 0) free += s.pages[type] - 1 - inuse;
+  }
+  if (free !== s.state[SWAP_FREE]) bug(`${free} swap slots are free, ${s.state[SWAP_FREE]} are counted`);
+}
+
+/** A free slot of the area whose turn it is, or NONE. */
+function takeSlot(k: SpaceState): SwapEntry {
+  const s = k.swap;
+  if (s.state[SWAP_FREE] <= 0) return NONE;
+  let best = -1;
+  const turn = s.state[TURN];
+  for (let i = 0; i < MAX_SWAPFILES; i++) {
+    // Equal priorities take turns: the area after the one that was used last comes first.
+    const type = (turn + i) % MAX_SWAPFILES;
+    if ((s.flags[type] & SWP_WRITEOK) === 0 || s.inuse[type] >= s.pages[type] - 1) continue;
+    if (best < 0 || s.prio[type] > s.prio[best]) best = type;
+  }
+  if (best < 0) return NONE;
+  s.state[TURN] = best + 1;
+  const row = takeFromCluster(k, best);
+  s.inuse[best]++;
+  s.state[SWAP_FREE]--;
+  return swapEntryOf(k, best, row);
+}
+
+/** Row of a free slot of the area, which has one: where the CPU went on last, in a free cluster, or in a hole. */
+function takeFromCluster(k: SpaceState, type: number): number {
+  const s = k.swap;
+  const at = type * k.machine.cpus + k.boot[2];
+  let row = 0;
+  if (s.current[at] !== 0) {
+    row = findHole(s, s.current[at]);
+    if (row === 0) settle(s, type, s.current[at] >> CLUSTER_SHIFT);
+  }
+  while (row === 0) {
+    const cluster = s.listHead[type * 2] !== 0 ? s.listHead[type * 2] : s.listHead[type * 2 + 1];
+    if (cluster === 0) {
+      s.current[at] = 0;
+      return stealFromOthers(k, type);
+    }
+    remove(s, type, cluster);
+    s.clusterState[cluster] = CLUSTER_TAKEN;
+    row = findHole(s, cluster << CLUSTER_SHIFT);
+  }
+  s.clusterCount[row >> CLUSTER_SHIFT]++;
+  const isLast = ((row + 1) & (SWAPFILE_CLUSTER - 1)) === 0;
+  s.current[at] = isLast ? 0 : row + 1;
+  if (isLast) settle(s, type, row >> CLUSTER_SHIFT);
+  return row;
+}
+
+/** All clusters with holes are other CPUs' own: takes a slot there. */
+function stealFromOthers(k: SpaceState, type: number): number {
+  const s = k.swap;
+  for (let row = s.base[type] + 1; row < s.base[type] + s.pages[type]; row++) {
+    if (s.count[row] !== 0 || s.cache[row] !== NONE) continue;
+    s.clusterCount[row >> CLUSTER_SHIFT]++;
+    return row;
+  }
+  return bug(`swap area ${type} has no free slot`);
+}
+
+/** The first free slot from this one on in its cluster, or 0. */
+function findHole(s: SwapColumns, from: number): number {
+  const beyond = (from | (SWAPFILE_CLUSTER - 1)) + 1;
+  for (let row = from; row < beyond; row++) if (s.count[row] === 0 && s.cache[row] === NONE) return row;
+  return 0;
+}
+
+/** A cluster that no CPU works in any more: on the list that fits what it holds. */
+function settle(s: SwapColumns, type: number, cluster: number): void {
+  const used = s.clusterCount[cluster];
+  if (used === SWAPFILE_CLUSTER) s.clusterState[cluster] = CLUSTER_FULL;
+  else append(s, type, cluster, used === 0 ? CLUSTER_FREE : CLUSTER_NONFULL);
+}
+
+/** Frees a slot's place in its cluster. */
+function giveSlot(k: SpaceState, entry: SwapEntry): void {
+  const s = k.swap;
+  const type = entry >>> 26;
+  const cluster = swapSlot(k, entry) >> CLUSTER_SHIFT;
+  s.inuse[type]--;
+  if ((s.flags[type] & SWP_WRITEOK) !== 0) s.state[SWAP_FREE]++;
+  const left = --s.clusterCount[cluster];
+  const state = s.clusterState[cluster];
+  if (state === CLUSTER_TAKEN) return;
+  if (left === 0) {
+    if (state === CLUSTER_NONFULL) remove(s, type, cluster);
+    append(s, type, cluster, CLUSTER_FREE);
+  } else if (state === CLUSTER_FULL) append(s, type, cluster, CLUSTER_NONFULL);
+}
+
+/** Puts a cluster at the end of the list of a state. */
+function append(s: SwapColumns, type: number, cluster: number, state: number): void {
+  const list = type * 2 + state;
+  const last = s.listTail[list];
+  s.clusterNext[cluster] = 0;
+  s.clusterPrev[cluster] = last;
+  if (last === 0) s.listHead[list] = cluster;
+  else s.clusterNext[last] = cluster;
+  s.listTail[list] = cluster;
+  s.clusterState[cluster] = state;
+}
+
+/** Takes a cluster off the list its state says. */
+function remove(s: SwapColumns, type: number, cluster: number): void {
+  const list = type * 2 + s.clusterState[cluster];
+  const prev = s.clusterPrev[cluster];
+  const next = s.clusterNext[cluster];
+  if (prev === 0) s.listHead[list] = next;
+  else s.clusterNext[prev] = next;
+  if (next === 0) s.listTail[list] = prev;
+  else s.clusterPrev[next] = prev;
+}
