@@ -23,6 +23,7 @@ import { checkDisks, createDisk } from "./hw/disk.ts";
 import { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
 import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
+import { createReclaimColumns } from "./reclaim/scan-control.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
 import { checkLruvecs } from "./space/lru-list.ts";
 import { createLruvec } from "./space/lruvec.ts";
@@ -102,6 +103,7 @@ function createKernel(machine: Machine): Kernel {
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
+    reclaim: createReclaimColumns(machine.nodes.length),
     file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
     xarray: createXarray(ram.nrFrames),
     disk: createDisk(machine.disks),

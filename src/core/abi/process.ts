@@ -11,6 +11,7 @@
  */
 import { EAGAIN, ECHILD, EINVAL, ENOMEM, ESRCH } from "../base/errno.ts";
 import { BLOCKED, type Mm, NONE, type Task } from "../base/types.ts";
+import { inheritMemcg, settleFaults } from "../space/memcg-task.ts";
 import { readHiwaterRss } from "../space/mm.ts";
 import {
   chargeRun,
@@ -209,6 +210,7 @@ function createChild(k: AbiState, task: Task, cloneFlags: number, mm: Mm): Task 
   if (child < 0) return -EAGAIN;
   if (!sharesFds) copyFds(k, task, child);
   t.pgrp[child] = t.pgrp[task];
+  inheritMemcg(k, child, task);
   t.vruntime[child] = t.vruntime[task];
   return child;
 }
@@ -256,6 +258,7 @@ function endThread(k: AbiState, task: Task, status: number): void {
   }
   t.exitCode[task] = status;
   releaseMm(k, task);
+  settleFaults(k, task);
   const mm = t.mm[task];
   if (isGroupDead && mm !== NONE) t.maxRss[leader] = Math.max(t.maxRss[leader], readHiwaterRss(k, mm));
   t.mm[task] = NONE;

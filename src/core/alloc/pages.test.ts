@@ -25,7 +25,7 @@ import {
   GFP_HIGHUSER_MOVABLE,
   GFP_KERNEL,
   GFP_NOWAIT,
-} from "./gfp.ts";
+} from "../reclaim/gfp.ts";
 import { allocPage, allocPages, allocPagesNode } from "./pages.ts";
 import type { AllocState } from "./state.ts";
 

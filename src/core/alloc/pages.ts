@@ -53,7 +53,7 @@ import {
   __GFP_RECLAIMABLE,
   __GFP_THISNODE,
   __GFP_ZERO,
-} from "./gfp.ts";
+} from "../reclaim/gfp.ts";
 import type { AllocState } from "./state.ts";
 
 /**

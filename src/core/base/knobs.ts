@@ -37,6 +37,7 @@ export type KnobKey =
   | "readAheadKb"
   | "maxSectorsKb"
   | "swappiness"
+  | "pageCluster"
   | "stackGuardGap"
   | "stackRlimitBytes"
   | "statInterval"
@@ -152,6 +153,7 @@ export const KNOBS: readonly KnobRow[] = [
     unit: "kB",
   },
   { key: "swappiness", path: "vm.swappiness", initial: 60, min: 0, max: 200, unit: "weight" },
+  { key: "pageCluster", path: "vm.page-cluster", initial: 3, min: 0, max: 31, unit: "log2 pages" },
   { key: "stackGuardGap", path: "stack_guard_gap=", initial: 256, min: 0, max: 65536, unit: "pages" },
   {
     key: "stackRlimitBytes",

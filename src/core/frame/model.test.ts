@@ -2,6 +2,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { checkFrames, frameKernel } from "../../../test/support/frames.ts";
+import { allocPage, allocPages } from "../alloc/pages.ts";
+import type { AllocState } from "../alloc/state.ts";
+import { loadWord, storeWord } from "../hw/ram.ts";
 import {
   __GFP_COMP,
   __GFP_HIGH,
@@ -10,10 +13,7 @@ import {
   GFP_ATOMIC,
   GFP_HIGHUSER_MOVABLE,
   GFP_KERNEL,
-} from "../alloc/gfp.ts";
-import { allocPage, allocPages } from "../alloc/pages.ts";
-import type { AllocState } from "../alloc/state.ts";
-import { loadWord, storeWord } from "../hw/ram.ts";
+} from "../reclaim/gfp.ts";
 import { BOOT_RUNNING_CPU, BOOT_TOTALRAM, PCP_COUNT, PCP_WORDS } from "./mmzone.ts";
 import { PAGE_WORDS, REFCOUNT } from "./page.ts";
 import { freePage, freeUnref } from "./pcp.ts";

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { checkFrames, frameKernel, ZONE } from "../../../test/support/frames.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../alloc/gfp.ts";
 import { allocPage, allocPages } from "../alloc/pages.ts";
 import type { AllocState } from "../alloc/state.ts";
 import { dropSlot, loadWord, storeWord } from "../hw/ram.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../reclaim/gfp.ts";
 import { takeBlock } from "./fallback.ts";
 import {
   BOOT_RUNNING_CPU,

@@ -6,6 +6,8 @@
  *                                                   PAT
  *
  * The frame number has its low 20 bits in the low word and the rest in the high word; NX is the sign of the high word.
+ * An entry that names a place in swap has neither P nor G; its high word is the swap entry, its low word keeps two bits.
+ * Differs: Linux packs type and inverted offset over both words (against L1TF); nobody but the kernel reads them.
  * Linux: arch/x86/include/asm/pgtable_types.h (6.12)   Doc: Intel SDM vol. 3A, 4.5
  */
 export const PTE_PRESENT = 1;
@@ -32,6 +34,15 @@ export const PTE_NX_HIGH = 0x80000000 | 0;
 /** Entries in one table, and the words they take. */
 export const PTRS_PER_TABLE = 512;
 export const WORDS_PER_TABLE = 1024;
+
+/** In an entry without a frame that names a place in swap: the page was soft-dirty; it was this process's alone. */
+export const PTE_SWP_SOFT_DIRTY = PTE_RW;
+export const PTE_SWP_EXCLUSIVE = 0x8;
+
+/** True for an entry that is neither empty nor maps a frame: its high word is a swap entry. */
+export function isSwapPte(low: number, high: number): boolean {
+  return (low & PTE_MAPPED) === 0 && high !== 0;
+}
 
 /** The frame an entry points to. */
 export function ptePfn(low: number, high: number): number {

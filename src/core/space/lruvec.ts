@@ -77,6 +77,7 @@ export function createLruvec(memcgs: number, nodes: number, cpus: number): Lruve
     refaults: new Float64Array(memcgs * nodes * 2),
     flags: new Uint8Array(memcgs * nodes),
     batch: new Int32Array(cpus * NR_LRU_BATCHES * BATCH_WORDS),
+    referencedFlags: new Int32Array(1),
     gather: new Int32Array(GATHER_WORDS),
     gatherRange: new Float64Array(8),
   };

@@ -30,6 +30,9 @@ export const MEMCG_SWAP_MAX = 7;
 export const MEMCG_SWAP_FAIL = 8;
 export const NR_MEMCG_EVENTS = 9;
 
+/** Pages charged at once, and the most that a CPU keeps in its stock. */
+export const MEMCG_CHARGE_BATCH = 64;
+
 const FIRST_NEVER_USED = 0;
 const IN_USE = 1;
 
@@ -47,7 +50,7 @@ export function createMemcgColumns(memcgs: number, nodes: number, cpus: number):
     lastChild: handles(),
     nextSibling: handles(),
     name: [""],
-    tasks: handles(),
+    subtree: new Uint8Array(memcgs),
     held: numbers(),
     usage: numbers(),
     watermark: numbers(),
@@ -60,6 +63,9 @@ export function createMemcgColumns(memcgs: number, nodes: number, cpus: number):
     swapWatermark: numbers(),
     swapHigh: limits(),
     swapMax: limits(),
+    kmem: numbers(),
+    zswapMax: limits(),
+    zswapWriteback: new Uint8Array(memcgs).fill(1, 0, 1),
     emin: numbers(),
     elow: numbers(),
     minUsage: numbers(),
@@ -85,7 +91,9 @@ export function createMemcg(k: SpaceState, parent: Memcg, name: string): Memcg {
   if (memcg === NONE) return NONE;
   m.state[memcg] = MEMCG_ONLINE;
   m.name[memcg] = name;
-  for (const limit of [m.high, m.max, m.swapHigh, m.swapMax]) limit[memcg] = Number.POSITIVE_INFINITY;
+  for (const limit of [m.high, m.max, m.swapHigh, m.swapMax, m.zswapMax])
+    limit[memcg] = Number.POSITIVE_INFINITY;
+  m.zswapWriteback[memcg] = 1;
   m.parent[memcg] = parent;
   if (m.lastChild[parent] === NONE) m.firstChild[parent] = memcg;
   else m.nextSibling[m.lastChild[parent]] = memcg;
@@ -164,6 +172,18 @@ export function unchargePages(k: SpaceState, memcg: Memcg, pages: number): void 
   holdMemcg(k, memcg, -pages);
 }
 
+/** Makes an allocated page of the kernel's own the cgroup's; it was charged before. */
+export function commitKernelCharge(k: SpaceState, pfn: Pfn, memcg: Memcg): void {
+  commitCharge(k, pfn, memcg);
+  k.memcg.kmem[memcg]++;
+}
+
+/** A page of the kernel's own is free, or no longer its cgroup's. The page is charged to a cgroup other than the root. */
+export function unchargeKernelPage(k: SpaceState, pfn: Pfn): void {
+  k.memcg.kmem[k.pageMemcg[pfn]]--;
+  unchargePage(k, pfn);
+}
+
 /** Makes an allocated page the cgroup's; it was charged before. */
 export function commitCharge(k: SpaceState, pfn: Pfn, memcg: Memcg): void {
   k.pageMemcg[pfn] = memcg;
@@ -180,7 +200,7 @@ export function consumeStock(k: SpaceState, memcg: Memcg, pages: number): boolea
 }
 
 /** Puts charged pages into the running CPU's stock; what it held for another cgroup goes back (Linux: refill_stock). */
-export function refillStock(k: SpaceState, memcg: Memcg, pages: number, most: number): void {
+export function refillStock(k: SpaceState, memcg: Memcg, pages: number): void {
   const m = k.memcg;
   const cpu = k.boot[2];
   if (m.stockMemcg[cpu] !== memcg) {
@@ -188,7 +208,7 @@ export function refillStock(k: SpaceState, memcg: Memcg, pages: number, most: nu
     m.stockMemcg[cpu] = memcg;
   }
   m.stockPages[cpu] += pages;
-  if (m.stockPages[cpu] > most) drainStock(k, cpu);
+  if (m.stockPages[cpu] > MEMCG_CHARGE_BATCH) drainStock(k, cpu);
 }
 
 /** Gives back what a CPU's stock holds (Linux: drain_stock). */
@@ -361,9 +381,9 @@ function freeRow(k: SpaceState, memcg: Memcg): void {
 /** Columns with one word a row. */
 function columns(m: MemcgColumns): (Int32Array | Float64Array | Uint8Array)[] {
   return [
-    ...[m.parent, m.firstChild, m.lastChild, m.nextSibling, m.tasks, m.state, m.oomGroup],
+    ...[m.parent, m.firstChild, m.lastChild, m.nextSibling, m.subtree, m.state, m.oomGroup, m.zswapWriteback],
     ...[m.held, m.usage, m.watermark, m.failcnt, m.min, m.low, m.high, m.max],
-    ...[m.swapUsage, m.swapWatermark, m.swapHigh, m.swapMax],
+    ...[m.swapUsage, m.swapWatermark, m.swapHigh, m.swapMax, m.kmem, m.zswapMax],
     ...[m.emin, m.elow, m.minUsage, m.lowUsage, m.childrenMinUsage, m.childrenLowUsage],
   ];
 }

@@ -29,6 +29,7 @@ import {
   NR_FILE_DIRTY,
   NR_FILE_PAGES,
   NR_NODE_ITEMS,
+  NR_SWAPCACHE,
   NR_WRITTEN,
   NR_ZONE_ITEMS,
   NR_ZONE_WRITE_PENDING,
@@ -267,7 +268,9 @@ export function checkPageCache(k: SpaceState): void {
   let counted = 0;
   let countedDirty = 0;
   for (let node = 0; node < k.machine.nodes.length; node++) {
-    counted += k.vmstat.node[node * NR_NODE_ITEMS + NR_FILE_PAGES];
+    const at = node * NR_NODE_ITEMS;
+    // Pages of the swap cache count as file pages, too.
+    counted += k.vmstat.node[at + NR_FILE_PAGES] - k.vmstat.node[at + NR_SWAPCACHE];
     countedDirty += k.vmstat.node[node * NR_NODE_ITEMS + NR_FILE_DIRTY];
   }
   if (counted !== pages) bug(`${pages} pages are cached and nr_file_pages is ${counted}`);

@@ -91,6 +91,10 @@ export interface VmaColumns {
   readonly nextShared: Column<Vma>;
   /** 0 or one of the kinds of vma.ts: VMA_VDSO, VMA_VVAR: special mappings with a name of their own. */
   readonly special: Uint8Array;
+  /** Read-ahead of swap: the vpn that faulted last, the window, pages read ahead and used since (Linux: swap_readahead_info). */
+  readonly swapRaVpn: Float64Array;
+  readonly swapRaWindow: Uint8Array;
+  readonly swapRaHits: Uint8Array;
   /** Faults taken here, for reports. */
   readonly minorFaults: Float64Array;
   readonly majorFaults: Float64Array;
@@ -141,6 +145,8 @@ export interface LruvecColumns {
   readonly flags: Uint8Array;
   /** By (cpu * NR_LRU_BATCHES + batch) * 32: pages in the batch, then their pfns (Linux: struct folio_batch). */
   readonly batch: Int32Array;
+  /** [0]: what folioReferenced found out besides (rmap-walk.ts). */
+  readonly referencedFlags: Int32Array;
   /** Pages on their way to the allocator, used by one call at a time. */
   readonly gather: Int32Array;
   /** The unmapping under way (Linux: mmu_gather); zap.ts names the fields. */
@@ -157,8 +163,9 @@ export interface MemcgColumns {
   readonly lastChild: Column<Memcg>;
   readonly nextSibling: Column<Memcg>;
   readonly name: string[];
-  /** Tasks in it; pages, swap entries and children that keep the row of an offline one. */
-  readonly tasks: Int32Array;
+  /** 1: memory is in its cgroup.subtree_control, so its children are limited and charged on their own. */
+  readonly subtree: Uint8Array;
+  /** Pages, swap entries and children that keep the row of an offline one. */
   readonly held: Float64Array;
   /** Memory: charged with everything below it, the most that ever was, failed charges, and the four limits. */
   readonly usage: Float64Array;
@@ -173,6 +180,11 @@ export interface MemcgColumns {
   readonly swapWatermark: Float64Array;
   readonly swapHigh: Float64Array;
   readonly swapMax: Float64Array;
+  /** Pages of the kernel's own, charged to it alone: page tables (Linux: MEMCG_KMEM). */
+  readonly kmem: Float64Array;
+  /** Most that zswap may hold of it, in pages, and whether zswap may write to the disk for it. */
+  readonly zswapMax: Float64Array;
+  readonly zswapWriteback: Uint8Array;
   /** Effective protection as reclaim worked it out last, and what children claim of it (Linux: struct page_counter). */
   readonly emin: Float64Array;
   readonly elow: Float64Array;
@@ -230,7 +242,7 @@ export interface SwapColumns {
   readonly listTail: Int32Array;
   /** By type * cpus + cpu: the row at which the CPU goes on, or 0. */
   readonly current: Int32Array;
-  /** [0] free slots, [1] all slots, [2] first row never used, [3] the turn among areas of equal priority. */
+  /** SWAP_* of swap.ts. */
   readonly state: Float64Array;
 }
 
@@ -351,6 +363,11 @@ export interface TaskColumns {
   readonly progress: Float64Array;
   /** The vpn at which a MAP_POPULATE waits, or 0. */
   readonly populated: Float64Array;
+  /** The cgroup it is in (memcg-task.ts), and its faults when it came there: the cgroup has counted those before. */
+  readonly memcg: Column<Memcg>;
+  readonly countedFaults: Float64Array;
+  /** Pages charged above memory.high that the task has not made good for yet (Linux: memcg_nr_pages_over_high). */
+  readonly overHigh: Int32Array;
 }
 
 /** What floor 4 sees of the kernel. */

@@ -51,6 +51,7 @@ import {
   SLOT_BAD,
   SLOT_ZERO,
   SLOTS_PER_AREA,
+  SWAP_UNKNOWN_CONTENTS,
   SWP_SYNCHRONOUS_IO,
   SWP_USED,
   swapSlot,
@@ -126,7 +127,7 @@ export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
   const entry = k.page[record + PRIVATE];
   const row = swapSlot(k, entry);
   const s = k.swap;
-  if (isZeroFilled(k, pfn)) {
+  if (s.state[SWAP_UNKNOWN_CONTENTS] === 0 && isZeroFilled(k, pfn)) {
     s.slotFlags[row] |= SLOT_ZERO;
     k.vmstat.event[SWPOUT_ZERO]++;
     countMemcgEvents(k, k.pageMemcg[pfn], SWPOUT_ZERO, 1);

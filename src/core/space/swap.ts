@@ -43,11 +43,15 @@ const CLUSTER_NONFULL = 1;
 const CLUSTER_FULL = 2;
 const CLUSTER_TAKEN = 3;
 
-/** `state`: slots that are free, all slots, first row never used, and the turn among areas of equal priority. */
+/**
+ * `state`: slots that are free, all slots, first row never used, the turn among areas of equal priority, and 1 when a
+ * page that looks all zeros may not be: programs replayed from a recording store values that nobody recorded.
+ */
 export const SWAP_FREE = 0;
 export const SWAP_TOTAL = 1;
 const FIRST_NEVER_USED = 2;
 const TURN = 3;
+export const SWAP_UNKNOWN_CONTENTS = 4;
 
 /** No area. */
 export function createSwapColumns(cpus: number): SwapColumns {
@@ -76,7 +80,7 @@ export function createSwapColumns(cpus: number): SwapColumns {
     listHead: new Int32Array(MAX_SWAPFILES * 2),
     listTail: new Int32Array(MAX_SWAPFILES * 2),
     current: new Int32Array(MAX_SWAPFILES * cpus),
-    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0),
+    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0, 0),
   };
 }
 

@@ -117,6 +117,9 @@ export function createTaskColumns(tasks: number): TaskColumns {
     faultTried: new Uint8Array(tasks),
     progress: new Float64Array(tasks),
     populated: new Float64Array(tasks),
+    memcg: new Int32Array(tasks),
+    countedFaults: new Float64Array(tasks),
+    overHigh: new Int32Array(tasks),
     clearChildTid: new Float64Array(tasks),
     vforkParent: new Int32Array(tasks),
     pgrp: new Int32Array(tasks),
@@ -458,6 +461,9 @@ function clearRow(t: TaskColumns, task: Task): void {
     t.runUserNs,
     t.maxRss,
     t.cMaxRss,
+    t.memcg,
+    t.countedFaults,
+    t.overHigh,
   ];
   for (const column of columns) column[task] = 0;
 }

@@ -100,6 +100,9 @@ export function createVmaColumns(count: number): VmaColumns {
     prevShared: handles(),
     nextShared: handles(),
     special: new Uint8Array(count),
+    swapRaVpn: new Float64Array(count),
+    swapRaWindow: new Uint8Array(count),
+    swapRaHits: new Uint8Array(count),
     minorFaults: new Float64Array(count),
     majorFaults: new Float64Array(count),
   };
@@ -142,6 +145,9 @@ export function freeVma(k: SpaceState, vma: Vma): void {
   columns.prevShared[vma] = NONE;
   columns.nextShared[vma] = NONE;
   columns.special[vma] = 0;
+  columns.swapRaVpn[vma] = 0;
+  columns.swapRaWindow[vma] = 0;
+  columns.swapRaHits[vma] = 0;
   columns.minorFaults[vma] = 0;
   columns.majorFaults[vma] = 0;
   columns.next[vma] = columns.rows[0];

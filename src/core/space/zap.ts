@@ -15,13 +15,24 @@
  * Linux: mm/memory.c, mm/mmu_gather.c (6.12)   Doc: Documentation/mm/page_tables.rst
  */
 import { bug } from "../base/bug.ts";
-import { type Lruvec, type Mm, NONE, PAGE_SIZE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
+import {
+  type Lruvec,
+  type Mm,
+  NONE,
+  PAGE_SIZE,
+  type Pfn,
+  ROOT_MEMCG,
+  type SwapEntry,
+  type Vma,
+  vpnLow,
+} from "../base/types.ts";
 import {
   FLAGS,
   MAPCOUNT,
   MAPPING,
   NEXT,
   PAGE_WORDS,
+  PG_locked,
   PG_lru,
   PG_table,
   PG_ZONE_SHIFT,
@@ -36,12 +47,15 @@ import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_PRESENT, PTE_PSE, PTE_SPECIAL,
 import { putFolio } from "./folio.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
-import { unchargePage } from "./memcg.ts";
-import { addRss, MM_ANONPAGES, MM_FILEPAGES, updateHiwaterRss } from "./mm.ts";
+import { unchargeKernelPage, unchargePage } from "./memcg.ts";
+import { modLruvecState } from "./memcg-count.ts";
+import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
 import { markMappedDirty } from "./pagecache.ts";
 import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { removeRmap } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
+import { memcgSwapFull, swapFree } from "./swap.ts";
+import { findSwapCache, folioFreeSwap } from "./swap-cache.ts";
 import { flushTlbMmRange } from "./tlb-flush.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 
@@ -145,6 +159,7 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
   let anon = 0;
   let freed = 0;
   let pages = 0;
+  let swapped = 0;
   let isDirty = false;
   // Counters change once for a run of pages alike: zone, list and cgroup of the run, pages unmapped and taken off the list.
   const { nodes } = k.lruvec;
@@ -162,7 +177,12 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     words[at + 1] = 0;
     if (first < 0) first = i;
     last = i;
-    if ((low & (PTE_MAPPED | PTE_SPECIAL)) === 0 || (low & PTE_SPECIAL) !== 0) continue;
+    if ((low & PTE_MAPPED) === 0) {
+      zapSwapEntry(k, high);
+      swapped++;
+      continue;
+    }
+    if ((low & PTE_SPECIAL) !== 0) continue;
     const pfn = ptePfn(low, high);
     const record = pfn * PAGE_WORDS;
     const flags = page[record + FLAGS]!;
@@ -195,6 +215,7 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
   if (last < 0) return;
   countZapped(k, lruvec, zone * NR_LRU_LISTS + list, unmapped, unlisted);
   if (anon !== 0) addRss(k, k.vma.mm[vma]!, MM_ANONPAGES, -anon);
+  if (swapped !== 0) addRss(k, k.vma.mm[vma]!, MM_SWAPENTS, -swapped);
   if (freed !== 0) freePageList(k, gather, freed);
   noteCleared(k, vpn + first, vpn + last + 1, pages, isDirty);
 }
@@ -221,6 +242,16 @@ function unlinkFreed(k: SpaceState, record: number, row: number): void {
   else k.lruvec.head[row] = next;
   if (next !== 0) page[next * PAGE_WORDS + PREV] = prev;
   else k.lruvec.tail[row] = prev;
+}
+
+/** One entry less refers to a slot; a page that is in the cache for it alone goes with it (Linux: free_swap_and_cache). */
+function zapSwapEntry(k: SpaceState, entry: SwapEntry): void {
+  swapFree(k, entry);
+  const pfn = findSwapCache(k, entry);
+  if (pfn === NONE) return;
+  const record = pfn * PAGE_WORDS;
+  if ((k.page[record + FLAGS]! & PG_locked) !== 0) return;
+  if (k.page[record + MAPCOUNT] === 0 || memcgSwapFull(k, pfn)) folioFreeSwap(k, pfn);
 }
 
 /** The part of zapping that is for page cache pages: what the entry knew goes to the page. Returns whether it was dirty. */
@@ -306,8 +337,9 @@ function freeTable(k: SpaceState, mm: Mm, pfn: Pfn, level: number): void {
   if ((flags & PG_table) === 0) bug(`frame ${pfn} is freed as a page table and is none`);
   if (level < 5) {
     k.mm.pgtablesBytes[mm]! -= PAGE_SIZE;
-    k.vmstat.node[(((flags >>> PG_ZONE_SHIFT) - 1) >> 2) * NR_NODE_ITEMS + NR_PAGETABLE]!--;
+    modLruvecState(k, pfn, NR_PAGETABLE, -1);
   }
+  if (k.pageMemcg[pfn] !== ROOT_MEMCG) unchargeKernelPage(k, pfn);
   k.page[record + FLAGS] = flags & ~PG_table;
   k.page[record + REFCOUNT] = 0;
   forgetTables(k);

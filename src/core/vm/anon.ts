@@ -12,18 +12,21 @@
  * is the faulting entry, LRU batches of this CPU being drained first.
  * Linux: mm/memory.c (6.12)   Doc: Documentation/mm/page_tables.rst
  */
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+
+import { chargeFolio } from "../alloc/charge.ts";
 import { allocPage } from "../alloc/pages.ts";
 import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
-import { NONE, type Pfn, type Vma } from "../base/types.ts";
+import { type Mm, NONE, type Pfn, ROOT_MEMCG, type Vma } from "../base/types.ts";
 import { FLAGS, MAPPING, PAGE_WORDS, PG_anonExclusive, PG_lru, REFCOUNT } from "../frame/page.ts";
+import { freePage } from "../frame/pcp.ts";
 import { PGREUSE } from "../frame/vmstat.ts";
 import { CAUSE_COW, CAUSE_ZEROING, COST_CLEAR_PAGE, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { WALK_PFN, WALK_READY, WALK_RIGHTS, WALK_SIZE } from "../hw/mmu.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, PTE_SPECIAL, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
 import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_4K } from "../hw/tlb-places.ts";
-import { putFolio } from "../space/folio.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import { getFolio, putFolio } from "../space/folio.ts";
 import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
 import { normalPage } from "../space/pagetable.ts";
@@ -61,6 +64,7 @@ export function doAnonymousPage(k: VmState, vma: Vma, vpn: number, flags: number
   if (k.vma.anonVma[vma] === NONE && anonVmaPrepare(k, vma) < 0) return FAULT_OOM;
   const pfn = allocPage(k, GFP_ANON);
   if (pfn < 0) return FAULT_OOM;
+  if (k.mm.memcg[mm] !== ROOT_MEMCG && chargeNew(k, pfn, mm) < 0) return FAULT_OOM;
   spend(k, CAUSE_ZEROING, COST_CLEAR_PAGE);
   addRss(k, mm, MM_ANONPAGES, 1);
   addAnonRmap(k, pfn, vma, vpn);
@@ -112,8 +116,18 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   const mm = k.vma.mm[vma]!;
   if (anonVmaPrepare(k, vma) < 0) return FAULT_OOM;
   const old = normalPage(k, pte);
+  const { words } = k.ram;
+  const before = words[pte]!;
+  // The old page must not go while room is made for the new one; it may lose this mapping meanwhile.
+  if (old !== NONE) getFolio(k, old);
   const pfn = allocPage(k, old === NONE ? GFP_ANON : GFP_HIGHUSER_MOVABLE);
-  if (pfn < 0) return FAULT_OOM;
+  const isCharged = pfn > 0 && (k.mm.memcg[mm] === ROOT_MEMCG || chargeNew(k, pfn, mm) === 0);
+  if (!isCharged || words[pte] !== before) {
+    if (isCharged) putFolio(k, pfn);
+    if (old !== NONE) putFolio(k, old);
+    return isCharged ? 0 : FAULT_OOM;
+  }
+  if (old !== NONE) putFolio(k, old);
   if (old === NONE) {
     spend(k, CAUSE_ZEROING, COST_CLEAR_PAGE);
     addRss(k, mm, MM_ANONPAGES, 1);
@@ -129,7 +143,6 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   addAnonRmap(k, pfn, vma, vpn);
   folioAddLru(k, pfn);
   const vmFlags = k.vma.flags[vma]!;
-  const { words } = k.ram;
   words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
   words[pte] = pteLow(pfn, protLow(vmFlags) | DIRTY | ((vmFlags & VM_WRITE) !== 0 ? PTE_RW : 0));
   leaveTranslation(k, pfn, vmFlags);
@@ -138,6 +151,13 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
     putFolio(k, old);
   }
   return 0;
+}
+
+/** Charges a new page to the address space's cgroup; without room it is given back. Returns 0 or a negative errno. */
+function chargeNew(k: VmState, pfn: Pfn, mm: Mm): number {
+  const error = chargeFolio(k, pfn, mm, GFP_HIGHUSER_MOVABLE);
+  if (error < 0) freePage(k, pfn);
+  return error;
 }
 
 /** What the walk after this fault would find in the entry just written for a store: the frame, and every right. */

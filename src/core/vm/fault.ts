@@ -16,7 +16,7 @@ import { BLOCKED, NONE, type Task, type Vma, vpnHigh, vpnLow } from "../base/typ
 import { PGFAULT } from "../frame/vmstat.ts";
 import { CAUSE_MINOR_FAULT, COST_MINOR_FAULT, spend } from "../hw/clock.ts";
 import { NOT_CANONICAL, PF_INSTR, PF_PROT, PF_USER, PF_WRITE, WALK_WORD } from "../hw/mmu.ts";
-import { PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY } from "../hw/pte.ts";
+import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_RW, PTE_SOFT_DIRTY } from "../hw/pte.ts";
 import { findPte } from "../space/pagetable.ts";
 import { VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
@@ -26,6 +26,7 @@ import { FAULT_FLAG_INSTRUCTION, FAULT_FLAG_WRITE } from "./fault-flags.ts";
 import { fileFault } from "./filemap.ts";
 import { ensurePmdTable } from "./pte-alloc.ts";
 import type { VmState } from "./state.ts";
+import { doSwapPage } from "./swapin.ts";
 import { specialFault } from "./zero-page.ts";
 
 /**
@@ -92,6 +93,7 @@ function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: nu
   const { words } = k.ram;
   const low = words[pte]!;
   if ((low | words[pte + 1]!) === 0) return handleAbsent(k, task, vma, vpn, flags);
+  if ((low & PTE_MAPPED) === 0) return doSwapPage(k, task, vma, vpn, flags);
   if ((flags & FAULT_FLAG_WRITE) !== 0) {
     if ((low & PTE_RW) === 0) return doWpPage(k, vma, vpn, pte);
     words[pte] = low | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_ACCESSED;

@@ -7,11 +7,12 @@
  *
  * Linux: mm/filemap.c filemap_read (6.12)   Doc: Documentation/filesystems/vfs.rst
  */
-import { GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+
 import { EFAULT, ENOMEM } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_readahead } from "../frame/page.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { MAX_FILE_BYTES, openFile, putFile } from "../space/file.ts";
 import { isUptodate, quiesceDisks } from "../space/io.ts";
 import { markPageAccessed } from "../space/lruvec.ts";

@@ -8,11 +8,12 @@
  * being called uptodate; where there is no block, an empty page stays in the cache that nobody has read into.
  * Linux: fs/ext4/inode.c __ext4_block_zero_page_range, ext4_zero_partial_blocks (6.12)   Doc: man 2 ftruncate
  */
-import { GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+
 import { ENOMEM } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_dirty, PG_uptodate } from "../frame/page.ts";
 import { fillBytes } from "../hw/content.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { isUptodate } from "../space/io.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
 import {

@@ -13,11 +13,12 @@
  * Differs: nothing writes dirty pages back by itself, and no writer is slowed down for having too many.
  * Linux: mm/filemap.c generic_perform_write, fs/ext4/inode.c (6.12)   Doc: Documentation/filesystems/vfs.rst
  */
-import { __GFP_WRITE, GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+
 import { EFAULT, EFBIG, ENOMEM } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { fillBytes } from "../hw/content.ts";
+import { __GFP_WRITE, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
 import { isUptodate } from "../space/io.ts";
 import {

@@ -9,7 +9,7 @@
  * asked for again; fault-flags.ts says how such a fault is counted.
  * Linux: mm/memory.c do_fault, mm/filemap.c filemap_fault (6.12)   Doc: Documentation/filesystems/locking.rst
  */
-import { GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+
 import { allocPage } from "../alloc/pages.ts";
 import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, type Pfn, type Task, type Vma } from "../base/types.ts";
@@ -17,6 +17,7 @@ import { PGMAJFAULT } from "../frame/vmstat.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { getFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
 import { folioAddLru } from "../space/lruvec.ts";

@@ -14,11 +14,20 @@ import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
 import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, PG_anonExclusive, REFCOUNT } from "../frame/page.ts";
 import { CAUSE_FORK, COST_FORK_PAGE, spend } from "../hw/clock.ts";
-import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_RW, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
+import {
+  PTE_ACCESSED,
+  PTE_DIRTY,
+  PTE_MAPPED,
+  PTE_RW,
+  PTE_SPECIAL,
+  PTE_SWP_EXCLUSIVE,
+  ptePfn,
+} from "../hw/pte.ts";
 import { getFile } from "../space/file.ts";
-import { addRss, MM_ANONPAGES, MM_FILEPAGES, readMmRss } from "../space/mm.ts";
+import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, readMmRss } from "../space/mm.ts";
 import { afterHole, findPteTable, NO_PMD_TABLE, NO_PTE_TABLE } from "../space/pagetable.ts";
 import { addFileRmap } from "../space/rmap.ts";
+import { swapDuplicate } from "../space/swap.ts";
 import { flushTlbMmAll } from "../space/tlb-flush.ts";
 import { isCowMapping, VM_MIXEDMAP, VM_PFNMAP, VM_SHARED, VM_WIPEONFORK } from "../space/vma.ts";
 import { ensurePmdTable, ensurePte, ensurePudTable } from "./pte-alloc.ts";
@@ -96,8 +105,16 @@ function copyTable(k: VmState, dst: Vma, from: number, to: number, count: number
   for (let i = 0; i < count; i++) {
     const at = from + i * 2;
     const low = words[at]!;
-    if ((low & PTE_MAPPED) === 0) continue;
     const high = words[at + 1]!;
+    if ((low & PTE_MAPPED) === 0) {
+      if (high === 0) continue;
+      swapDuplicate(k, high);
+      words[at] = low & ~PTE_SWP_EXCLUSIVE;
+      words[to + i * 2] = low & ~PTE_SWP_EXCLUSIVE;
+      words[to + i * 2 + 1] = high;
+      addRss(k, k.vma.mm[dst]!, MM_SWAPENTS, 1);
+      continue;
+    }
     if ((low & PTE_SPECIAL) === 0) {
       const record = ptePfn(low, high) * PAGE_WORDS;
       if ((page[record + MAPPING]! & 1) !== 0) {

@@ -4,10 +4,12 @@
  */
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
-import { type Mm, NONE } from "../base/types.ts";
+import { type Mm, NONE, ROOT_MEMCG } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_table, REFCOUNT } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { putFile } from "../space/file.ts";
+import { unchargeKernelPage } from "../space/memcg.ts";
+import { currentMemcg } from "../space/memcg-task.ts";
 import { allocMm, freeMm } from "../space/mm.ts";
 import { leaveMm } from "../space/tlb-flush.ts";
 import { exitMmap } from "./exit-mm.ts";
@@ -18,6 +20,7 @@ import type { VmState } from "./state.ts";
 export function createMm(k: VmState): Mm {
   const mm = allocMm(k);
   if (mm === NONE) return -ENOMEM;
+  k.mm.memcg[mm] = currentMemcg(k);
   const pgd = allocPgd(k);
   if (pgd < 0) {
     freeMm(k, mm);
@@ -48,6 +51,7 @@ export function putMm(k: VmState, mm: Mm): void {
   const pgd = k.mm.pgd[mm]!;
   k.page[pgd * PAGE_WORDS + FLAGS]! &= ~PG_table;
   k.page[pgd * PAGE_WORDS + REFCOUNT] = 0;
+  if (k.pageMemcg[pgd] !== ROOT_MEMCG) unchargeKernelPage(k, pgd);
   freePage(k, pgd);
   freeMm(k, mm);
 }

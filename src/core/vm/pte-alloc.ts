@@ -2,17 +2,21 @@
  * Making page tables: a missing table is a zeroed frame from the allocator, entered into the table above it.
  *
  * Tables of the last three levels count in VmPTE and in nr_page_table_pages; the top one, and with five levels the one
- * below it, do not.
+ * below it, do not. All are charged to the cgroup of the task that makes them.
  * Linux: mm/memory.c, arch/x86/mm/pgtable.c, include/asm-generic/pgalloc.h (6.12)   Doc: Documentation/mm/page_tables.rst
  */
-import { GFP_PGTABLE_USER } from "../alloc/gfp.ts";
+
+import { chargeKernelPage } from "../alloc/charge.ts";
 import { allocPages } from "../alloc/pages.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, PAGE_SIZE, type Pfn, vpnHigh, vpnLow } from "../base/types.ts";
-import { FLAGS, PAGE_WORDS, PG_table, PG_ZONE_SHIFT } from "../frame/page.ts";
-import { NR_NODE_ITEMS, NR_PAGETABLE } from "../frame/vmstat.ts";
+import { FLAGS, PAGE_WORDS, PG_table } from "../frame/page.ts";
+import { freePage } from "../frame/pcp.ts";
+import { NR_PAGETABLE } from "../frame/vmstat.ts";
 import { PTE_PRESENT, PTE_TABLE, pteHigh, pteLow, ptePfn } from "../hw/pte.ts";
 import { takeSlot } from "../hw/ram.ts";
+import { GFP_PGTABLE_USER } from "../reclaim/gfp.ts";
+import { modLruvecState } from "../space/memcg-count.ts";
 import { findPteTable } from "../space/pagetable.ts";
 import type { VmState } from "./state.ts";
 
@@ -60,9 +64,8 @@ function ensureBelow(k: VmState, mm: Mm, at: number, counted: number): number {
   const pfn = allocTable(k);
   if (pfn < 0) return pfn;
   if (counted === COUNTED) {
-    const zone = k.page[pfn * PAGE_WORDS + FLAGS]! >>> PG_ZONE_SHIFT;
     k.mm.pgtablesBytes[mm]! += PAGE_SIZE;
-    k.vmstat.node[((zone - 1) >> 2) * NR_NODE_ITEMS + NR_PAGETABLE]!++;
+    modLruvecState(k, pfn, NR_PAGETABLE, 1);
   }
   words[at] = pteLow(pfn, PTE_TABLE);
   words[at + 1] = pteHigh(pfn, 0);
@@ -72,6 +75,10 @@ function ensureBelow(k: VmState, mm: Mm, at: number, counted: number): number {
 function allocTable(k: VmState): Pfn {
   const pfn = allocPages(k, GFP_PGTABLE_USER, 0);
   if (pfn < 0) return -ENOMEM;
+  if (chargeKernelPage(k, pfn, GFP_PGTABLE_USER) < 0) {
+    freePage(k, pfn);
+    return -ENOMEM;
+  }
   takeSlot(k, pfn);
   k.page[pfn * PAGE_WORDS + FLAGS]! |= PG_table;
   return pfn;

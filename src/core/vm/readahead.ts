@@ -11,13 +11,14 @@
  * the page instead, unless misses outnumber hits by 100.
  * Linux: mm/readahead.c, mm/filemap.c (6.12)   Doc: Documentation/core-api/mm-api.rst
  */
-import { __GFP_NORETRY, __GFP_NOWARN, GFP_HIGHUSER_MOVABLE } from "../alloc/gfp.ts";
+
 import { allocPage } from "../alloc/pages.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Vma } from "../base/types.ts";
 import { xaNextMiss, xaPrevMiss } from "../base/xarray.ts";
 import { FLAGS, PAGE_WORDS, PG_readahead, PG_writeback } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
+import { __GFP_NORETRY, __GFP_NOWARN, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { FILE_RANDOM } from "../space/file.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { filePages, findPage, insertPage, startReads } from "../space/pagecache.ts";

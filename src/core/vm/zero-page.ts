@@ -3,7 +3,7 @@
  * They belong to nobody, are mapped by everybody, and are never freed.
  * Linux: arch/x86/kernel/head_64.S (empty_zero_page), arch/x86/entry/vdso/vma.c (6.12)   Doc: Documentation/ABI/stable/vdso
  */
-import { __GFP_ZERO, GFP_KERNEL } from "../alloc/gfp.ts";
+
 import { allocPages } from "../alloc/pages.ts";
 import { badConfig, bug } from "../base/bug.ts";
 import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
@@ -12,6 +12,7 @@ import { usualReserved } from "../frame/boot.ts";
 import { FLAGS, PAGE_WORDS, PG_reserved, PG_ZONE_SHIFT, REFCOUNT } from "../frame/page.ts";
 import { zoneOf } from "../frame/zone.ts";
 import { PTE_SPECIAL, pteHigh, pteLow } from "../hw/pte.ts";
+import { __GFP_ZERO, GFP_KERNEL } from "../reclaim/gfp.ts";
 import { getFolio } from "../space/folio.ts";
 import { addRss, MM_FILEPAGES } from "../space/mm.ts";
 import { protHigh, protLow } from "../space/protection.ts";

@@ -1,0 +1,122 @@
+/**
+ * Charging memory to a cgroup before it is used. A charge takes a batch of 64 pages at once and keeps what it does not need
+ * in the CPU's stock; at a limit it reclaims, and when that does not help the cgroup is out of memory.
+ *
+ *   stock -> batch of 64 -> just what is asked -> reclaim, then again -> stocks of all CPUs, then again -> -ENOMEM
+ *
+ * Linux: mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst (memory.max)
+ */
+import { ENOMEM } from "../base/errno.ts";
+import { type Memcg, type Mm, type Pfn, ROOT_MEMCG } from "../base/types.ts";
+import { PGPGIN } from "../frame/vmstat.ts";
+import { __GFP_DIRECT_RECLAIM, __GFP_HIGH, __GFP_NOFAIL, __GFP_NORETRY, GFP_KERNEL } from "../reclaim/gfp.ts";
+import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
+import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../reclaim/vmscan.ts";
+import {
+  chargeCounter,
+  commitCharge,
+  commitKernelCharge,
+  consumeStock,
+  drainAllStock,
+  MEMCG_CHARGE_BATCH,
+  MEMCG_MAX,
+  memcgEvent,
+  memcgMargin,
+  refillStock,
+  tryChargeCounter,
+} from "../space/memcg.ts";
+import { countMemcgEvents } from "../space/memcg-count.ts";
+import { currentMemcg } from "../space/memcg-task.ts";
+import { handleOverHigh, noteOverHigh } from "./memcg-high.ts";
+import type { AllocState } from "./state.ts";
+
+/** Pages up to which reclaim that made progress is worth another try (Linux: 1 << PAGE_ALLOC_COSTLY_ORDER). */
+const CHEAP_PAGES = 8;
+/** Allocations that are charged past the limit rather than refused. */
+const MUST = __GFP_NOFAIL | __GFP_HIGH;
+const SWAP_TOO = { flags: MEMCG_RECLAIM_MAY_SWAP, swappiness: -1 };
+
+/**
+ * Charges a new page of an address space to its cgroup, and makes good for what is above memory.high. Returns 0 or
+ * -ENOMEM; the page is the caller's in both cases.
+ */
+export function chargeFolio(k: AllocState, pfn: Pfn, mm: Mm, gfp: number): number {
+  const memcg = k.mm.memcg[mm];
+  if (memcg === ROOT_MEMCG) return 0;
+  const error = chargeFolioTo(k, pfn, memcg, gfp);
+  if (error === 0 && k.task.overHigh[k.task.cpuTask[k.boot[2]]] !== 0) handleOverHigh(k, GFP_KERNEL);
+  return error;
+}
+
+/** The same for a cgroup that is known; above memory.high it is the task's way back to its program that reclaims. */
+export function chargeFolioTo(k: AllocState, pfn: Pfn, memcg: Memcg, gfp: number): number {
+  if (memcg === ROOT_MEMCG) return 0;
+  const error = chargeMemcg(k, memcg, gfp, 1);
+  if (error === 0) {
+    commitCharge(k, pfn, memcg);
+    countMemcgEvents(k, memcg, PGPGIN, 1);
+  }
+  return error;
+}
+
+/** Charges a new page of the kernel's own to the running task's cgroup. Returns 0 or -ENOMEM. */
+export function chargeKernelPage(k: AllocState, pfn: Pfn, gfp: number): number {
+  const memcg = currentMemcg(k);
+  if (memcg === ROOT_MEMCG) return 0;
+  const error = chargeMemcg(k, memcg, gfp, 1);
+  if (error === 0) commitKernelCharge(k, pfn, memcg);
+  return error;
+}
+
+/** Charges pages to a cgroup and all above it. Returns 0 or -ENOMEM (Linux: try_charge_memcg). */
+export function chargeMemcg(k: AllocState, memcg: Memcg, gfp: number, pages: number): number {
+  if (consumeStock(k, memcg, pages)) return 0;
+  let batch = Math.max(MEMCG_CHARGE_BATCH, pages);
+  for (;;) {
+    const over = tryChargeCounter(k, memcg, batch);
+    if (over < 0) {
+      if (batch > pages) refillStock(k, memcg, batch - pages);
+      noteOverHigh(k, memcg, batch, gfp);
+      return 0;
+    }
+    if (batch === pages) return chargeAtLimit(k, memcg, over, pages, gfp);
+    batch = pages;
+    if (consumeStock(k, memcg, pages)) return 0;
+  }
+}
+
+/** There is no room below the limit of `first`: reclaims and tries again until there is, or until it does not help. */
+function chargeAtLimit(k: AllocState, memcg: Memcg, first: Memcg, pages: number, gfp: number): number {
+  let over = first;
+  let retries = MAX_RECLAIM_RETRIES;
+  let isDrained = false;
+  if (k.reclaim.inside[0] !== 0 || (gfp & __GFP_DIRECT_RECLAIM) === 0) {
+    if (k.reclaim.inside[0] === 0 && (gfp & MUST) === 0) return -ENOMEM;
+    memcgEvent(k, over, MEMCG_MAX);
+    chargeCounter(k, memcg, pages);
+    return 0;
+  }
+  for (;;) {
+    memcgEvent(k, over, MEMCG_MAX);
+    const freed = tryToFreeMemcgPages(k, over, pages, gfp, SWAP_TOO);
+    if (memcgMargin(k, over) < pages) {
+      if (!isDrained) {
+        drainAllStock(k, over);
+        isDrained = true;
+      } else if ((gfp & __GFP_NORETRY) !== 0) break;
+      else if (freed === 0 || pages > CHEAP_PAGES) {
+        if (retries === 0) break;
+        retries--;
+      }
+    }
+    if (consumeStock(k, memcg, pages)) return 0;
+    over = tryChargeCounter(k, memcg, pages);
+    if (over < 0) {
+      noteOverHigh(k, memcg, pages, gfp);
+      return 0;
+    }
+  }
+  if ((gfp & MUST) === 0) return -ENOMEM;
+  chargeCounter(k, memcg, pages);
+  return 0;
+}

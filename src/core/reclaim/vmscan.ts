@@ -1,0 +1,254 @@
+/**
+ * Reclaim: getting memory back for an allocation that waits, or for a cgroup at its limit.
+ *
+ *   tryToFreePages, tryToFreeMemcgPages
+ *     priority 12, 11, … 0: a 4096th, a 2048th, … all of each list is scanned, until enough is free
+ *       shrinkNode: every cgroup below the one that is short, or as many as it takes
+ *         policy: shrinkLruvec
+ *
+ * What did not help is tried harder: the whole tree of cgroups, active pages whatever the balance, memory.low overridden.
+ * Linux: mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
+ */
+import { bug } from "../base/bug.ts";
+import { type Memcg, NONE } from "../base/types.ts";
+import {
+  ALLOCSTALL_DMA,
+  NR_ACTIVE_FILE,
+  NR_FREE_PAGES,
+  NR_INACTIVE_ANON,
+  NR_INACTIVE_FILE,
+  NR_NODE_ITEMS,
+  NR_ZONE_ITEMS,
+  WORKINGSET_ACTIVATE_ANON,
+  WORKINGSET_ACTIVATE_FILE,
+} from "../frame/vmstat.ts";
+import { ALLOC_WMARK_HIGH, watermark } from "../frame/watermark.ts";
+import {
+  LRU_INACTIVE_ANON,
+  LRU_INACTIVE_FILE,
+  LRUVEC_CGROUP_CONGESTED,
+  LRUVEC_NODE_CONGESTED,
+  lruvecOf,
+} from "../space/lru-list.ts";
+import {
+  calculateProtection,
+  iterReclaim,
+  MEMCG_LOW,
+  memcgBelowLow,
+  memcgBelowMin,
+  memcgEvent,
+  nextMemcg,
+} from "../space/memcg.ts";
+import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
+import { inactiveIsLow, shrinkLruvec } from "./policy/classic.ts";
+import {
+  createScan,
+  DEACTIVATE_ANON,
+  DEACTIVATE_FILE,
+  DEF_PRIORITY,
+  PGDAT_DIRTY,
+  PGDAT_WRITEBACK,
+  type ScanControl,
+  SWAP_CLUSTER_MAX,
+} from "./scan-control.ts";
+import type { ReclaimState } from "./state.ts";
+import { listSize } from "./workingset.ts";
+
+/** What a request of tryToFreeMemcgPages says besides (Linux: MEMCG_RECLAIM_*). */
+export const MEMCG_RECLAIM_MAY_SWAP = 2;
+export const MEMCG_RECLAIM_PROACTIVE = 4;
+
+/** Flags of an allocation that say how it may reclaim (Linux: GFP_RECLAIM_MASK). */
+const GFP_RECLAIM_MASK = 0x13fe0 | 0xc00 | 0x8000 | 0xa0000;
+
+/**
+ * Frees pages of a cgroup and those below it, at least 32. `options` are MEMCG_RECLAIM_*, `swappiness` is the request's own
+ * or -1. Returns the pages freed.
+ */
+export function tryToFreeMemcgPages(
+  k: ReclaimState,
+  memcg: Memcg,
+  pages: number,
+  gfp: number,
+  options: { readonly flags: number; readonly swappiness: number },
+): number {
+  const sc = createScan({
+    nrToReclaim: Math.max(pages, SWAP_CLUSTER_MAX),
+    gfp: (gfp & GFP_RECLAIM_MASK) | (GFP_HIGHUSER_MOVABLE & ~GFP_RECLAIM_MASK),
+    memcg,
+    isCgroup: true,
+    maySwap: (options.flags & MEMCG_RECLAIM_MAY_SWAP) !== 0,
+    isProactive: (options.flags & MEMCG_RECLAIM_PROACTIVE) !== 0,
+    swappiness: options.swappiness,
+  });
+  return insideReclaim(k, sc);
+}
+
+/** Frees pages for an allocation of 2^order pages from zones up to type `highest`. Returns the pages freed. */
+export function tryToFreePages(k: ReclaimState, order: number, gfp: number, highest: number): number {
+  return insideReclaim(k, createScan({ nrToReclaim: SWAP_CLUSTER_MAX, gfp, order, reclaimIdx: highest }));
+}
+
+/** Scans the lists of one node, of every cgroup below the one that is short (Linux: shrink_node). */
+export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void {
+  sc.dirty = 0;
+  sc.unqueuedDirty = 0;
+  sc.congested = 0;
+  sc.writeback = 0;
+  sc.immediate = 0;
+  sc.taken = 0;
+  sc.fileTaken = 0;
+  const before = sc.nrReclaimed;
+  prepareScan(k, node, sc);
+  shrinkMemcgs(k, node, sc);
+  const target = lruvecOf(k, sc.memcg, node);
+  if (sc.isKswapd) {
+    if (sc.writeback !== 0 && sc.writeback === sc.taken) k.reclaim.nodeFlags[node] |= PGDAT_WRITEBACK;
+    if (sc.unqueuedDirty === sc.fileTaken) k.reclaim.nodeFlags[node] |= PGDAT_DIRTY;
+  }
+  if (sc.dirty !== 0 && sc.dirty === sc.congested) {
+    if (sc.isCgroup) k.lruvec.flags[target] |= LRUVEC_CGROUP_CONGESTED;
+    if (sc.isKswapd) k.lruvec.flags[target] |= LRUVEC_NODE_CONGESTED;
+  }
+  if (sc.nrReclaimed > before) k.reclaim.failures[node] = 0;
+  else if (sc.cacheTrimMode) sc.cacheTrimFailed = true;
+}
+
+/** Remembers how many refaults there were, so that the next run sees whether there are more (Linux: snapshot_refaults). */
+export function snapshotRefaults(k: ReclaimState, memcg: Memcg, node: number): void {
+  const lruvec = lruvecOf(k, memcg, node);
+  k.lruvec.refaults[lruvec * 2] = activations(k, memcg, node, WORKINGSET_ACTIVATE_ANON);
+  k.lruvec.refaults[lruvec * 2 + 1] = activations(k, memcg, node, WORKINGSET_ACTIVATE_FILE);
+}
+
+/** Reclaim does not reclaim for itself. */
+function insideReclaim(k: ReclaimState, sc: ScanControl): number {
+  if (k.reclaim.inside[0] !== 0) bug("reclaim began inside reclaim");
+  k.reclaim.inside[0] = 1;
+  const freed = doTryToFreePages(k, sc);
+  k.reclaim.inside[0] = 0;
+  return freed;
+}
+
+/** Rounds of falling priority, and what is tried when they did not help (Linux: do_try_to_free_pages). */
+function doTryToFreePages(k: ReclaimState, sc: ScanControl): number {
+  const initial = sc.priority;
+  for (;;) {
+    if (!sc.isCgroup) k.vmstat.event[ALLOCSTALL_DMA + sc.reclaimIdx]++;
+    sc.priority++;
+    while (--sc.priority >= 0) {
+      sc.nrScanned = 0;
+      shrinkZones(k, sc);
+      if (sc.nrReclaimed >= sc.nrToReclaim) break;
+      if (sc.priority < DEF_PRIORITY - 2) sc.mayWritepage = true;
+    }
+    forEachNode(k, sc, snapshotNode);
+    if (sc.nrReclaimed !== 0) return sc.nrReclaimed;
+    if (!sc.fullWalk) sc.fullWalk = true;
+    else if (sc.skippedDeactivate) {
+      sc.forceDeactivate = true;
+      sc.skippedDeactivate = false;
+    } else if (sc.lowSkipped) {
+      sc.forceDeactivate = false;
+      sc.lowReclaim = true;
+      sc.lowSkipped = false;
+    } else return 0;
+    sc.priority = initial;
+  }
+}
+
+function snapshotNode(k: ReclaimState, node: number, sc: ScanControl): void {
+  snapshotRefaults(k, sc.memcg, node);
+  if (sc.isCgroup) k.lruvec.flags[lruvecOf(k, sc.memcg, node)] &= ~LRUVEC_CGROUP_CONGESTED;
+}
+
+/** Every node of the running CPU's zonelist, once. */
+function shrinkZones(k: ReclaimState, sc: ScanControl): void {
+  forEachNode(k, sc, shrinkNode);
+}
+
+/** Calls for each node that has a zone the allocation may use, nearest first. */
+function forEachNode(
+  k: ReclaimState,
+  sc: ScanControl,
+  visit: (k: ReclaimState, node: number, sc: ScanControl) => void,
+): void {
+  const local = k.cpuNode[k.boot[2]];
+  let last = -1;
+  for (let at = k.preferred[local * 4 + sc.reclaimIdx]; k.zonelist[at] !== NONE; at++) {
+    const zone = k.zonelist[at];
+    const node = (zone - 1) >> 2;
+    if (((zone - 1) & 3) > sc.reclaimIdx || k.zone.managedPages[zone] === 0 || node === last) continue;
+    last = node;
+    visit(k, node, sc);
+  }
+}
+
+/** The cgroups below the one that is short: all of them, or from where the last walk ended until enough is free. */
+function shrinkMemcgs(k: ReclaimState, node: number, sc: ScanControl): void {
+  const isPartial = !sc.isKswapd && !sc.fullWalk;
+  const root = sc.memcg;
+  let memcg = isPartial ? iterReclaim(k, root, node, true) : root;
+  while (memcg >= 0) {
+    calculateProtection(k, root, memcg);
+    const isLow = memcgBelowLow(k, root, memcg);
+    if (isLow && !sc.lowReclaim && !memcgBelowMin(k, root, memcg)) sc.lowSkipped = true;
+    else if (!memcgBelowMin(k, root, memcg)) {
+      if (isLow) memcgEvent(k, memcg, MEMCG_LOW);
+      shrinkLruvec(k, lruvecOf(k, memcg, node), sc);
+      if (isPartial && sc.nrReclaimed >= sc.nrToReclaim) return;
+    }
+    memcg = isPartial ? iterReclaim(k, root, node, false) : nextMemcg(k, root, memcg);
+  }
+}
+
+/** What the lists' lengths and refaults say of this node's pass (Linux: prepare_scan_control). */
+function prepareScan(k: ReclaimState, node: number, sc: ScanControl): void {
+  const target = lruvecOf(k, sc.memcg, node);
+  sc.anonCost = k.lruvec.anonCost[target];
+  sc.fileCost = k.lruvec.fileCost[target];
+  if (sc.forceDeactivate) sc.mayDeactivate = DEACTIVATE_ANON | DEACTIVATE_FILE;
+  else {
+    const anon = activations(k, sc.memcg, node, WORKINGSET_ACTIVATE_ANON);
+    const file = activations(k, sc.memcg, node, WORKINGSET_ACTIVATE_FILE);
+    const { refaults } = k.lruvec;
+    sc.mayDeactivate =
+      (anon !== refaults[target * 2] || inactiveIsLow(k, target, LRU_INACTIVE_ANON) ? DEACTIVATE_ANON : 0) |
+      (file !== refaults[target * 2 + 1] || inactiveIsLow(k, target, LRU_INACTIVE_FILE)
+        ? DEACTIVATE_FILE
+        : 0);
+  }
+  const inactiveFile = listSize(k, target, LRU_INACTIVE_FILE);
+  sc.cacheTrimMode =
+    Math.floor(inactiveFile / 2 ** sc.priority) !== 0 &&
+    (sc.mayDeactivate & DEACTIVATE_FILE) === 0 &&
+    !sc.noCacheTrim;
+  if (!sc.isCgroup) sc.fileIsTiny = isFileTiny(k, node, sc);
+}
+
+/** Whether file pages and free ones together are fewer than the high watermarks while anonymous ones abound. */
+function isFileTiny(k: ReclaimState, node: number, sc: ScanControl): boolean {
+  const at = node * NR_NODE_ITEMS;
+  let high = 0;
+  let free = 0;
+  for (let zone = node * 4 + 1; zone <= node * 4 + 4; zone++) {
+    free += k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
+    if (k.zone.managedPages[zone] > 0) high += watermark(k, zone, ALLOC_WMARK_HIGH);
+  }
+  const file = k.vmstat.node[at + NR_ACTIVE_FILE] + k.vmstat.node[at + NR_INACTIVE_FILE];
+  const anon = k.vmstat.node[at + NR_INACTIVE_ANON];
+  return (
+    file + free <= high &&
+    (sc.mayDeactivate & DEACTIVATE_ANON) === 0 &&
+    Math.floor(anon / 2 ** sc.priority) !== 0
+  );
+}
+
+/** Activations on refault of a cgroup and those below it on a node; the machine's for the root. */
+function activations(k: ReclaimState, memcg: Memcg, node: number, item: number): number {
+  if (memcg === 0) return k.vmstat.node[node * NR_NODE_ITEMS + item];
+  let sum = 0;
+  for (let at = memcg; at >= 0; at = nextMemcg(k, memcg, at))
+    sum += k.memcg.node[lruvecOf(k, at, node) * NR_NODE_ITEMS + item];
+  return sum;
+}

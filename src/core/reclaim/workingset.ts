@@ -1,0 +1,95 @@
+/**
+ * Working set detection: what is remembered of an evicted page, and what its return tells.
+ *
+ *   eviction    shadow = the lruvec's count of evictions and activations at that time
+ *   refault     distance = count now - count then: pages that were evicted or activated meanwhile
+ *
+ *        |---- inactive ----|------ active ------|
+ *                  a page that comes back within a distance of the active list's length would have stayed,
+ *                  had the active list been shorter: it becomes active at once
+ *
+ * Linux: mm/workingset.c (6.12)   Doc: the theory stands at the top of that file
+ */
+import { type Memcg, type Pfn, ROOT_MEMCG } from "../base/types.ts";
+import { FLAGS, PAGE_WORDS, PG_active, PG_swapbacked, PG_workingset } from "../frame/page.ts";
+import {
+  WORKINGSET_ACTIVATE_ANON,
+  WORKINGSET_REFAULT_ANON,
+  WORKINGSET_RESTORE_ANON,
+} from "../frame/vmstat.ts";
+import {
+  LRU_ACTIVE_ANON,
+  LRU_ACTIVE_FILE,
+  LRU_INACTIVE_ANON,
+  LRU_INACTIVE_FILE,
+  lruvecOf,
+  lruvecOfPage,
+  NR_LRU_LISTS,
+} from "../space/lru-list.ts";
+import { ageNonresident, lruNoteCost } from "../space/lruvec.ts";
+import { MEMCG_FREE } from "../space/memcg.ts";
+import { modLruvecState } from "../space/memcg-count.ts";
+import { memcgSwapPages } from "../space/swap.ts";
+import type { ReclaimState } from "./state.ts";
+
+/** A shadow is 1 + workingset + 2 * (node + NODES * (memcg + MEMCGS * age)): never 0, exact below 2^53. */
+const NODES = 64;
+const MEMCGS = 512;
+
+/** What to remember of a page that reclaim for `target` evicts; the lruvec of the target has aged by it. */
+export function workingsetEviction(k: ReclaimState, pfn: Pfn, target: Memcg): number {
+  const node = lruvecOfPage(k, pfn) % k.lruvec.nodes;
+  const lruvec = lruvecOf(k, target, node);
+  const age = k.lruvec.nonresidentAge[lruvec];
+  ageNonresident(k, lruvec, 1);
+  const workingset = (k.page[pfn * PAGE_WORDS + FLAGS] & PG_workingset) !== 0 ? 1 : 0;
+  return 1 + workingset + 2 * (node + NODES * (target + MEMCGS * age));
+}
+
+/** A page is back whose eviction left `shadow`: counts it, and makes the page active when it belongs to the working set. */
+export function workingsetRefault(k: ReclaimState, pfn: Pfn, shadow: number): void {
+  const at = pfn * PAGE_WORDS + FLAGS;
+  const file = (k.page[at] & PG_swapbacked) === 0 ? 1 : 0;
+  modLruvecState(k, pfn, WORKINGSET_REFAULT_ANON + file, 1);
+  if (!isRecent(k, shadow, file === 1)) return;
+  k.page[at] |= PG_active;
+  const lruvec = lruvecOfPage(k, pfn);
+  ageNonresident(k, lruvec, 1);
+  modLruvecState(k, pfn, WORKINGSET_ACTIVATE_ANON + file, 1);
+  if ((shadow - 1) % 2 === 0) return;
+  k.page[at] |= PG_workingset;
+  lruNoteCost(k, lruvec, file === 1, 1, 0);
+  modLruvecState(k, pfn, WORKINGSET_RESTORE_ANON + file, 1);
+}
+
+/** Whether the page would still be in memory if the active pages, or the other kind's, had made room for it. */
+function isRecent(k: ReclaimState, shadow: number, isFile: boolean): boolean {
+  let rest = Math.floor((shadow - 1) / 2);
+  const node = rest % NODES;
+  rest = Math.floor(rest / NODES);
+  const memcg = rest % MEMCGS;
+  const age = Math.floor(rest / MEMCGS);
+  if (memcg !== ROOT_MEMCG && k.memcg.state[memcg] === MEMCG_FREE) return false;
+  const lruvec = lruvecOf(k, memcg, node);
+  let pages = listSize(k, lruvec, LRU_ACTIVE_FILE);
+  if (!isFile) pages += listSize(k, lruvec, LRU_INACTIVE_FILE);
+  if (memcgSwapPages(k, memcg) > 0) {
+    pages += listSize(k, lruvec, LRU_ACTIVE_ANON);
+    if (isFile) pages += listSize(k, lruvec, LRU_INACTIVE_ANON);
+  }
+  return k.lruvec.nonresidentAge[lruvec] - age <= pages;
+}
+
+/** Pages on a list of a lruvec and, because cgroups contain each other, of those below it (Linux: lruvec_page_state). */
+export function listSize(k: ReclaimState, lruvec: number, list: number): number {
+  return k.lruvec.size[lruvec * NR_LRU_LISTS + list] + sizeBelow(k, lruvec, list);
+}
+
+function sizeBelow(k: ReclaimState, lruvec: number, list: number): number {
+  const { nodes } = k.lruvec;
+  const memcg = Math.floor(lruvec / nodes);
+  let sum = 0;
+  for (let child = k.memcg.firstChild[memcg]; child !== 0; child = k.memcg.nextSibling[child])
+    sum += listSize(k, child * nodes + (lruvec % nodes), list);
+  return sum;
+}

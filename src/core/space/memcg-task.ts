@@ -1,0 +1,109 @@
+/**
+ * Tasks in memory cgroups: who is where, and where a process's memory is charged.
+ *
+ *   /        subtree_control: memory      task.memcg: the cgroup a task is in
+ *     a      subtree_control: (empty)     mm.memcg:   the nearest one above it, or itself, whose parent hands out
+ *       b    no memory files              memory: tasks in a/b are charged to a
+ *
+ * A task that moves takes nothing along: its pages stay charged to the old cgroup until they are freed.
+ * Linux: kernel/cgroup/cgroup.c, mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst
+ */
+import { type Memcg, type Mm, NONE, ROOT_MEMCG, type Task } from "../base/types.ts";
+import { NR_EVENTS, PGFAULT } from "../frame/vmstat.ts";
+import { isBelow } from "./memcg.ts";
+import type { SpaceState } from "./state.ts";
+import { TASK_FREE, TASK_ZOMBIE, taskRows } from "./task.ts";
+
+/** Whether the cgroup has a memory controller of its own. The root always has. */
+export function hasMemory(k: SpaceState, memcg: Memcg): boolean {
+  return memcg === ROOT_MEMCG || k.memcg.subtree[k.memcg.parent[memcg]] === 1;
+}
+
+/** The cgroup that memory of tasks in this one is charged to (Linux: cgroup_e_css). */
+export function chargedMemcg(k: SpaceState, memcg: Memcg): Memcg {
+  let at = memcg;
+  while (!hasMemory(k, at)) at = k.memcg.parent[at];
+  return at;
+}
+
+/** The cgroup that the running task's memory is charged to; the root's when nobody runs. */
+export function currentMemcg(k: SpaceState): Memcg {
+  const mm = k.task.mm[k.task.cpuTask[k.boot[2]]];
+  return mm === NONE ? ROOT_MEMCG : k.mm.memcg[mm];
+}
+
+/** A new task begins where the one that made it is. */
+export function inheritMemcg(k: SpaceState, task: Task, from: Task): void {
+  k.task.memcg[task] = k.task.memcg[from];
+}
+
+/** Puts all threads of a process into a cgroup; what it allocates from now on is charged there (Linux: cgroup_attach_task). */
+export function moveProcess(k: SpaceState, leader: Task, memcg: Memcg): void {
+  let thread = leader;
+  do {
+    settleFaults(k, thread);
+    k.task.memcg[thread] = memcg;
+    thread = k.task.nextThread[thread];
+  } while (thread !== leader);
+  const mm = k.task.mm[leader];
+  if (mm !== NONE && ownerOf(k, mm) === k.task.tgid[leader]) k.mm.memcg[mm] = chargedMemcg(k, memcg);
+}
+
+/** Memory was handed out to the children of a cgroup, or is no longer: its tasks below are charged elsewhere from now on. */
+export function updateCharged(k: SpaceState, top: Memcg): void {
+  for (let task = 1; task < taskRows(k); task++) {
+    if (!isAlive(k, task) || !isBelow(k, k.task.memcg[task], top)) continue;
+    settleFaults(k, task);
+    const mm = k.task.mm[task];
+    if (mm !== NONE && ownerOf(k, mm) === k.task.tgid[task])
+      k.mm.memcg[mm] = chargedMemcg(k, k.task.memcg[task]);
+  }
+}
+
+/**
+ * Gives the faults that a task has had since the last time to its cgroup's count. They are not counted there one by one:
+ * the task counts them anyway.
+ */
+export function settleFaults(k: SpaceState, task: Task): void {
+  const faults = k.task.minFlt[task] + k.task.majFlt[task];
+  const mm = k.task.mm[task];
+  const memcg = mm === NONE ? ROOT_MEMCG : k.mm.memcg[mm];
+  if (memcg !== ROOT_MEMCG)
+    k.memcg.vmEvent[memcg * NR_EVENTS + PGFAULT] += faults - k.task.countedFaults[task];
+  k.task.countedFaults[task] = faults;
+}
+
+/** The same for every task, before somebody reads the counts. */
+export function settleAllFaults(k: SpaceState): void {
+  for (let task = 1; task < taskRows(k); task++) if (isAlive(k, task)) settleFaults(k, task);
+}
+
+/** Whether a task that has not ended is in the cgroup or, unless `own`, in one below it. */
+export function hasTasks(k: SpaceState, memcg: Memcg, own: boolean): boolean {
+  for (let task = 1; task < taskRows(k); task++) {
+    if (!isAlive(k, task) || isKernels(k, task)) continue;
+    if (own ? k.task.memcg[task] === memcg : isBelow(k, k.task.memcg[task], memcg)) return true;
+  }
+  return false;
+}
+
+/** Whether the row is a task that has not ended. */
+export function isAlive(k: SpaceState, task: Task): boolean {
+  return k.task.state[task] !== TASK_FREE && k.task.state[task] !== TASK_ZOMBIE;
+}
+
+/** Whether the task has no program: init, which only inherits orphans here. */
+function isKernels(k: SpaceState, task: Task): boolean {
+  return k.task.mm[task] === NONE;
+}
+
+/** The process that an address space is charged for: the oldest that runs in it (Linux: mm->owner). */
+function ownerOf(k: SpaceState, mm: Mm): number {
+  const { tgid, startNs } = k.task;
+  let owner: Task = NONE;
+  for (let task = 1; task < taskRows(k); task++) {
+    if (!isAlive(k, task) || k.task.mm[task] !== mm) continue;
+    if (owner === NONE || startNs[task] < startNs[owner]) owner = task;
+  }
+  return tgid[owner];
+}

@@ -1,0 +1,290 @@
+/**
+ * Faults on pages that are in swap.
+ *
+ *   in the swap cache, uptodate      mapped again; no I/O, a minor fault
+ *   in the swap cache, being read    the task waits for that read; a minor fault
+ *   not in memory                    pages around it in the VMA are read with it; the task waits; a major fault
+ *
+ * How far read-ahead goes is learnt per VMA: the window grows with the pages that were read ahead and then used, and
+ * halves when none was. On a store the slot is given back when nobody else needs the page's copy in it.
+ * Linux: mm/memory.c do_swap_page, mm/swap_state.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst (page-cluster)
+ */
+
+import { chargeFolioTo } from "../alloc/charge.ts";
+import { allocPage } from "../alloc/pages.ts";
+import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
+import {
+  BLOCKED,
+  type Mm,
+  NONE,
+  type Pfn,
+  ROOT_MEMCG,
+  type SwapEntry,
+  type Task,
+  type Vma,
+  vpnLow,
+} from "../base/types.ts";
+import {
+  FLAGS,
+  INDEX,
+  MAPCOUNT,
+  MAPPING,
+  PAGE_WORDS,
+  PG_anonExclusive,
+  PG_locked,
+  PG_lru,
+  PG_mlocked,
+  PG_readahead,
+  PG_swapbacked,
+  PG_uptodate,
+  REFCOUNT,
+} from "../frame/page.ts";
+import { freePage } from "../frame/pcp.ts";
+import { NR_ANON_MAPPED, PGMAJFAULT, SWAP_RA, SWAP_RA_HIT } from "../frame/vmstat.ts";
+import {
+  isSwapPte,
+  PTE_DIRTY,
+  PTE_RW,
+  PTE_SOFT_DIRTY,
+  PTE_SWP_EXCLUSIVE,
+  PTE_SWP_SOFT_DIRTY,
+  pteHigh,
+  pteLow,
+} from "../hw/pte.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import { workingsetRefault } from "../reclaim/workingset.ts";
+import { getFolio } from "../space/folio.ts";
+import { isUptodate, waitRow } from "../space/io.ts";
+import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
+import { MEMCG_ONLINE } from "../space/memcg.ts";
+import { countMemcgEvents, modLruvecState } from "../space/memcg-count.ts";
+import { addRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
+import { findPte } from "../space/pagetable.ts";
+import { protHigh, protLow } from "../space/protection.ts";
+import { anonVmaPrepare } from "../space/rmap.ts";
+import { memcgSwapFull, swapFree, swapSlot, unchargeSwap } from "../space/swap.ts";
+import { addPageToCache, findSwapCache, folioFreeSwap, startSwapRead } from "../space/swap-cache.ts";
+import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
+import { VM_LOCKED, VM_WRITE } from "../space/vma.ts";
+import { doWpPage } from "./anon.ts";
+import {
+  FAULT_FLAG_POPULATE,
+  FAULT_FLAG_TRIED,
+  FAULT_FLAG_USER,
+  FAULT_FLAG_WRITE,
+  RETRY_MMAP_LOCK,
+  RETRY_TRIED,
+  VM_FAULT_MAJOR,
+} from "./fault-flags.ts";
+import type { VmState } from "./state.ts";
+
+/** Largest window, as a power of two (Linux: SWAP_RA_ORDER_CEILING), and the most hits that are remembered. */
+const RA_ORDER_CEILING = 5;
+const RA_HITS_MAX = 63;
+/** Before a VMA has had its first fault: Linux begins with four hits. */
+const RA_FIRST_HITS = 4;
+
+/**
+ * Handles a fault on an entry that is in swap; `pte` is its word. Returns 0 (done, a minor fault), VM_FAULT_MAJOR,
+ * BLOCKED (the task waits, ask again), FAULT_OOM, or FAULT_SIGBUS when the slot could not be read.
+ */
+export function doSwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
+  const { faultTried } = k.task;
+  const pte = findPte(k, k.vma.mm[vma], vpn);
+  const low = k.ram.words[pte];
+  const entry = k.ram.words[pte + 1];
+  if (!isSwapPte(low, entry)) return 0;
+  const state = faultTried[task];
+  const tried = (state & RETRY_TRIED) !== 0 ? FAULT_FLAG_TRIED : 0;
+  let major = 0;
+  let pfn = findInCache(k, vma, vpn, entry);
+  if (pfn === NONE) {
+    pfn = readAround(k, vma, vpn, entry);
+    if (pfn < 0) {
+      faultTried[task] = 0;
+      return FAULT_OOM;
+    }
+    major = VM_FAULT_MAJOR;
+    k.vmstat.event[PGMAJFAULT]++;
+    countMemcgEvents(k, k.mm.memcg[k.vma.mm[vma]], PGMAJFAULT, 1);
+  }
+  if (!isUptodate(k, pfn) && waitRow(k, pfn) !== NONE) {
+    const underVmaLock = (flags & FAULT_FLAG_USER) !== 0 && (state & RETRY_MMAP_LOCK) === 0;
+    const remembered = state | RETRY_MMAP_LOCK | (!underVmaLock || major !== 0 ? RETRY_TRIED : 0);
+    faultTried[task] = (flags & FAULT_FLAG_POPULATE) !== 0 ? 0 : remembered;
+    const row = waitRow(k, pfn);
+    sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+    return BLOCKED;
+  }
+  faultTried[task] = 0;
+  // Making room for the page may have put it out again, or freed what the entry named.
+  if (k.ram.words[pte + 1] !== entry || findSwapCache(k, entry) !== pfn) return 0;
+  if ((k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) === 0) return FAULT_SIGBUS;
+  const error = mapSwapped(k, vma, vpn, pte, flags);
+  if (error < 0) return error;
+  return tried !== 0 || major !== 0 ? VM_FAULT_MAJOR : 0;
+}
+
+/** The page of an entry if it is in memory, and what that tells read-ahead (Linux: swap_cache_get_folio). */
+function findInCache(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
+  const pfn = findSwapCache(k, entry);
+  if (pfn === NONE) return NONE;
+  const at = pfn * PAGE_WORDS + FLAGS;
+  const wasAhead = (k.page[at] & PG_readahead) !== 0;
+  k.page[at] &= ~PG_readahead;
+  const { swapRaVpn, swapRaHits } = k.vma;
+  beginReadAhead(k, vma);
+  if (wasAhead) {
+    swapRaHits[vma] = Math.min(swapRaHits[vma] + 1, RA_HITS_MAX);
+    k.vmstat.event[SWAP_RA_HIT]++;
+  }
+  swapRaVpn[vma] = vpn;
+  return pfn;
+}
+
+/** Reads the page and those around it that are in swap, too. Returns its frame, or a negative errno. */
+function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
+  const window = nextWindow(k, vma, vpn);
+  if (window > 1) {
+    const previous = k.vma.swapRaVpn[vma];
+    k.vma.swapRaVpn[vma] = vpn;
+    let first = vpn - Math.floor((window - 1) / 2);
+    if (vpn === previous + 1) first = vpn;
+    else if (previous === vpn + 1) first = vpn - window + 1;
+    readRange(k, vma, vpn, first, first + window);
+    lruAddDrain(k);
+  } else k.vma.swapRaVpn[vma] = vpn;
+  return bringIn(k, k.vma.mm[vma], entry);
+}
+
+/** Reads what is in swap of [first, end) within the VMA and within one page table. */
+function readRange(k: VmState, vma: Vma, vpn: number, first: number, end: number): void {
+  const table = vpn - (vpnLow(vpn) & 511);
+  const from = Math.max(first, k.vma.start[vma], table);
+  const to = Math.min(end, k.vma.end[vma], table + 512);
+  const mm = k.vma.mm[vma];
+  const pte = findPte(k, mm, from);
+  for (let at = from; at < to; at++) {
+    const word = pte + (at - from) * 2;
+    const high = k.ram.words[word + 1];
+    if (!isSwapPte(k.ram.words[word], high) || findSwapCache(k, high) !== NONE) continue;
+    const pfn = bringIn(k, mm, high);
+    if (pfn < 0 || at === vpn) continue;
+    k.page[pfn * PAGE_WORDS + FLAGS] |= PG_readahead;
+    k.vmstat.event[SWAP_RA]++;
+  }
+}
+
+/** How many pages to read: 1 where faults jump about, up to page-cluster where what was read ahead is used. */
+function nextWindow(k: VmState, vma: Vma, vpn: number): number {
+  const most = 2 ** Math.min(k.knob.pageCluster, RA_ORDER_CEILING);
+  if (most === 1) return 1;
+  beginReadAhead(k, vma);
+  const { swapRaVpn, swapRaWindow, swapRaHits } = k.vma;
+  const hits = swapRaHits[vma];
+  let pages = hits + 2;
+  if (pages === 2) {
+    if (vpn !== swapRaVpn[vma] + 1 && vpn !== swapRaVpn[vma] - 1) pages = 1;
+  } else {
+    let roundup = 4;
+    while (roundup < pages) roundup *= 2;
+    pages = roundup;
+  }
+  pages = Math.max(Math.min(pages, most), swapRaWindow[vma] >> 1);
+  swapRaWindow[vma] = pages;
+  swapRaHits[vma] = 0;
+  return pages;
+}
+
+/** A VMA that never had a fault of this kind begins with a few hits, so that its first window is not the smallest. */
+function beginReadAhead(k: VmState, vma: Vma): void {
+  if (k.vma.swapRaVpn[vma] === 0 && k.vma.swapRaWindow[vma] === 0 && k.vma.swapRaHits[vma] === 0)
+    k.vma.swapRaHits[vma] = RA_FIRST_HITS;
+}
+
+/** The page of an entry, which is put into the cache and read when it is not there. Returns its frame or a negative errno. */
+function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
+  const cached = findSwapCache(k, entry);
+  if (cached !== NONE) return cached;
+  const row = swapSlot(k, entry);
+  const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE);
+  if (pfn < 0) return pfn;
+  // The page is charged to the cgroup whose it was when it went out, if there is still one.
+  const owner = k.swap.memcg[row];
+  const isThere = owner !== ROOT_MEMCG && k.memcg.state[owner] === MEMCG_ONLINE;
+  const error = chargeFolioTo(k, pfn, isThere ? owner : k.mm.memcg[mm], GFP_HIGHUSER_MOVABLE);
+  if (error < 0) {
+    freePage(k, pfn);
+    return error;
+  }
+  k.page[pfn * PAGE_WORDS + FLAGS] |= PG_swapbacked | PG_locked;
+  addPageToCache(k, pfn, entry);
+  if (owner !== ROOT_MEMCG) unchargeSwap(k, row);
+  const shadow = k.swap.shadow[row];
+  k.swap.shadow[row] = 0;
+  if (shadow !== 0) workingsetRefault(k, pfn, shadow);
+  folioAddLru(k, pfn);
+  startSwapRead(k, pfn);
+  // The allocation's reference ends here: cache and batch hold the page.
+  k.page[pfn * PAGE_WORDS + REFCOUNT]--;
+  return pfn;
+}
+
+/** Maps a page of the swap cache where its entry was. Returns 0 or a negative errno. */
+function mapSwapped(k: VmState, vma: Vma, vpn: number, pte: number, flags: number): number {
+  const { words } = k.ram;
+  const { page } = k;
+  const low = words[pte];
+  const entry = words[pte + 1];
+  const pfn = findSwapCache(k, entry);
+  const record = pfn * PAGE_WORDS;
+  const mm = k.vma.mm[vma];
+  const vmFlags = k.vma.flags[vma];
+  const isWrite = (flags & FAULT_FLAG_WRITE) !== 0;
+  if (k.vma.anonVma[vma] === NONE && anonVmaPrepare(k, vma) < 0) return FAULT_OOM;
+  getFolio(k, pfn);
+  if (isWrite && (page[record + FLAGS] & PG_lru) === 0) lruAddDrain(k);
+  const isExclusive = (low & PTE_SWP_EXCLUSIVE) !== 0;
+  swapFree(k, entry);
+  const isSpare = isWrite && page[record + REFCOUNT] === 2;
+  if (
+    memcgSwapFull(k, pfn) ||
+    (vmFlags & VM_LOCKED) !== 0 ||
+    (page[record + FLAGS] & PG_mlocked) !== 0 ||
+    isSpare
+  )
+    folioFreeSwap(k, pfn);
+  addRss(k, mm, MM_ANONPAGES, 1);
+  addRss(k, mm, MM_SWAPENTS, -1);
+  let bits = protLow(vmFlags) | ((low & PTE_SWP_SOFT_DIRTY) !== 0 ? PTE_SOFT_DIRTY : 0);
+  const isAlone = isExclusive || page[record + REFCOUNT] === 1;
+  let needsCopy = isWrite;
+  if (isAlone) {
+    if ((vmFlags & VM_WRITE) !== 0) {
+      bits |= PTE_RW;
+      if (isWrite) {
+        bits |= PTE_DIRTY | PTE_SOFT_DIRTY;
+        needsCopy = false;
+      }
+    }
+    page[record + FLAGS] |= PG_anonExclusive;
+  }
+  addSwappedRmap(k, pfn, vma, vpn);
+  words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
+  words[pte] = pteLow(pfn, bits);
+  return needsCopy ? doWpPage(k, vma, vpn, pte) : 0;
+}
+
+/** The page is mapped: as the VMA's own when nothing mapped it before, else once more. The reference is the entry's. */
+function addSwappedRmap(k: VmState, pfn: Pfn, vma: Vma, vpn: number): void {
+  const record = pfn * PAGE_WORDS;
+  const { page } = k;
+  if ((page[record + MAPPING] & 1) === 0) {
+    // A page that others may share belongs to the root of the family (Linux: __folio_set_anon).
+    const own = k.vma.anonVma[vma];
+    const isOwn = (page[record + FLAGS] & PG_anonExclusive) !== 0;
+    page[record + MAPPING] = (isOwn ? own : k.anonVma.root[own]) * 2 + 1;
+    page[record + INDEX] = k.vma.pgoff[vma] + (vpn - k.vma.start[vma]);
+  }
+  if (++page[record + MAPCOUNT] === 1) modLruvecState(k, pfn, NR_ANON_MAPPED, 1);
+}
