@@ -15,7 +15,7 @@ export {
 } from "./abi/observe.ts";
 export { killTask } from "./abi/process.ts";
 export { syscall } from "./abi/syscall/table.ts";
-export { readFile, writeFile } from "./abi/vfs.ts";
+export { listDirectory, makeDirectory, readFile, removeDirectory, writeFile } from "./abi/vfs.ts";
 export {
   errnoName,
   FAULT_OOM,

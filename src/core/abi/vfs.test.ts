@@ -46,6 +46,7 @@ test("directories list their files, tasks by number", () => {
     "smaps",
     "smaps_rollup",
     "pagemap",
+    "cgroup",
   ]);
   expect(listDirectory(k, "/proc/1/task")).toEqual(["1", "3"]);
   expect(listDirectory(k, "/proc/sys/vm")).toContain("overcommit_memory");

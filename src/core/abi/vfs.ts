@@ -3,13 +3,16 @@
  *
  *   /proc/PID/FILE, /proc/self/FILE, /proc/PID/task/TID/FILE     proc/tree.ts: TASK_FILES
  *   /proc/FILE                                                   proc/tree.ts: MACHINE_FILES
+ *   /sys/fs/cgroup/PATH/FILE                                     cgroup/tree.ts; the one tree with directories to make
  *   /proc/sys/vm/NAME, /proc/sys/kernel/NAME, /sys/…             sysctl.ts
  *
  * Linux: fs/proc/root.c, fs/proc/base.c, fs/proc/proc_sysctl.c (6.12)   Doc: Documentation/filesystems/proc.rst
  */
-import { EACCES, EISDIR, ENOENT, ENOTDIR } from "../base/errno.ts";
+import { EACCES, EEXIST, EISDIR, ENOENT, ENOTDIR, EPERM } from "../base/errno.ts";
 import { NONE, type Task } from "../base/types.ts";
 import { findTask, leaderOf, TASK_FREE, taskRows } from "../space/task.ts";
+import { CGROUP_MOUNT, cgroupPath, childNames, makeCgroup, removeCgroup } from "./cgroup/directory.ts";
+import { filesOf } from "./cgroup/tree.ts";
 import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
 import type { AbiState } from "./state.ts";
 import { readSysctl, sysctlPaths, writeSysctl } from "./sysctl.ts";
@@ -37,6 +40,13 @@ interface TaskPath {
  */
 export function readFile(k: AbiState, path: string, options: ReadOptions = {}): string | Uint8Array | number {
   const clean = cleanPath(path);
+  const inCgroup = cgroupPath(k, clean);
+  if (inCgroup !== undefined) {
+    if (inCgroup.rest === "") return -EISDIR;
+    const file = filesOf(k, inCgroup.memcg).find((row) => row.name === inCgroup.rest);
+    if (file === undefined) return -ENOENT;
+    return file.show === undefined ? -EACCES : file.show(k, inCgroup.memcg);
+  }
   const inTask = taskPath(k, clean, options.self ?? NONE);
   if (inTask !== undefined) {
     const file = TASK_FILES.find((row) => row.name === inTask.rest);
@@ -56,6 +66,12 @@ export function readFile(k: AbiState, path: string, options: ReadOptions = {}): 
  */
 export function listDirectory(k: AbiState, path: string, self: Task = NONE): string[] | number {
   const clean = cleanPath(path);
+  const inCgroup = cgroupPath(k, clean);
+  if (inCgroup !== undefined) {
+    const files = filesOf(k, inCgroup.memcg).map((row) => row.name);
+    if (inCgroup.rest === "") return [...files, ...childNames(k, inCgroup.memcg)];
+    return files.includes(inCgroup.rest) ? -ENOTDIR : -ENOENT;
+  }
   const inTask = taskPath(k, clean, self);
   if (inTask !== undefined) {
     if (inTask.rest === "")
@@ -64,7 +80,7 @@ export function listDirectory(k: AbiState, path: string, self: Task = NONE): str
     return TASK_FILES.some((row) => row.name === inTask.rest) ? -ENOTDIR : -ENOENT;
   }
   const prefix = clean === "/" ? "/" : `${clean}/`;
-  const all = [...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k)];
+  const all = [...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k), CGROUP_MOUNT];
   const names = new Set(
     all.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length).split("/")[0]),
   );
@@ -74,17 +90,39 @@ export function listDirectory(k: AbiState, path: string, self: Task = NONE): str
 }
 
 /**
- * Writes a file, which for sysctls sets the tunable. Returns 0 or a negative errno: ENOENT, EISDIR, EACCES not
- * writable, EINVAL no number or out of range.
+ * Writes a file, which for sysctls sets the tunable and for a cgroup does what the file is for. `self` is the task that
+ * writes. Returns 0 or a negative errno: ENOENT, EISDIR, EACCES not writable, EINVAL no number or out of range, or what
+ * the cgroup's file says.
  */
-export function writeFile(k: AbiState, path: string, text: string): number {
+export function writeFile(k: AbiState, path: string, text: string, self: Task = NONE): number {
   const clean = cleanPath(path);
+  const inCgroup = cgroupPath(k, clean);
+  if (inCgroup !== undefined) {
+    if (inCgroup.rest === "") return -EISDIR;
+    const file = filesOf(k, inCgroup.memcg).find((row) => row.name === inCgroup.rest);
+    // The tree's directories hold only what the kernel puts there: nobody can create a file.
+    if (file === undefined) return inCgroup.rest.includes("/") ? -ENOENT : -EACCES;
+    return file.write === undefined ? -EACCES : file.write(k, inCgroup.memcg, text, self);
+  }
   const result = writeSysctl(k, clean, text);
   if (result !== -ENOENT) return result;
   if (isDirectory(k, clean)) return -EISDIR;
   const isFile =
     MACHINE_FILES.some((row) => `/proc/${row.name}` === clean) || taskPath(k, clean, NONE) !== undefined;
   return isFile ? -EACCES : -ENOENT;
+}
+
+/** Makes a cgroup. Returns 0 or a negative errno: EEXIST, EPERM outside the cgroup tree, and those of makeCgroup. */
+export function makeDirectory(k: AbiState, path: string): number {
+  const clean = cleanPath(path);
+  if (cgroupPath(k, clean) === undefined) return isDirectory(k, clean) ? -EEXIST : -EPERM;
+  return makeCgroup(k, clean);
+}
+
+/** Removes a cgroup. Returns 0 or a negative errno: EPERM outside the cgroup tree, and those of removeCgroup. */
+export function removeDirectory(k: AbiState, path: string): number {
+  const clean = cleanPath(path);
+  return cgroupPath(k, clean) === undefined ? -EPERM : removeCgroup(k, clean);
 }
 
 /** The path without doubled and trailing slashes. */

@@ -10,7 +10,8 @@
  */
 import { bug } from "../base/bug.ts";
 import { type Memcg, NONE, type Pfn, ROOT_MEMCG } from "../base/types.ts";
-import { NR_EVENTS, NR_NODE_ITEMS } from "../frame/vmstat.ts";
+import { FLAGS, PAGE_WORDS, PG_table } from "../frame/page.ts";
+import { NR_EVENTS, NR_NODE_ITEMS, NR_PAGETABLE } from "../frame/vmstat.ts";
 import type { MemcgColumns, SpaceState } from "./state.ts";
 
 /** States of a row. The root is online from boot. */
@@ -111,7 +112,18 @@ export function offlineMemcg(k: SpaceState, memcg: Memcg): void {
   m.low[memcg] = 0;
   protect(m, memcg);
   for (let cpu = 0; cpu < k.machine.cpus; cpu++) if (m.stockMemcg[cpu] === memcg) drainStock(k, cpu);
+  if (m.kmem[memcg] > 0) reparentKernelPages(k, memcg);
   if (m.held[memcg] === 0) freeRow(k, memcg);
+}
+
+/**
+ * The controller of a cgroup was taken away and may come back: what it has charged stays in the old row, which is offline
+ * now; a new row without limits takes its place in the tree. Returns it, or NONE when no row is left.
+ */
+export function renewMemcg(k: SpaceState, memcg: Memcg): Memcg {
+  const fresh = createMemcg(k, k.memcg.parent[memcg], k.memcg.name[memcg]);
+  if (fresh !== NONE) offlineMemcg(k, memcg);
+  return fresh;
 }
 
 /** One more page, swap entry or child keeps the row. */
@@ -357,6 +369,36 @@ function takeRow(m: MemcgColumns): Memcg {
   return memcg;
 }
 
+/** The kernel's own pages of a cgroup that is removed become its parent's (Linux: memcg_reparent_objcgs). */
+function reparentKernelPages(k: SpaceState, memcg: Memcg): void {
+  const m = k.memcg;
+  const parent = m.parent[memcg];
+  for (let pfn = 0; pfn < k.pageMemcg.length; pfn++) {
+    if (k.pageMemcg[pfn] !== memcg || (k.page[pfn * PAGE_WORDS + FLAGS] & PG_table) === 0) continue;
+    k.pageMemcg[pfn] = parent;
+    addUsage(m, memcg, -1);
+    m.held[memcg]--;
+    if (parent !== ROOT_MEMCG) m.held[parent]++;
+  }
+  const { nodes } = k.lruvec;
+  for (let node = 0; node < nodes; node++) {
+    const at = (memcg * nodes + node) * NR_NODE_ITEMS + NR_PAGETABLE;
+    if (parent !== ROOT_MEMCG) m.node[(parent * nodes + node) * NR_NODE_ITEMS + NR_PAGETABLE] += m.node[at];
+    m.node[at] = 0;
+  }
+  if (parent !== ROOT_MEMCG) m.kmem[parent] += m.kmem[memcg];
+  m.kmem[memcg] = 0;
+}
+
+/** What happened in a cgroup that goes for good stays in the counts of what is above it. */
+function leaveCounts(k: SpaceState, memcg: Memcg, parent: Memcg): void {
+  const { node, vmEvent } = k.memcg;
+  if (parent === ROOT_MEMCG) return;
+  const words = k.lruvec.nodes * NR_NODE_ITEMS;
+  for (let i = 0; i < words; i++) node[parent * words + i] += node[memcg * words + i];
+  for (let i = 0; i < NR_EVENTS; i++) vmEvent[parent * NR_EVENTS + i] += vmEvent[memcg * NR_EVENTS + i];
+}
+
 /** Takes an offline row out of the tree and clears it, then lets go of its parent. */
 function freeRow(k: SpaceState, memcg: Memcg): void {
   const m = k.memcg;
@@ -366,6 +408,7 @@ function freeRow(k: SpaceState, memcg: Memcg): void {
   if (before === NONE) m.firstChild[parent] = m.nextSibling[memcg];
   else m.nextSibling[before] = m.nextSibling[memcg];
   if (m.lastChild[parent] === memcg) m.lastChild[parent] = before;
+  leaveCounts(k, memcg, parent);
   const { nodes } = k.lruvec;
   for (let row = 0; row < m.iter.length; row++) if (m.iter[row] === memcg) m.iter[row] = -1;
   for (const column of columns(m)) column[memcg] = 0;

@@ -6,6 +6,7 @@
 import type { Task } from "../../base/types.ts";
 import type { AbiState } from "../state.ts";
 import { showBuddyinfo } from "./buddyinfo.ts";
+import { showTaskCgroup } from "./cgroup.ts";
 import { showComm } from "./comm.ts";
 import { showMaps } from "./maps.ts";
 import { showMeminfo } from "./meminfo.ts";
@@ -50,6 +51,7 @@ export const TASK_FILES: readonly TaskFile[] = [
   { name: "smaps", show: showSmaps },
   { name: "smaps_rollup", show: showSmapsRollup },
   { name: "pagemap", show: pagemapFile },
+  { name: "cgroup", show: showTaskCgroup },
 ];
 
 /** Files of the machine. */
