@@ -55,6 +55,7 @@ const MOST_VMAS = 1048576;
 const MOST_INODES = 65536;
 const MOST_OPEN_FILES = 262144;
 const MOST_MEMCGS = 512;
+const MOST_SHADOWS = 4194304;
 /** The machine that has them all, in frames: 16 GiB. */
 const FULL_FRAMES = 4194304;
 /** The share that the smallest machine has. */
@@ -103,6 +104,7 @@ function createKernel(machine: Machine): Kernel {
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
+    shadow: { value: new Float64Array(Math.min(ram.nrFrames, MOST_SHADOWS)), rows: Int32Array.of(1, 0) },
     reclaim: createReclaimColumns(machine.nodes.length),
     file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
     xarray: createXarray(ram.nrFrames),
@@ -177,6 +179,7 @@ function usedRows(k: Kernel): readonly UsedRows[] {
       used: k.swap.state[2]!,
       all: k.swap.count.length,
     })),
+    { prefix: "shadow.value", used: k.shadow.rows[0]!, all: k.shadow.value.length },
     { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
   ];

@@ -146,7 +146,7 @@ function nextInLeaf(x: XarrayColumns, root: number, at: number): number {
  */
 export function xaNextMiss(x: XarrayColumns, root: number, index: number, most: number): number {
   let at = index;
-  while (at < index + most && xaLoad(x, root, at) !== 0) at++;
+  while (at < index + most && xaLoad(x, root, at) > 0) at++;
   return at;
 }
 
@@ -158,12 +158,14 @@ export function xaPrevMiss(x: XarrayColumns, root: number, index: number, most: 
   let at = index;
   for (let looked = 0; looked < most; looked++) {
     at = index - looked;
-    if (at < 0 || xaLoad(x, root, at) === 0) break;
+    if (at < 0 || xaLoad(x, root, at) <= 0) break;
   }
   return at;
 }
 
-/** Walks one tree. Invariants: counts, shifts and parents agree; no empty node. Returns the values in it. */
+/**
+ * Walks one tree. Invariants: counts, shifts and parents agree; no empty node. Returns the values above 0 in it: those below are
+ * remnants, which look-ups for what is missing take for nothing. */
 export function checkTree(x: XarrayColumns, root: number): number {
   if (root === NONE) return 0;
   if (x.parent[root] !== NONE) bug(`xarray root ${root} has a node above it`);
@@ -178,7 +180,7 @@ function checkNode(x: XarrayColumns, node: number): number {
     if (entry === 0) continue;
     used++;
     if (x.shift[node] === 0) {
-      values++;
+      if (entry > 0) values++;
       continue;
     }
     if (x.parent[entry] !== node) bug(`xarray node ${entry} does not know node ${node} above it`);

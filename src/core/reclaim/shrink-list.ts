@@ -245,7 +245,7 @@ function removeMapping(k: ReclaimState, pfn: Pfn, target: Memcg): boolean {
   else {
     const inode = page[record + MAPPING] >> 1;
     if (inode === NONE) return false;
-    removePage(k, inode, page[record + INDEX], pfn);
+    removePage(k, inode, page[record + INDEX] >>> 0, pfn, workingsetEviction(k, pfn, target));
   }
   page[record + REFCOUNT] = 0;
   releaseFolio(k, pfn);

@@ -53,12 +53,36 @@ const BUFFER_READY = -1;
 
 /** The frame that holds page `index` of the inode, arrived or not, or NONE. */
 export function findPage(k: SpaceState, inode: Inode, index: number): Pfn {
-  return xaLoad(k.xarray, k.file.pages[inode], index);
+  const pfn = xaLoad(k.xarray, k.file.pages[inode], index);
+  return pfn > 0 ? pfn : NONE;
 }
 
 /** The first cached index from `index` to `last`, or -1. */
 export function nextCached(k: SpaceState, inode: Inode, index: number, last: number): number {
-  return xaNext(k.xarray, k.file.pages[inode], index, last);
+  const root = k.file.pages[inode];
+  let at = xaNext(k.xarray, root, index, last);
+  while (at >= 0 && xaLoad(k.xarray, root, at) < 0) at = xaNext(k.xarray, root, at + 1, last);
+  return at;
+}
+
+/** What is remembered of the page that was evicted from this index (workingset.ts), or 0. */
+export function shadowAt(k: SpaceState, inode: Inode, index: number): number {
+  const row = -xaLoad(k.xarray, k.file.pages[inode], index);
+  return row > 0 ? k.shadow.value[row] : 0;
+}
+
+/** Forgets the evicted pages of the file from page `index` on. */
+export function dropShadows(k: SpaceState, inode: Inode, index: number): void {
+  const { file: f } = k;
+  let at = xaNext(k.xarray, f.pages[inode], index, LAST_INDEX);
+  while (at >= 0) {
+    const row = -xaLoad(k.xarray, f.pages[inode], at);
+    if (row > 0) {
+      freeShadow(k, row);
+      f.pages[inode] = xaErase(k.xarray, f.pages[inode], at);
+    }
+    at = xaNext(k.xarray, f.pages[inode], at + 1, LAST_INDEX);
+  }
 }
 
 /** Pages of the file, the last one perhaps in part: one past the last index inside it. */
@@ -72,8 +96,10 @@ export function filePages(k: SpaceState, inode: Inode): number {
  */
 export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): number {
   const { file: f, page } = k;
+  const shadow = -xaLoad(k.xarray, f.pages[inode], index);
   const root = xaStore(k.xarray, f.pages[inode], index, pfn);
   if (root < 0) return -ENOMEM;
+  if (shadow > 0) freeShadow(k, shadow);
   f.pages[inode] = root;
   f.nrPages[inode]++;
   const record = pfn * PAGE_WORDS;
@@ -86,14 +112,17 @@ export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn)
 }
 
 /**
- * Takes a page out of the tree: it belongs to no file any more, and the caller gets the cache's reference. The page is
- * mapped nowhere, and nobody reads it from the disk.
+ * Takes a page out of the tree, leaving `shadow` (0: nothing): it belongs to no file any more, and the caller gets the
+ * cache's reference. The page is mapped nowhere, and nobody reads it from the disk.
  */
-export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): void {
+export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn, shadow = 0): void {
   const { file: f, page } = k;
   const record = pfn * PAGE_WORDS;
   if (page[record + PRIVATE] > NONE) bug(`frame ${pfn} is removed from its file while it is read`);
-  f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
+  const row = shadow === 0 ? NONE : takeShadow(k, shadow);
+  if (row === NONE) f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
+  // The place exists, so nothing has to be made for it.
+  else f.pages[inode] = xaStore(k.xarray, f.pages[inode], index, -row);
   f.nrPages[inode]--;
   if (page[record + FLAGS] & PG_dirty) countDirty(k, pfn, -1);
   page[record + FLAGS] &= ~(PG_dirty | PG_locked | PG_uptodate | PG_readahead);
@@ -297,4 +326,19 @@ function checkPage(k: SpaceState, inode: Inode, index: number): boolean {
 function countDirty(k: SpaceState, pfn: Pfn, by: number): void {
   modLruvecState(k, pfn, NR_FILE_DIRTY, by);
   k.vmstat.zone[zoneOf(k, pfn) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING] += by;
+}
+
+/** A row for what is remembered of an evicted page, or NONE when all are taken. Free rows are chained by their values. */
+function takeShadow(k: SpaceState, value: number): number {
+  const { rows } = k.shadow;
+  let row = rows[1];
+  if (row !== NONE) rows[1] = k.shadow.value[row];
+  else if (rows[0] < k.shadow.value.length) row = rows[0]++;
+  if (row !== NONE) k.shadow.value[row] = value;
+  return row;
+}
+
+function freeShadow(k: SpaceState, row: number): void {
+  k.shadow.value[row] = k.shadow.rows[1];
+  k.shadow.rows[1] = row;
 }

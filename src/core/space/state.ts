@@ -246,6 +246,13 @@ export interface SwapColumns {
   readonly state: Float64Array;
 }
 
+/** What is remembered of evicted file pages, by row; the page cache tree holds -row in the place of such a page. */
+export interface ShadowColumns {
+  readonly value: Float64Array;
+  /** [0] first row never used, [1] first free row (chained by value). */
+  readonly rows: Int32Array;
+}
+
 /** Files. Names are strings: nothing here is touched by an access. file.ts owns inodes and open files. */
 export interface FileColumns {
   /** By Inode. */
@@ -380,6 +387,7 @@ export interface SpaceState extends FrameState {
   /** By pfn: the memory cgroup the page is charged to. */
   readonly pageMemcg: Uint16Array;
   readonly swap: SwapColumns;
+  readonly shadow: ShadowColumns;
   readonly file: FileColumns;
   /** Nodes of all page cache trees (base/xarray.ts). */
   readonly xarray: XarrayColumns;

@@ -81,6 +81,8 @@ function mapPages(k: VmState, vma: Vma, vpn: number, first: number, last: number
       pte = ensurePte(k, mm, vpn);
       if (pte < 0) return -ENOMEM;
       pteVpn = vpn;
+      // Making the table may have cost this page its place.
+      if (findPage(k, inode, index) !== pfn) continue;
     }
     // Counted before the entry is looked at, as Linux does: pages mapped already are hits again.
     if (!(flags & PG_workingset)) hits++;

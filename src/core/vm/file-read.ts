@@ -14,6 +14,7 @@ import { FLAGS, PAGE_WORDS, PG_readahead } from "../frame/page.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { MAX_FILE_BYTES, openFile, putFile } from "../space/file.ts";
+import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate, quiesceDisks } from "../space/io.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
 import { filePages, findPage, pageRequest, startReads } from "../space/pagecache.ts";
@@ -125,10 +126,12 @@ function getPages(k: VmState, task: Task, file: OpenFile, position: number, byte
   const pages = batchLength(k, inode, first, Math.min(beyond, first + BATCH_PAGES));
   const last = first + pages - 1;
   const pfn = findPage(k, inode, last);
+  getFolio(k, pfn);
   if (k.page[pfn * PAGE_WORDS + FLAGS] & PG_readahead) readAheadAsync(k, file, last, beyond - last);
-  if (isUptodate(k, pfn)) return pages;
-  if (pageRequest(k, pfn) === NONE) startReads(k, inode, last, 1);
-  if (isUptodate(k, pfn)) return pages;
+  if (!isUptodate(k, pfn) && pageRequest(k, pfn) === NONE) startReads(k, inode, last, 1);
+  const isReady = isUptodate(k, pfn);
+  putFolio(k, pfn);
+  if (isReady) return pages;
   const row = pageRequest(k, pfn);
   sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
   return BLOCKED;
@@ -168,10 +171,14 @@ function copyOut(k: VmState, task: Task, inode: Inode, what: FileTransfer, lastP
     const at = position - index * PAGE_SIZE;
     const bytes = Math.min(what.bytes - done, PAGE_SIZE - at);
     const pfn = findPage(k, inode, index);
+    // Reading ahead, or storing what was read, may have cost a page its place: the caller looks again.
+    if (pfn === NONE) return 0;
     // A page that the last read ended in was marked then.
     if (done > 0 || Math.floor((lastPosition - 1) / PAGE_SIZE) !== index) markPageAccessed(k, pfn);
+    getFolio(k, pfn);
     const copied =
       what.addr === NOWHERE ? bytes : copyFrameToUser(k, task, what.addr + done, { pfn, at, bytes });
+    putFolio(k, pfn);
     if (copied === BLOCKED) return BLOCKED;
     if (copied < 0) return -EFAULT;
     spend(k, CAUSE_COPY, Math.ceil((COST_COPY_PAGE * copied) / PAGE_SIZE));

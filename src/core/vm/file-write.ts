@@ -20,6 +20,7 @@ import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { fillBytes } from "../hw/content.ts";
 import { __GFP_WRITE, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
+import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
 import {
   endRead,
@@ -68,7 +69,6 @@ function bytesDone(progress: number): number {
 
 /** Writes to one page and moves the task's progress on. Returns 0, BLOCKED, -EFAULT or -ENOMEM. */
 function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): number {
-  const f = k.file;
   const index = Math.floor(what.position / PAGE_SIZE);
   const at = what.position - index * PAGE_SIZE;
   // The source first, while no page of the file is held: it could be the very page that is written.
@@ -77,9 +77,19 @@ function writePart(k: VmState, task: Task, inode: Inode, what: FileTransfer): nu
   if (bytes < 0) return bytes === BLOCKED ? BLOCKED : -EFAULT;
   const pfn = beginWrite(k, task, inode, index, { at, bytes });
   if (pfn < 0) return pfn;
+  getFolio(k, pfn);
+  const written = writeHeld(k, task, inode, { ...what, bytes }, pfn);
+  putFolio(k, pfn);
+  return written;
+}
+
+/** The rest of writePart, while the page is held. */
+function writeHeld(k: VmState, task: Task, inode: Inode, what: FileTransfer, pfn: Pfn): number {
+  const f = k.file;
+  const at = what.position - Math.floor(what.position / PAGE_SIZE) * PAGE_SIZE;
   const tail = zeroOldEnd(k, task, inode, what.position);
   if (tail < 0) return tail;
-  const copied = copyUserToFrame(k, task, what.addr, { pfn, at, bytes });
+  const copied = copyUserToFrame(k, task, what.addr, { pfn, at, bytes: what.bytes });
   // Its bytes could be read a moment ago, and nobody else ran since: only reclaim of the source page comes here.
   if (copied < 0) return copied === BLOCKED ? BLOCKED : -EFAULT;
   spend(k, CAUSE_COPY, Math.ceil((COST_COPY_PAGE * copied) / PAGE_SIZE));

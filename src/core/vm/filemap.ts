@@ -10,15 +10,17 @@
  * Linux: mm/memory.c do_fault, mm/filemap.c filemap_fault (6.12)   Doc: Documentation/filesystems/locking.rst
  */
 
+import { chargeFolio } from "../alloc/charge.ts";
 import { allocPage } from "../alloc/pages.ts";
 import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, type Pfn, type Task, type Vma } from "../base/types.ts";
+import { freePage } from "../frame/pcp.ts";
 import { PGMAJFAULT } from "../frame/vmstat.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
 import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
-import { getFolio } from "../space/folio.ts";
+import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
@@ -92,7 +94,10 @@ function attempt(k: VmState, vma: Vma, vpn: number, flags: number): number {
   if (fetched < 0) return fetched;
   const inode = k.file.inode[k.vma.file[vma]];
   const pfn = findPage(k, inode, indexOf(k, vma, vpn));
+  // Held while tables and copies are made: reclaim leaves it alone.
+  getFolio(k, pfn);
   const mapped = isWrite && !isShared ? mapCopy(k, vma, vpn, pfn) : mapPage(k, vma, vpn, pfn, isWrite);
+  putFolio(k, pfn);
   return mapped < 0 ? mapped : fetched;
 }
 
@@ -112,6 +117,8 @@ function fetchPage(k: VmState, vma: Vma, vpn: number, flags: number): number {
   let dropped = false;
   if (pfn !== NONE) {
     if (mayDrop) dropped = readAheadOfFault(k, file, vma, index);
+    // Reading ahead may have cost it its place: the next attempt begins from nothing.
+    if (findPage(k, inode, index) !== pfn) return RETRY;
   } else {
     k.vmstat.event[PGMAJFAULT]++;
     major = VM_FAULT_MAJOR;
@@ -178,6 +185,10 @@ function mapCopy(k: VmState, vma: Vma, vpn: number, source: Pfn): number {
   if (words[pte] !== 0 || words[pte + 1] !== 0) return 0;
   const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE);
   if (pfn < 0) return FAULT_OOM;
+  if (chargeFolio(k, pfn, mm, GFP_HIGHUSER_MOVABLE) < 0) {
+    freePage(k, pfn);
+    return FAULT_OOM;
+  }
   copyContent(k, source, pfn);
   spend(k, CAUSE_COPY, COST_COPY_PAGE);
   addAnonRmap(k, pfn, vma, vpn);

@@ -12,16 +12,20 @@
  * Linux: mm/readahead.c, mm/filemap.c (6.12)   Doc: Documentation/core-api/mm-api.rst
  */
 
+import { chargeFolioTo } from "../alloc/charge.ts";
 import { allocPage } from "../alloc/pages.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Vma } from "../base/types.ts";
 import { xaNextMiss, xaPrevMiss } from "../base/xarray.ts";
 import { FLAGS, PAGE_WORDS, PG_readahead, PG_writeback } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
-import { __GFP_NORETRY, __GFP_NOWARN, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import { __GFP_NORETRY, __GFP_NOWARN, __GFP_WRITE, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import { workingsetRefault } from "../reclaim/workingset.ts";
 import { FILE_RANDOM } from "../space/file.ts";
+import { putFolio } from "../space/folio.ts";
 import { folioAddLru } from "../space/lruvec.ts";
-import { filePages, findPage, insertPage, startReads } from "../space/pagecache.ts";
+import { currentMemcg } from "../space/memcg-task.ts";
+import { filePages, findPage, insertPage, shadowAt, startReads } from "../space/pagecache.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "../space/vma.ts";
 import type { VmState } from "./state.ts";
 
@@ -38,10 +42,17 @@ const FORCED_CHUNK = 512;
 export function addPage(k: VmState, inode: Inode, index: number, gfp: number): Pfn {
   const pfn = allocPage(k, gfp);
   if (pfn < 0) return -ENOMEM;
-  if (insertPage(k, inode, index, pfn) < 0) {
+  if (chargeFolioTo(k, pfn, currentMemcg(k), gfp) < 0) {
     freePage(k, pfn);
     return -ENOMEM;
   }
+  // Making room may have brought the page in by another way, or changed what is remembered of it.
+  const shadow = shadowAt(k, inode, index);
+  if (insertPage(k, inode, index, pfn) < 0) {
+    putFolio(k, pfn);
+    return -ENOMEM;
+  }
+  if (shadow !== 0 && (gfp & __GFP_WRITE) === 0) workingsetRefault(k, pfn, shadow);
   folioAddLru(k, pfn);
   return pfn;
 }

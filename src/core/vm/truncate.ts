@@ -17,7 +17,7 @@ import { MAX_FILE_BYTES } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
 import { lruAddDrainAll } from "../space/lruvec.ts";
-import { cleanPage, filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
+import { cleanPage, dropShadows, filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
 import { forEachMapping } from "../space/rmap.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { VM_SHARED } from "../space/vma.ts";
@@ -60,6 +60,7 @@ export function truncateFile(k: VmState, task: Task, inode: Inode, sizeBytes: nu
   ) {
     dropPage(k, inode, index);
   }
+  dropShadows(k, inode, keptPages);
   forgetBlocks(k, inode, sizeBytes);
   return 0;
 }
@@ -112,6 +113,7 @@ export function invalidatePages(k: VmState, inode: Inode, first: number, last: n
     dropPage(k, inode, index);
     dropped++;
   }
+  if (first === 0 && last >= filePages(k, inode) - 1) dropShadows(k, inode, 0);
   return dropped;
 }
 
