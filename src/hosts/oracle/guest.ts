@@ -3,7 +3,7 @@
  * controller as /init, the stub and the scripts; kernel messages go to the first serial line, transcripts to the second.
  * Linux: Documentation/admin-guide/kernel-parameters.rst (6.12)
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { collectTranscripts, numberedName } from "./collect.ts";
 import { writeArchive } from "./cpio.ts";
@@ -32,6 +32,7 @@ const MOST_BOOTS = 3;
 const SCRIPT_TIMEOUT_MS = 60_000;
 
 const MEBIBYTE = 1024 * 1024;
+const SWAP_DISK_BYTES = 1024 * MEBIBYTE;
 
 const KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 transparent_hugepage=never";
 
@@ -115,10 +116,12 @@ async function runOneBoot(
       log: path.join(scratch, "log"),
     };
     writeFileSync(files.initramfs, packInitramfs(guest.runner, scripts));
-    const args = emulatorArguments(scripts[0]!.machine ?? DEFAULT_MACHINE, {
-      kernel: guest.kernel,
-      ...files,
-    });
+    const swaps = makeSwapDisks(scratch, scripts);
+    const args = emulatorArguments(
+      scripts[0]!.machine ?? DEFAULT_MACHINE,
+      { kernel: guest.kernel, ...files },
+      swaps,
+    );
     return await boot(guest.emulator, args, scripts, onTranscript);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -139,20 +142,43 @@ function packInitramfs(runner: Runner, scripts: readonly KernelScript[]): Uint8A
   ]);
 }
 
+/** Empty disks for as many areas as the script with the most of them swaps on, 1 GiB each. Their bytes are there when they are written. */
+function makeSwapDisks(scratch: string, scripts: readonly KernelScript[]): string[] {
+  const counts = scripts.map((script) => script.text.match(/^[ \t]*swap[ \t]/gm)?.length ?? 0);
+  return Array.from({ length: Math.max(...counts) }, (_, index) => {
+    const file = path.join(scratch, `swap${index + 1}`);
+    closeSync(openSync(file, "wx"));
+    truncateSync(file, SWAP_DISK_BYTES);
+    return file;
+  });
+}
+
+/** The words of the kernel's command line that the controller looks for. */
+function pressureWords(machine: KernelMachine): string {
+  if (machine.pressure === undefined) return "";
+  return machine.pressure.policy === "mglru" ? " pagewalk.pressure pagewalk.mglru" : " pagewalk.pressure";
+}
+
 /** The emulator's arguments. Without cx16, because QEMU 7.2 emulates it wrongly now and then. */
 function emulatorArguments(
   machine: KernelMachine,
   files: { kernel: string; initramfs: string; disk: string; log: string },
+  swaps: readonly string[],
 ): string[] {
-  const levels = machine.levels === 4 ? " no5lvl" : "";
+  const words = `${machine.levels === 4 ? " no5lvl" : ""}${pressureWords(machine)}`;
+  const iops = machine.pressure?.swapIops ?? 0;
   const text =
     `-machine q35,accel=tcg -cpu max,-cx16 -smp ${machine.cpus} -m ${machine.memoryBytes / MEBIBYTE} ` +
     "-nodefaults -display none -no-reboot -device nvme,drive=disk,serial=pagewalk";
   return [
     ...text.split(" "),
     ...["-drive", `file=${files.disk},if=none,id=disk,format=raw,cache=unsafe`],
+    ...swaps.flatMap((file, index) => [
+      ...["-device", `nvme,drive=swap${index},serial=swap${index}`, "-drive"],
+      `file=${file},if=none,id=swap${index},format=raw,cache=unsafe${iops > 0 ? `,iops=${iops}` : ""}`,
+    ]),
     ...["-serial", `file:${files.log}`, "-serial", "stdio"],
-    ...["-kernel", files.kernel, "-initrd", files.initramfs, "-append", `${KERNEL_ARGUMENTS}${levels}`],
+    ...["-kernel", files.kernel, "-initrd", files.initramfs, "-append", `${KERNEL_ARGUMENTS}${words}`],
   ];
 }
 

@@ -12,6 +12,16 @@ export interface KernelMachine {
   readonly memoryBytes: number;
   /** Levels of page tables. */
   readonly levels: 4 | 5;
+  /** For scripts of memory pressure: the kernel keeps its own ways of writing back and reclaims as this says. */
+  readonly pressure?: PressureMachine;
+}
+
+/** What a machine for memory pressure has besides. */
+export interface PressureMachine {
+  /** Classic LRU lists or multi-generational ones. */
+  readonly policy: "classic" | "mglru";
+  /** Requests a second that a disk for swap does at most; 0: as many as it can. */
+  readonly swapIops: number;
 }
 
 /** What a script without a machine gets. */

@@ -9,6 +9,7 @@
 #include "patterns.h"
 #include "run.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -109,7 +110,7 @@ static Stop touch_bytes(Run *run, Task *task, uint64_t at, uint64_t end, uint64_
         uint64_t page_end = at / PAGE_BYTES * PAGE_BYTES + PAGE_BYTES;
         registers.rip = is_load ? STUB_LOAD : STUB_STORE;
         registers.rdi = at;
-        registers.rsi = run->script->has_files && end - at > page_end - at ? page_end : end;
+        registers.rsi = run->script->has_files && !run->script->is_pressure && end - at > page_end - at ? page_end : end;
         Stop stop = run_task(&run->tasks, task, &registers);
         if (stop.kind != STOP_BREAKPOINT || registers.rsi == end)
             return stop;
@@ -137,57 +138,63 @@ const char *run_access(Run *run, Task *task)
     return statement->op == OP_LOAD ? format_loaded(&stop.registers, length) : "ok";
 }
 
-/* Lets the stub do up to STUB_BATCH_MAX accesses whose entries are given. Advances `done` and `hash`. */
-static Stop run_batch(Run *run, Task *task, const uint32_t *entries, unsigned count, int64_t address, uint64_t *done,
-                      uint32_t *hash)
+/* Puts the next accesses of a pattern, at most `most`, into the task's vector registers, and the rest of what the stub needs into `registers`. */
+static void set_batch(const Task *task, Touch *touch, unsigned most, struct user_regs_struct *registers)
 {
-    struct user_regs_struct registers;
     struct user_fpregs_struct vectors;
-    read_registers(task, &registers);
-    registers.orig_rax = UINT64_MAX;
-    registers.rip = STUB_BATCH;
-    registers.rdi = (uint64_t)address;
-    registers.rcx = count;
-    registers.r8 = (uint32_t)*done;
-    registers.rax = *hash;
-    if (ptrace(PTRACE_GETFPREGS, task->id, NULL, &vectors) < 0)
+    uint32_t entries[STUB_BATCH_MAX];
+    unsigned count = 0;
+    while (count < most && touch->pattern.index < touch->pattern.count)
+        entries[count++] = next_entry(&touch->pattern);
+    read_registers(task, registers);
+    registers->orig_rax = UINT64_MAX;
+    registers->rip = STUB_BATCH;
+    registers->rdi = (uint64_t)touch->address;
+    registers->rcx = count;
+    registers->r8 = (uint32_t)touch->done;
+    registers->rax = touch->hash;
+    memset(&vectors, 0, sizeof vectors);
+    if (ptrace(PTRACE_GETFPREGS, task->id, NULL, &vectors) < 0 && errno != ESRCH)
         refuse("reading vector registers");
     memcpy(vectors.xmm_space, entries, sizeof *entries * count);
-    if (ptrace(PTRACE_SETFPREGS, task->id, NULL, &vectors) < 0)
+    if (ptrace(PTRACE_SETFPREGS, task->id, NULL, &vectors) < 0 && errno != ESRCH)
         refuse("setting vector registers");
-    Stop stop = run_task(&run->tasks, task, &registers);
-    if (stop.kind != STOP_ENDED) {
-        *done += (uint32_t)stop.registers.r8 - (uint32_t)*done;
-        *hash = (uint32_t)stop.registers.rax;
-    }
-    return stop;
+}
+
+/* Takes over what a batch came to. */
+static void take_batch(Touch *touch, const Stop *stop)
+{
+    if (stop->kind == STOP_ENDED)
+        return;
+    touch->done += (uint32_t)stop->registers.r8 - (uint32_t)touch->done;
+    touch->hash = (uint32_t)stop->registers.rax;
 }
 
 /* Does a pattern of loads and stores: many at a time, or one by one where a page may come from disk, as touch_bytes does. */
-static Stop run_batches(Run *run, Task *task, Pattern *pattern, int64_t address, uint64_t *done, uint32_t *hash)
+static Stop run_batches(Run *run, Task *task, Touch *touch)
 {
     Stop stop = {.kind = STOP_BREAKPOINT};
-    unsigned most = run->script->has_files ? 1 : STUB_BATCH_MAX;
-    while (stop.kind == STOP_BREAKPOINT && *done < pattern->count) {
-        uint32_t entries[STUB_BATCH_MAX];
-        unsigned count = 0;
-        while (count < most && pattern->index < pattern->count)
-            entries[count++] = next_entry(pattern);
-        stop = run_batch(run, task, entries, count, address, done, hash);
-        wait_for_quiet_disk(run->world);
+    bool is_slow = run->script->has_files && !run->script->is_pressure;
+    while (stop.kind == STOP_BREAKPOINT && touch->done < touch->pattern.count) {
+        struct user_regs_struct registers;
+        set_batch(task, touch, is_slow ? 1 : STUB_BATCH_MAX, &registers);
+        stop = run_task(&run->tasks, task, &registers);
+        take_batch(touch, &stop);
+        if (!run->script->is_pressure)
+            wait_for_quiet_disk(run->world);
     }
     return stop;
 }
 
 /* Does a pattern of fetches, one by one: each is a stop of its own. */
-static Stop run_fetches(Run *run, Task *task, Pattern *pattern, int64_t address, uint64_t *done)
+static Stop run_fetches(Run *run, Task *task, Touch *touch)
 {
     Stop stop = {.kind = STOP_BREAKPOINT};
-    while (*done < pattern->count) {
-        stop = fetch_at(run, task, (uint64_t)address + UINT64_C(4) * next_entry(pattern));
+    while (touch->done < touch->pattern.count) {
+        stop = fetch_at(run, task, (uint64_t)touch->address + UINT64_C(4) * next_entry(&touch->pattern));
         if (stop.kind != STOP_BREAKPOINT)
             break;
-        ++*done;
+        touch->done++;
         wait_for_quiet_disk(run->world);
     }
     return stop;
@@ -207,20 +214,69 @@ static void check_pattern(Run *run, int64_t address, int64_t length, int64_t thi
         stop_run(run, statement->args[2]->column, "expected a number of accesses, found %lld", (long long)third);
 }
 
-const char *run_pattern(Run *run, Task *task)
+/* Begins the statement's pattern. */
+static void begin_pattern(Run *run, Touch *touch)
 {
     const Statement *statement = run->statement;
-    int64_t address = evaluate(run, statement->args[0]);
     int64_t length = evaluate(run, statement->args[1]);
     int64_t third = statement->arg_count > 2 ? evaluate(run, statement->args[2]) : 0;
-    check_pattern(run, address, length, third);
-    Pattern pattern;
-    uint64_t done = 0;
-    uint32_t hash = FNV_START;
-    start_pattern(&pattern, statement, length, third);
-    Stop stop = statement->op == OP_FETCH ? run_fetches(run, task, &pattern, address, &done)
-                                          : run_batches(run, task, &pattern, address, &done, &hash);
-    if (stop.kind != STOP_BREAKPOINT)
-        return format_stop(run, task, &stop, take_format(" after %llu", (unsigned long long)done));
-    return take_format("%llu accesses fnv 0x%08x", (unsigned long long)done, hash);
+    touch->address = evaluate(run, statement->args[0]);
+    touch->done = 0;
+    touch->hash = FNV_START;
+    check_pattern(run, touch->address, length, third);
+    start_pattern(&touch->pattern, statement, length, third);
+}
+
+/* What a pattern came to. */
+static const char *format_pattern(Run *run, Task *task, const Touch *touch, const Stop *stop)
+{
+    if (stop->kind != STOP_BREAKPOINT)
+        return format_stop(run, task, stop, take_format(" after %llu", (unsigned long long)touch->done));
+    return take_format("%llu accesses fnv 0x%08x", (unsigned long long)touch->done, touch->hash);
+}
+
+const char *run_pattern(Run *run, Task *task)
+{
+    Touch touch;
+    begin_pattern(run, &touch);
+    Stop stop = run->statement->op == OP_FETCH ? run_fetches(run, task, &touch) : run_batches(run, task, &touch);
+    return format_pattern(run, task, &touch, &stop);
+}
+
+void start_touch(Run *run, Task *task, Touch *touch)
+{
+    struct user_regs_struct registers;
+    const Statement *statement = run->statement;
+    if (statement->kind == ACTION_PATTERN) {
+        begin_pattern(run, touch);
+        set_batch(task, touch, STUB_BATCH_MAX, &registers);
+    } else {
+        bool is_load = statement->op == OP_LOAD;
+        int64_t address = evaluate(run, statement->args[0]);
+        int64_t value = statement->arg_count > 2 ? evaluate(run, statement->args[2]) : 1;
+        read_registers(task, &registers);
+        registers.orig_rax = UINT64_MAX;
+        registers.rip = is_load ? STUB_LOAD : STUB_STORE;
+        registers.rax = is_load ? FNV_START : (uint32_t)value;
+        registers.rdi = (uint64_t)address;
+        registers.rsi = (uint64_t)(address + evaluate(run, statement->args[1]));
+    }
+    start_task(task, &registers);
+}
+
+const char *go_on_touching(Run *run, Task *task, Touch *touch, const Stop *stop)
+{
+    const Statement *statement = run->statement;
+    if (statement->kind == ACTION_PATTERN) {
+        take_batch(touch, stop);
+        if (stop->kind != STOP_BREAKPOINT || touch->done == touch->pattern.count)
+            return format_pattern(run, task, touch, stop);
+        struct user_regs_struct registers;
+        set_batch(task, touch, STUB_BATCH_MAX, &registers);
+        start_task(task, &registers);
+        return NULL;
+    }
+    if (stop->kind != STOP_BREAKPOINT)
+        return format_stop(run, task, stop, "");
+    return statement->op == OP_LOAD ? format_loaded(&stop->registers, evaluate(run, statement->args[1])) : "ok";
 }

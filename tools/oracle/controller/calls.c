@@ -65,23 +65,43 @@ static void bind_result(Run *run, int64_t result, int64_t length)
         unbind_region(&run->regions, name);
 }
 
+/* The statement's arguments as the kernel takes them. */
+static void evaluate_arguments(Run *run, uint64_t *arguments)
+{
+    const Statement *statement = run->statement;
+    for (int i = 0; i < CALL_ARGS_MAX; i++) {
+        const Expr *arg = i < statement->arg_count ? statement->args[i] : NULL;
+        arguments[i] = arg == NULL ? 0 : arg->kind == EXPR_STRING ? path_address(run, arg->name) : (uint64_t)evaluate(run, arg);
+    }
+}
+
+void start_call(Run *run, const Task *task, uint64_t *arguments)
+{
+    struct user_regs_struct registers;
+    evaluate_arguments(run, arguments);
+    set_call(task, run->statement->call->number, arguments, &registers);
+    start_task(task, &registers);
+}
+
 const char *run_call(Run *run, Task *task)
+{
+    uint64_t arguments[CALL_ARGS_MAX];
+    evaluate_arguments(run, arguments);
+    Stop stop = call_in_task(&run->tasks, task, run->statement->call->number, arguments);
+    return format_call(run, task, &stop, arguments);
+}
+
+const char *format_call(Run *run, const Task *task, const Stop *stop, const uint64_t *arguments)
 {
     const Statement *statement = run->statement;
     const CallWord *call = statement->call;
-    uint64_t arguments[CALL_ARGS_MAX] = {0};
-    for (int i = 0; i < statement->arg_count; i++) {
-        const Expr *arg = statement->args[i];
-        arguments[i] = arg->kind == EXPR_STRING ? path_address(run, arg->name) : (uint64_t)evaluate(run, arg);
-    }
-    Stop stop = call_in_task(&run->tasks, task, call->number, arguments);
-    if (stop.kind == STOP_WAITING)
+    if (stop->kind == STOP_WAITING)
         stop_run(run, statement->call_word.column, "%s would wait for ever", call->name);
-    if (stop.kind == STOP_ENDED)
+    if (stop->kind == STOP_ENDED)
         return call->result == RESULT_EXIT ? "?" : signal_name(WTERMSIG(task->status));
-    if (stop.kind == STOP_SIGNAL)
-        stop_run(run, statement->call_word.column, "%s got %s", call->name, signal_name(stop.info.si_signo));
-    int64_t result = (int64_t)stop.registers.rax;
+    if (stop->kind == STOP_SIGNAL)
+        stop_run(run, statement->call_word.column, "%s got %s", call->name, signal_name(stop->info.si_signo));
+    int64_t result = (int64_t)stop->registers.rax;
     if (result < 0 && result >= -ERRNO_MAX)
         return take_format("-1 %s", errno_name((int)-result));
     if (call->result == RESULT_TASK) {

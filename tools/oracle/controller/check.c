@@ -97,6 +97,29 @@ static void check_call(Scope *scope, const Statement *statement)
     add_name(scope, bind->text, makes_task ? NAME_VALUE | NAME_TASK : NAME_VALUE);
 }
 
+/* What may stand between together and end, and swap before everything else. */
+static void check_place(const Script *script, int index)
+{
+    const Statement *statement = &script->statements[index];
+    bool is_inside = false;
+    bool is_first = true;
+    for (int i = 0; i < index; i++) {
+        is_inside = script->statements[i].kind == ACTION_TOGETHER || (is_inside && script->statements[i].kind != ACTION_END);
+        is_first = is_first && script->statements[i].kind == ACTION_SWAP;
+    }
+    if (statement->kind == ACTION_SWAP && !is_first)
+        script_error(script->file, statement->line, 1, "expected swap before all other statements");
+    if ((statement->kind == ACTION_END) && !is_inside)
+        script_error(script->file, statement->line, 1, "expected a statement, found end");
+    if (!is_inside || statement->kind == ACTION_END)
+        return;
+    bool is_touch = statement->kind == ACTION_ACCESS || statement->kind == ACTION_PATTERN;
+    ResultKind result = statement->kind == ACTION_CALL ? statement->call->result : RESULT_NUMBER;
+    if ((!is_touch && statement->kind != ACTION_CALL) || result == RESULT_TASK || result == RESULT_WAIT || result == RESULT_EXIT
+        || (is_touch && (statement->is_fatal || statement->op == OP_FETCH)))
+        script_error(script->file, statement->line, 1, "expected an access or a call that ends by itself between together and end");
+}
+
 /* One statement, after all those before it. */
 static void check_statement(Scope *scope, const Statement *statement)
 {
@@ -122,6 +145,7 @@ void check_script(const Script *script)
     add_name(&scope, "main", NAME_VALUE | NAME_TASK);
     for (int i = 0; i < script->count; i++) {
         scope.line = script->statements[i].line;
+        check_place(script, i);
         check_statement(&scope, &script->statements[i]);
     }
 }

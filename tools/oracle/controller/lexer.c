@@ -123,7 +123,7 @@ void lex_line(Line *line, const char *bytes, size_t length)
             at = lex_word(line, bytes, at, length);
         else if (c == '"')
             at = lex_string(line, bytes, at, length);
-        else if (c != 0 && strchr("=(),:+-*|.", c)) {
+        else if (c != 0 && strchr("=(),:+-*|./", c)) {
             add_token(line, TOKEN_PUNCTUATION, take_text(bytes + at, 1), (int)at + 1, 0);
             at++;
         } else

@@ -14,12 +14,59 @@ static void add_arg(Statement *statement, const Expr *arg)
     statement->args[statement->arg_count++] = arg;
 }
 
+/* NAME.NAME */
+static const char *parse_dotted(Cursor *cursor, const char *what)
+{
+    const char *path = need_name(cursor, what).text;
+    while (accept(cursor, "."))
+        path = take_format("%s.%s", path, need_name(cursor, "the rest of the name").text);
+    return path;
+}
+
+/* NAME/NAME, a cgroup. */
+static Word parse_group(Cursor *cursor)
+{
+    Word group = need_name(cursor, "the name of a cgroup");
+    while (accept(cursor, "/"))
+        group.text = take_format("%s/%s", group.text, need_name(cursor, "the rest of the cgroup's name").text);
+    return group;
+}
+
+/* swap SIZE [prio=N], from the size on. */
+static void parse_swap(Cursor *cursor, Statement *statement)
+{
+    add_arg(statement, parse_expr(cursor, "a size"));
+    statement->number = -1;
+    if (peek(cursor)->kind == TOKEN_END)
+        return;
+    if (strcmp(need_name(cursor, "prio").text, "prio") != 0)
+        expected(cursor, "prio");
+    need(cursor, "=", "\"=\"");
+    statement->number = need_number(cursor, "a priority");
+}
+
+/* cgroup NAME [FILE=VALUE ...], from the name on. */
+static void parse_cgroup(Cursor *cursor, Statement *statement)
+{
+    statement->group = parse_group(cursor);
+    while (peek(cursor)->kind != TOKEN_END) {
+        if (statement->setting_count == SETTINGS_MAX)
+            expected(cursor, "fewer files");
+        Setting *setting = &statement->settings[statement->setting_count++];
+        setting->file = parse_dotted(cursor, "a file of the cgroup");
+        need(cursor, "=", "\"=\"");
+        if (peek(cursor)->kind == TOKEN_NAME && strcmp(peek(cursor)->text, "max") == 0) {
+            cursor->at++;
+            setting->number = -1;
+        } else
+            setting->number = need_number(cursor, "a number or max");
+    }
+}
+
 /* sysctl NAME.NAME = NUMBER, from the first name on. */
 static void parse_sysctl(Cursor *cursor, Statement *statement)
 {
-    const char *path = need_name(cursor, "the name of a sysctl").text;
-    while (accept(cursor, "."))
-        path = take_format("%s.%s", path, need_name(cursor, "the rest of the sysctl's name").text);
+    const char *path = parse_dotted(cursor, "the name of a sysctl");
     need(cursor, "=", "\"=\"");
     int sign = accept(cursor, "-") ? -1 : 1;
     statement->sysctl = path;
@@ -29,8 +76,9 @@ static void parse_sysctl(Cursor *cursor, Statement *statement)
 /* Returns whether the line is a directive. */
 static bool parse_directive(Cursor *cursor, Statement *statement)
 {
-    static const char *const DIRECTIVES[] = {"file", "drop", "warm", "sysctl", NULL};
-    static const ActionKind KINDS[] = {ACTION_FILE, ACTION_DROP, ACTION_WARM, ACTION_SYSCTL};
+    static const char *const DIRECTIVES[] = {"file", "drop", "warm", "sysctl", "swap", "cgroup", "together", "end", NULL};
+    static const ActionKind KINDS[] = {ACTION_FILE, ACTION_DROP,   ACTION_WARM,     ACTION_SYSCTL,
+                                       ACTION_SWAP, ACTION_CGROUP, ACTION_TOGETHER, ACTION_END};
     int which = find_word(DIRECTIVES, peek(cursor));
     if (which < 0)
         return false;
@@ -42,6 +90,16 @@ static bool parse_directive(Cursor *cursor, Statement *statement)
         parse_sysctl(cursor, statement);
         return true;
     }
+    if (statement->kind == ACTION_SWAP) {
+        parse_swap(cursor, statement);
+        return true;
+    }
+    if (statement->kind == ACTION_CGROUP) {
+        parse_cgroup(cursor, statement);
+        return true;
+    }
+    if (statement->kind == ACTION_TOGETHER || statement->kind == ACTION_END)
+        return true;
     statement->file = need_name(cursor, "the name of a file");
     if (statement->kind == ACTION_FILE)
         add_arg(statement, parse_expr(cursor, "a size"));
@@ -62,10 +120,11 @@ static void parse_fields(Cursor *cursor, Statement *statement)
 static void parse_show(Cursor *cursor, Statement *statement)
 {
     static const char *const VIEWS[] = {"maps",   "smaps",   "smaps_rollup", "status", "statm",  "faults",
-                                        "pagemap", "cached", "vmstat",       "meminfo", NULL};
+                                        "pagemap", "cached", "vmstat",       "meminfo", "cgroup", "swaps",
+                                        "pressure", "totals", NULL};
     int view = find_word(VIEWS, peek(cursor));
     if (view < 0)
-        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat or meminfo");
+        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure or totals");
     cursor->at++;
     statement->kind = ACTION_SHOW;
     statement->view = (View)view;
@@ -86,6 +145,20 @@ static void parse_show(Cursor *cursor, Statement *statement)
     case VIEW_VMSTAT:
     case VIEW_MEMINFO:
         parse_fields(cursor, statement);
+        break;
+    case VIEW_CGROUP:
+        statement->group = parse_group(cursor);
+        statement->group_file = parse_dotted(cursor, "a file of the cgroup");
+        if (peek(cursor)->kind == TOKEN_NAME)
+            parse_fields(cursor, statement);
+        break;
+    case VIEW_PRESSURE:
+        if (peek(cursor)->kind != TOKEN_END) {
+            if (strcmp(need_name(cursor, "cgroup").text, "cgroup") != 0)
+                expected(cursor, "cgroup before its name");
+            statement->group = parse_group(cursor);
+            statement->group_file = "memory.pressure";
+        }
         break;
     default:
         break;
@@ -229,10 +302,24 @@ static void parse_statement(Cursor *cursor, Statement *statement)
     if (strcmp(first->text, "show") == 0) {
         cursor->at++;
         parse_show(cursor, statement);
+    } else if (strcmp(first->text, "enter") == 0) {
+        cursor->at++;
+        statement->kind = ACTION_ENTER;
+        statement->group = parse_group(cursor);
     } else if (!parse_directive(cursor, statement) && !parse_touch(cursor, statement))
         parse_call(cursor, statement);
     if (peek(cursor)->kind != TOKEN_END)
         expected(cursor, "the end of the line");
+}
+
+/* Takes note of what a statement makes of its whole script. */
+static void note_traits(Script *script, const Statement *statement)
+{
+    script->has_files |= statement->kind == ACTION_FILE;
+    script->is_pressure |= statement->kind == ACTION_SWAP || statement->kind == ACTION_CGROUP || statement->kind == ACTION_TOGETHER;
+    script->swap_count += statement->kind == ACTION_SWAP;
+    for (int i = 0; i < statement->setting_count; i++)
+        script->has_old_groups |= is_old_group_file(statement->settings[i].file);
 }
 
 /* No script has more statements than lines. */
@@ -280,7 +367,7 @@ Script *read_script(const char *file, const char *text)
             statement->text = line->text;
             parse_statement(&(Cursor){line, 0}, statement);
             note_strings(script, statement);
-            script->has_files |= statement->kind == ACTION_FILE;
+            note_traits(script, statement);
         }
         start += length + (start[length] == '\n');
     }

@@ -5,10 +5,12 @@
 
 #include "base.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define NUMBER_MAX 9007199254740991 /* 2^53 - 1 */
 #define OR_MAX INT32_MAX
@@ -18,6 +20,7 @@ static void end_run(Run *run)
 {
     fflush(stdout);
     end_tasks(&run->tasks);
+    end_pressure(run);
     put_back_tuned(run);
 }
 
@@ -131,11 +134,22 @@ static Task *running_task(Run *run)
     return task;
 }
 
+/* The same; NULL where memory pressure killed it. */
+static Task *statement_task(Run *run)
+{
+    const Word *word = &run->statement->task;
+    if (!run->script->is_pressure)
+        return running_task(run);
+    reap_killed(&run->tasks);
+    Task *task = task_named(&run->tasks, word->text ? word->text : "main");
+    return task && task->has_ended && WIFSIGNALED(task->status) ? NULL : running_task(run);
+}
+
 /* Runs a call or an access and writes its line, with the faults that the task took. */
 static void run_action(Run *run, Task *task)
 {
     const Statement *statement = run->statement;
-    Faults before = read_faults(&run->tasks, task);
+    Faults before = task->known = read_faults(&run->tasks, task);
     const char *result = statement->kind == ACTION_CALL     ? run_call(run, task)
                          : statement->kind == ACTION_ACCESS ? run_access(run, task)
                                                             : run_pattern(run, task);
@@ -162,11 +176,24 @@ static void run_statement(Run *run)
         printf("%s = %s%s\n", run->statement->text, error ? "-1 " : "ok", error ? errno_name(error) : "");
         break;
     }
-    case ACTION_SHOW:
-        run_show(run, running_task(run));
+    case ACTION_SWAP:
+    case ACTION_CGROUP:
+    case ACTION_ENTER: {
+        Task *task = statement_task(run);
+        int error = run->statement->kind == ACTION_ENTER ? task == NULL ? ESRCH : enter_group(run, task) : run_pressure(run);
+        printf("%s = %s%s\n", run->statement->text, error ? "-1 " : "ok", error ? errno_name(error) : "");
         break;
-    default:
-        run_action(run, running_task(run));
+    }
+    case ACTION_SHOW:
+        run_show(run, statement_task(run));
+        break;
+    default: {
+        Task *task = statement_task(run);
+        if (task)
+            run_action(run, task);
+        else
+            printf("%s = dropped\n", run->statement->text);
+    }
     }
 }
 
@@ -178,11 +205,16 @@ void run_script(const World *world, const Script *script)
     run.tasks.world = world;
     begin_run(&run);
     note_fields(&run);
+    note_totals(&run);
     for (int i = 0; i < script->count; i++) {
         size_t mark = take_mark();
         run.statement = &script->statements[i];
-        run_statement(&run);
+        if (run.statement->kind == ACTION_TOGETHER)
+            i = run_together(&run, i);
+        else
+            run_statement(&run);
         wait_for_quiet_disk(world);
+        wait_for_quiet_swap(&run);
         /* What a changed tunable was before has to last until the end. */
         if (run.statement->kind != ACTION_SYSCTL)
             give_back(mark);

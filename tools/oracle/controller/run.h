@@ -4,6 +4,7 @@
 #ifndef RUN_H
 #define RUN_H
 
+#include "patterns.h"
 #include "regions.h"
 #include "script.h"
 #include "tracee.h"
@@ -15,6 +16,7 @@
 #define VALUES_MAX 1024
 #define SEEN_MAX 1024
 #define TUNED_MAX 32
+#define GROUPS_MAX 32
 
 /* What a name stands for in expressions. */
 typedef struct Value {
@@ -35,6 +37,16 @@ typedef struct Tuned {
     const char *text;
 } Tuned;
 
+/* What is counted by others than tasks; see `show totals`. */
+typedef struct Totals {
+    int64_t swapin;
+    int64_t swapout;
+    int64_t refault_anon;
+    int64_t refault_file;
+    int64_t filein;
+    int64_t fileout;
+} Totals;
+
 typedef struct Run {
     const World *world;
     const Script *script;
@@ -48,7 +60,19 @@ typedef struct Run {
     int seen_count;
     Tuned tuned[TUNED_MAX];
     int tuned_count;
+    Totals before;
+    const char *groups[GROUPS_MAX]; /* those made, in order */
+    int group_count;
+    int swap_count; /* areas swapped on */
 } Run;
+
+/* A pattern that a task is in, and how far. */
+typedef struct Touch {
+    Pattern pattern;
+    int64_t address;
+    uint64_t done;
+    uint32_t hash;
+} Touch;
 
 /* Runs a script in a world and writes its transcript to stdout. Does not return: ends with EXIT_RAN or EXIT_STOPPED. */
 _Noreturn void run_script(const World *world, const Script *script);
@@ -68,6 +92,28 @@ const char *run_call(Run *run, Task *task);
 /* access.c: the statement's access or pattern. Returns its result as the transcript writes it. */
 const char *run_access(Run *run, Task *task);
 const char *run_pattern(Run *run, Task *task);
+
+/* access.c: the same without waiting: starts, and goes on after a stop. Returns NULL while there is more to do. */
+void start_touch(Run *run, Task *task, Touch *touch);
+const char *go_on_touching(Run *run, Task *task, Touch *touch, const Stop *stop);
+
+/* calls.c: the same for a call; `arguments` has room for CALL_ARGS_MAX. */
+void start_call(Run *run, const Task *task, uint64_t *arguments);
+const char *format_call(Run *run, const Task *task, const Stop *stop, const uint64_t *arguments);
+
+/* together.c: runs the lines that follow, up to the end that belongs to it. Returns its index. */
+int run_together(Run *run, int index);
+
+/* pressure.c: swap areas, cgroups and the figures that pressure is measured by. */
+int run_pressure(Run *run);
+int enter_group(Run *run, const Task *task);
+void note_totals(Run *run);
+void print_totals(Run *run);
+void print_group_file(Run *run);
+void print_swaps(Run *run);
+void print_pressure(Run *run);
+void wait_for_quiet_swap(const Run *run);
+void end_pressure(Run *run);
 
 /* show.c: prints what the statement wants to see, and notes the fields it may show later. */
 void run_show(Run *run, Task *task);

@@ -12,6 +12,7 @@
 
 #define FIELDS_MAX 64
 #define STRINGS_MAX 64
+#define SETTINGS_MAX 16
 
 typedef enum { EXPR_NUMBER, EXPR_NAME, EXPR_STRING, EXPR_NEGATE, EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_OR } ExprKind;
 
@@ -39,7 +40,12 @@ typedef enum {
     ACTION_FILE,
     ACTION_DROP,
     ACTION_WARM,
-    ACTION_SYSCTL
+    ACTION_SYSCTL,
+    ACTION_SWAP,
+    ACTION_CGROUP,
+    ACTION_ENTER,
+    ACTION_TOGETHER,
+    ACTION_END
 } ActionKind;
 
 typedef enum { OP_LOAD, OP_STORE, OP_FETCH, OP_MIX } Op;
@@ -56,8 +62,18 @@ typedef enum {
     VIEW_PAGEMAP,
     VIEW_CACHED,
     VIEW_VMSTAT,
-    VIEW_MEMINFO
+    VIEW_MEMINFO,
+    VIEW_CGROUP,
+    VIEW_SWAPS,
+    VIEW_PRESSURE,
+    VIEW_TOTALS
 } View;
+
+/* FILE=VALUE of a cgroup. */
+typedef struct Setting {
+    const char *file; /* with dots */
+    int64_t number;   /* -1: max */
+} Setting;
 
 /* One statement. Which members count depends on `kind`. */
 typedef struct Statement {
@@ -86,7 +102,11 @@ typedef struct Statement {
     Word fields[FIELDS_MAX];   /* of vmstat, meminfo */
     int field_count;
     const char *sysctl;        /* with dots */
-    int64_t number;            /* the sysctl's value */
+    int64_t number;            /* the sysctl's value; of swap the priority, -1 for none */
+    Word group;                /* with slashes: of cgroup, enter and views of cgroups */
+    const char *group_file;    /* of show cgroup */
+    Setting settings[SETTINGS_MAX];
+    int setting_count;
 } Statement;
 
 typedef struct Script {
@@ -98,6 +118,11 @@ typedef struct Script {
     int string_count;
     /* Whether a statement makes a file: only then can an access start a read from disk. */
     bool has_files;
+    /* Whether it is about memory pressure: it has a swap, a cgroup or a together. */
+    bool is_pressure;
+    int swap_count;
+    /* Whether its cgroups are those of version 1. */
+    bool has_old_groups;
 } Script;
 
 /* Reads and checks a script. Anything wrong with it is told on stderr and ends the program: EXIT_USAGE. */

@@ -287,6 +287,9 @@ void run_show(Run *run, Task *task)
 {
     const Statement *statement = run->statement;
     printf("%s\n", statement->text);
+    /* A task that was killed for memory has nothing to show. */
+    if (task == NULL && statement->view <= VIEW_PAGEMAP)
+        return;
     switch (statement->view) {
     case VIEW_MAPS:
         print_mappings(run, task, "maps", 0, UINT64_MAX);
@@ -315,6 +318,18 @@ void run_show(Run *run, Task *task)
     case VIEW_VMSTAT:
     case VIEW_MEMINFO:
         print_counters(run, statement);
+        break;
+    case VIEW_CGROUP:
+        print_group_file(run);
+        break;
+    case VIEW_SWAPS:
+        print_swaps(run);
+        break;
+    case VIEW_PRESSURE:
+        print_pressure(run);
+        break;
+    case VIEW_TOTALS:
+        print_totals(run);
         break;
     }
 }

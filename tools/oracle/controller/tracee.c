@@ -91,6 +91,14 @@ Faults read_faults(const Tasks *tasks, const Task *task)
     return faults;
 }
 
+/* Ends the program when a request to a task failed for another reason than the task's death, which is told at its next wait. */
+static bool reached(long result, const char *what)
+{
+    if (result < 0 && errno != ESRCH)
+        refuse("%s: %s", what, strerror(errno));
+    return result >= 0;
+}
+
 /* The letter of a task's state: R runs, S sleeps, D waits for a disk, Z has ended. */
 static char task_state(const Tasks *tasks, const Task *task)
 {
@@ -211,12 +219,14 @@ Task *start_main(Tasks *tasks, const char *const *strings, int count, Layout *la
     *layout = (Layout){0};
     read_layout(tasks, task, layout);
     task->shown = read_faults(tasks, task);
+    task->started = task->known = task->shown;
     return task;
 }
 
 void read_registers(const Task *task, struct user_regs_struct *registers)
 {
-    must(ptrace(PTRACE_GETREGS, task->id, NULL, registers), "reading registers");
+    memset(registers, 0, sizeof *registers);
+    reached(ptrace(PTRACE_GETREGS, task->id, NULL, registers), "reading registers");
 }
 
 /* Keeps how a task ended, for the wait4 that asks. */
@@ -242,11 +252,11 @@ static void reap_ended(Tasks *tasks)
  * Waits for a running task's next stop or end. Where the call may sleep for good, or end a first thread whose other threads live, returns
  * false when it does.
  */
-static bool wait_for_stop(const Tasks *tasks, Task *task, int *status)
+static bool wait_for_stop(const Tasks *tasks, Task *task, int *status, struct rusage *usage)
 {
     int options = tasks->may_sleep ? __WALL | WNOHANG : __WALL;
     for (int seen = 0; seen < SLEEPS_SEEN;) {
-        pid_t id = waitpid(task->id, status, options);
+        pid_t id = wait4(task->id, status, options, usage);
         if (id < 0 && errno == EINTR)
             continue;
         must(id, "waitpid");
@@ -257,6 +267,14 @@ static bool wait_for_stop(const Tasks *tasks, Task *task, int *status)
         nanosleep(&(struct timespec){0, seen > 1 ? SLEEP_LOOK_NS : 0}, NULL);
     }
     return false;
+}
+
+/* Keeps the end of a task and what its faults were; a killed one has no other moment to tell. */
+static void note_killed(Task *task, int status, const struct rusage *usage)
+{
+    if (WIFSIGNALED(status))
+        task->known = (Faults){usage->ru_minflt, usage->ru_majflt};
+    note_end(task, status);
 }
 
 /* Whether a stop is none of the script's business: a child was made, or has ended. */
@@ -272,53 +290,106 @@ static bool is_passing(Tasks *tasks, const Task *task, int status)
     return WSTOPSIG(status) == SIGCHLD;
 }
 
+/* Reads why a task stands. Returns false when it was killed since. */
+static bool read_stop(const Task *task, Stop *stop)
+{
+    if (!reached(ptrace(PTRACE_GETSIGINFO, task->id, NULL, &stop->info), "reading a signal"))
+        return false;
+    read_registers(task, &stop->registers);
+    stop->kind = stop->info.si_signo == SIGTRAP ? STOP_BREAKPOINT : STOP_SIGNAL;
+    return true;
+}
+
 /* Continues a task and waits until it stops for a reason that matters. */
 static Stop resume(Tasks *tasks, Task *task, int number)
 {
     Stop stop = {.kind = STOP_ENDED};
     int status;
-    must(ptrace(PTRACE_CONT, task->id, NULL, (long)number), "continuing a task");
+    struct rusage usage;
+    reached(ptrace(PTRACE_CONT, task->id, NULL, (long)number), "continuing a task");
     for (;;) {
-        if (!wait_for_stop(tasks, task, &status)) {
+        if (!wait_for_stop(tasks, task, &status, &usage)) {
             task->has_ended = task_state(tasks, task) == 'Z';
             stop.kind = task->has_ended ? STOP_ENDED : STOP_WAITING;
             return stop;
         }
         if (!WIFSTOPPED(status)) {
-            note_end(task, status);
+            note_killed(task, status, &usage);
             reap_ended(tasks);
             return stop;
         }
-        if (!is_passing(tasks, task, status))
-            break;
-        must(ptrace(PTRACE_CONT, task->id, NULL, 0L), "continuing a task");
+        if (is_passing(tasks, task, status))
+            reached(ptrace(PTRACE_CONT, task->id, NULL, 0L), "continuing a task");
+        else if (read_stop(task, &stop))
+            return stop;
     }
-    must(ptrace(PTRACE_GETSIGINFO, task->id, NULL, &stop.info), "reading a signal");
-    read_registers(task, &stop.registers);
-    stop.kind = stop.info.si_signo == SIGTRAP ? STOP_BREAKPOINT : STOP_SIGNAL;
-    return stop;
+}
+
+void start_task(const Task *task, const struct user_regs_struct *registers)
+{
+    if (reached(ptrace(PTRACE_SETREGS, task->id, NULL, registers), "setting registers"))
+        reached(ptrace(PTRACE_CONT, task->id, NULL, 0L), "continuing a task");
+}
+
+Task *wait_for_any(Tasks *tasks, Stop *stop)
+{
+    for (;;) {
+        int status;
+        struct rusage usage;
+        pid_t id = wait4(-1, &status, __WALL, &usage);
+        Task *task = id < 0 ? NULL : task_with_id(tasks, id);
+        if (id < 0 && errno != EINTR)
+            refuse("waiting for tasks: %s", strerror(errno));
+        if (task == NULL)
+            continue;
+        *stop = (Stop){.kind = STOP_ENDED};
+        if (!WIFSTOPPED(status)) {
+            note_killed(task, status, &usage);
+            return task;
+        }
+        if (is_passing(tasks, task, status))
+            reached(ptrace(PTRACE_CONT, task->id, NULL, 0L), "continuing a task");
+        else if (read_stop(task, stop))
+            return task;
+    }
+}
+
+void reap_killed(Tasks *tasks)
+{
+    for (int i = 0; i < tasks->count; i++) {
+        int status;
+        struct rusage usage;
+        Task *task = &tasks->list[i];
+        if (!task->is_reaped && wait4(task->id, &status, __WALL | WNOHANG, &usage) == task->id && !WIFSTOPPED(status))
+            note_killed(task, status, &usage);
+    }
 }
 
 Stop run_task(Tasks *tasks, Task *task, const struct user_regs_struct *registers)
 {
-    must(ptrace(PTRACE_SETREGS, task->id, NULL, registers), "setting registers");
+    reached(ptrace(PTRACE_SETREGS, task->id, NULL, registers), "setting registers");
     return resume(tasks, task, 0);
+}
+
+void set_call(const Task *task, int number, const uint64_t *arguments, struct user_regs_struct *registers)
+{
+    read_registers(task, registers);
+    registers->rip = STUB_CALL;
+    /* No call is being restarted. */
+    registers->orig_rax = UINT64_MAX;
+    registers->rax = (unsigned)number;
+    registers->rdi = arguments[0];
+    registers->rsi = arguments[1];
+    registers->rdx = arguments[2];
+    registers->r10 = arguments[3];
+    registers->r8 = arguments[4];
+    registers->r9 = arguments[5];
 }
 
 Stop call_in_task(Tasks *tasks, Task *task, int number, const uint64_t *arguments)
 {
     struct user_regs_struct registers;
-    read_registers(task, &registers);
-    registers.rip = STUB_CALL;
-    /* No call is being restarted. */
-    registers.orig_rax = UINT64_MAX;
-    registers.rax = (unsigned)number;
-    registers.rdi = arguments[0];
-    registers.rsi = arguments[1];
-    registers.rdx = arguments[2];
-    registers.r10 = arguments[3];
-    registers.r8 = arguments[4];
-    registers.r9 = arguments[5];
+    set_call(task, number, arguments, &registers);
     tasks->may_sleep = number == CALL_WAIT4 || number == CALL_EXIT;
     Stop stop = run_task(tasks, task, &registers);
     tasks->may_sleep = false;
@@ -334,6 +405,7 @@ Task *adopt_newborn(Tasks *tasks, const char *name)
     if (resume(tasks, task, 0).kind != STOP_BREAKPOINT)
         refuse("a new task did not reach its breakpoint");
     task->shown = read_faults(tasks, task);
+    task->started = task->known = task->shown;
     return task;
 }
 

@@ -28,6 +28,8 @@ typedef struct Task {
     bool is_reaped;  /* its end was told to us, and `status` is how */
     int status;
     Faults shown;    /* at its last `show faults`, or at its start */
+    Faults started;  /* at its start */
+    Faults known;    /* when they were last read; of one that was killed, at its end */
 } Task;
 
 /* All tasks of a script, the first one first. */
@@ -68,6 +70,18 @@ void read_registers(const Task *task, struct user_regs_struct *registers);
 
 /* Lets a standing task run with these registers until it stops. */
 Stop run_task(Tasks *tasks, Task *task, const struct user_regs_struct *registers);
+
+/* Lets a standing task run, and does not wait. One that was killed meanwhile is not run. */
+void start_task(const Task *task, const struct user_regs_struct *registers);
+
+/* Waits until any started task stops or any task ends. Returns it. */
+Task *wait_for_any(Tasks *tasks, Stop *stop);
+
+/* Takes note of tasks that were killed while they stood. */
+void reap_killed(Tasks *tasks);
+
+/* Registers for a system call. */
+void set_call(const Task *task, int number, const uint64_t *arguments, struct user_regs_struct *registers);
 
 /* Makes a system call in a task. The result is in registers.rax when the stop is a breakpoint. */
 Stop call_in_task(Tasks *tasks, Task *task, int number, const uint64_t *arguments);

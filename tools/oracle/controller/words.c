@@ -54,7 +54,12 @@ static const Constant CONSTANTS[] = {
 
 static const char *const KEYWORDS[] = {
     "load", "store", "fetch", "scan", "stride", "loop", "uniform", "zipf", "file", "drop", "warm",
-    "sysctl", "show", "fatal", "main", "text", "heap", "top", "stack", "cgroup",
+    "sysctl", "show", "fatal", "main", "text", "heap", "top", "stack", "cgroup", "swap", "enter", "together", "end", "max",
+};
+
+static const char *const OLD_GROUP_FILES[] = {
+    "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.soft_limit_in_bytes", "memory.swappiness",
+    "memory.oom_control",    "memory.use_hierarchy",
 };
 
 static const char *const ERRNO_NAMES[] = {
@@ -89,6 +94,14 @@ bool find_constant(const char *name, int64_t *value)
         *value = CONSTANTS[i].value;
         return true;
     }
+    return false;
+}
+
+bool is_old_group_file(const char *name)
+{
+    for (size_t i = 0; i < COUNT(OLD_GROUP_FILES); i++)
+        if (strcmp(OLD_GROUP_FILES[i], name) == 0)
+            return true;
     return false;
 }
 

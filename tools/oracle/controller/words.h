@@ -28,6 +28,9 @@ const CallWord *find_call(const char *name);
 /* Whether there is a constant of that name; its value. */
 bool find_constant(const char *name, int64_t *value);
 
+/* Whether a file of a cgroup is one that only version 1 has. */
+bool is_old_group_file(const char *name);
+
 /* Whether a script may bind the name. */
 bool may_bind(const char *name);
 

@@ -65,12 +65,31 @@ static void install_stub(const World *world, int from)
     close(to);
 }
 
+bool has_boot_word(const char *word)
+{
+    size_t mark = take_mark();
+    int file = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+    const char *text = file < 0 ? NULL : take_contents(file, NULL);
+    bool is_there = text && strstr(text, word);
+    if (file >= 0)
+        close(file);
+    give_back(mark);
+    return is_there;
+}
+
 /* Opens what a change of the root directory would hide. */
 static void open_kernel_files(World *world)
 {
     world->proc = open_or_refuse(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
     world->null = open_or_refuse(AT_FDCWD, "/dev/null", O_RDWR);
+    world->sys = open_or_refuse(AT_FDCWD, "/sys", O_RDONLY | O_DIRECTORY);
+    world->loop_control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    world->old_groups = open("/sys/fs/cgroup/memory", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    world->groups = -1;
+    if (faccessat(AT_FDCWD, "/sys/fs/cgroup/cgroup.subtree_control", W_OK, 0) == 0)
+        world->groups = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     world->inflight = -1;
+    world->disk_stat = -1;
 }
 
 /* Opens the count of requests under way of a disk and gives it the read-ahead that scripts are defined with. */
@@ -78,6 +97,7 @@ static void adopt_disk(World *world, const char *disk)
 {
     write_text(AT_FDCWD, take_format("/sys/block/%s/queue/read_ahead_kb", disk), READ_AHEAD_KB);
     world->inflight = open_or_refuse(AT_FDCWD, take_format("/sys/block/%s/inflight", disk), O_RDONLY);
+    world->disk_stat = open_or_refuse(AT_FDCWD, take_format("/sys/block/%s/stat", disk), O_RDONLY);
 }
 
 void enter_guest(World *world)
@@ -99,7 +119,13 @@ void enter_guest(World *world)
     mount_or_refuse("proc", "/proc", "proc", 0, NULL);
     mount_or_refuse("sysfs", "/sys", "sysfs", 0, NULL);
     mount_or_refuse("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-    for (size_t i = 0; i < sizeof KNOBS / sizeof KNOBS[0]; i++) {
+    /* A machine for scripts of memory pressure keeps the kernel's own ways of writing back, and has the policy it asks for. */
+    bool is_pressure = has_boot_word("pagewalk.pressure");
+    size_t knobs = is_pressure ? 1 : sizeof KNOBS / sizeof KNOBS[0];
+    if (is_pressure)
+        write_text(AT_FDCWD, "/sys/kernel/mm/lru_gen/enabled", has_boot_word("pagewalk.mglru") ? "y" : "n");
+    mount_or_refuse("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL);
+    for (size_t i = 0; i < knobs; i++) {
         int error = write_text(AT_FDCWD, KNOBS[i].path, KNOBS[i].text);
         if (error)
             refuse("%s: %s", KNOBS[i].path, strerror(error));
@@ -173,11 +199,16 @@ void enter_directory(World *world, const char *directory, const char *stub)
 
 void wait_for_quiet_disk(const World *world)
 {
+    wait_for_quiet(world->inflight);
+}
+
+void wait_for_quiet(int inflight)
+{
     char text[64];
-    while (world->inflight >= 0) {
+    while (inflight >= 0) {
         int reads = 0;
         int writes = 0;
-        ssize_t length = pread(world->inflight, text, sizeof text - 1, 0);
+        ssize_t length = pread(inflight, text, sizeof text - 1, 0);
         text[length > 0 ? length : 0] = 0;
         if (sscanf(text, "%d %d", &reads, &writes) != 2 || reads + writes == 0)
             return;

@@ -7,12 +7,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct World {
     int proc;          /* /proc */
     int directory;     /* the runner's directory, where the stub and a script's files are */
     int null;          /* /dev/null */
     int inflight;      /* the disk's count of requests under way, or -1 where the disk is not ours */
+    int disk_stat;     /* the disk's statistics, or -1 */
+    int sys;           /* /sys */
+    int loop_control;  /* where loop devices are asked for, or -1 */
+    int old_groups;    /* the hierarchy of memory cgroups of version 1, or -1 */
+    int groups;        /* that of version 2 with the memory controller, or -1 */
     const char *path;  /* the directory's path as /proc/PID/maps shows it */
     bool hides_huge_pages; /* transparent huge pages are kept away from the stub only, not from the machine */
     bool may_tune;     /* sysctls may be changed: nobody else lives on this machine */
@@ -29,6 +35,31 @@ void enter_image(World *world, const char *image, const char *stub);
 
 /* This machine, in a directory as it is: paths differ, and its file system may use large folios. */
 void enter_directory(World *world, const char *directory, const char *stub);
+
+/* A disk for a swap area. */
+typedef struct SwapDisk {
+    char path[32];
+    int device;   /* keeps a loop device attached; else -1 */
+    int inflight;
+} SwapDisk;
+
+/* Gets a disk for the swap area with that number, from 0: in a guest one of its own, else a loop device over memory. Returns its path. */
+const char *prepare_swap_disk(const World *world, int number, int64_t size);
+
+/* The disk of that area, prepared. */
+const SwapDisk *swap_disk(const World *world, int number);
+
+/* Swaps the area off and gives its disk back. */
+void release_swap_disk(const World *world, int number);
+
+/* The root of the memory cgroups of version 1 or 2, or -1. */
+int open_groups(const World *world, bool is_old);
+
+/* Waits until a disk's count of requests under way is zero. */
+void wait_for_quiet(int inflight);
+
+/* Whether word=value or word alone stands on the kernel's command line. */
+bool has_boot_word(const char *word);
 
 /* Waits until no request is under way on the world's disk. */
 void wait_for_quiet_disk(const World *world);

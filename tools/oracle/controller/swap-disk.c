@@ -1,0 +1,96 @@
+/*
+ * Disks for swap areas; see world.h. A guest has NVMe disks of its own behind the first. On this machine an area is a loop device over
+ * memory that is all there before the script starts, so that writing to it takes no memory of the script's cgroup.
+ */
+#include "base.h"
+#include "world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define DISKS_MAX 8
+#define LOOP_MAJOR 7
+
+static SwapDisk disks[DISKS_MAX];
+
+/* Attaches a loop device to a descriptor. Returns its number; its descriptor, which keeps it attached, in `device`. */
+static int attach_memory(const World *world, int memory, const char *node, int *device)
+{
+    struct loop_config config = {.fd = (unsigned)memory, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
+    for (int attempt = 0; attempt < 20; attempt++) {
+        int number = ioctl(world->loop_control, LOOP_CTL_GET_FREE);
+        if (number < 0)
+            break;
+        unlink(node);
+        if (mknod(node, S_IFBLK | 0600, makedev(LOOP_MAJOR, (unsigned)number)) < 0)
+            break;
+        *device = open(node, O_RDWR | O_CLOEXEC);
+        if (*device >= 0 && ioctl(*device, LOOP_CONFIGURE, &config) == 0)
+            return number;
+        if (errno != EBUSY)
+            break;
+        close(*device);
+    }
+    refuse("a loop device for swap: %s", strerror(errno));
+}
+
+/* A loop device over memory. */
+static void make_loop_disk(const World *world, SwapDisk *disk, int64_t size)
+{
+    int memory = memfd_create("pagewalk-swap", MFD_CLOEXEC);
+    if (memory < 0 || fallocate(memory, 0, 0, size) < 0)
+        refuse("memory for swap: %s", strerror(errno));
+    int number = attach_memory(world, memory, disk->path, &disk->device);
+    close(memory);
+    write_text(world->sys, take_format("block/loop%d/queue/rotational", number), "0");
+    disk->inflight = openat(world->sys, take_format("block/loop%d/inflight", number), O_RDONLY | O_CLOEXEC);
+}
+
+const char *prepare_swap_disk(const World *world, int number, int64_t size)
+{
+    if (number >= DISKS_MAX)
+        refuse("more than %d swap areas", DISKS_MAX);
+    SwapDisk *disk = &disks[number];
+    disk->device = -1;
+    if (world->may_tune) {
+        snprintf(disk->path, sizeof disk->path, "/dev/nvme%dn1", number + 1);
+        disk->inflight = openat(world->sys, take_format("block/nvme%dn1/inflight", number + 1), O_RDONLY | O_CLOEXEC);
+    } else {
+        snprintf(disk->path, sizeof disk->path, "/swap%d", number + 1);
+        make_loop_disk(world, disk, size);
+    }
+    return disk->path;
+}
+
+const SwapDisk *swap_disk(const World *world, int number)
+{
+    (void)world;
+    return &disks[number];
+}
+
+void release_swap_disk(const World *world, int number)
+{
+    SwapDisk *disk = &disks[number];
+    swapoff(disk->path);
+    if (disk->inflight >= 0)
+        close(disk->inflight);
+    if (disk->device >= 0) {
+        close(disk->device);
+        unlink(disk->path);
+    }
+    (void)world;
+}
+
+int open_groups(const World *world, bool is_old)
+{
+    return is_old ? world->old_groups : world->groups;
+}
