@@ -11,7 +11,14 @@
 import { EACCES, EEXIST, EISDIR, ENOENT, ENOTDIR, EPERM } from "../base/errno.ts";
 import { NONE, type Task } from "../base/types.ts";
 import { findTask, leaderOf, TASK_FREE, taskRows } from "../space/task.ts";
-import { CGROUP_MOUNT, cgroupPath, childNames, makeCgroup, removeCgroup } from "./cgroup/directory.ts";
+import {
+  CGROUP_MOUNT,
+  type CgroupPath,
+  cgroupPath,
+  childNames,
+  makeCgroup,
+  removeCgroup,
+} from "./cgroup/directory.ts";
 import { filesOf } from "./cgroup/tree.ts";
 import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
 import type { AbiState } from "./state.ts";
@@ -67,11 +74,7 @@ export function readFile(k: AbiState, path: string, options: ReadOptions = {}): 
 export function listDirectory(k: AbiState, path: string, self: Task = NONE): string[] | number {
   const clean = cleanPath(path);
   const inCgroup = cgroupPath(k, clean);
-  if (inCgroup !== undefined) {
-    const files = filesOf(k, inCgroup.memcg).map((row) => row.name);
-    if (inCgroup.rest === "") return [...files, ...childNames(k, inCgroup.memcg)];
-    return files.includes(inCgroup.rest) ? -ENOTDIR : -ENOENT;
-  }
+  if (inCgroup !== undefined) return listCgroup(k, inCgroup);
   const inTask = taskPath(k, clean, self);
   if (inTask !== undefined) {
     if (inTask.rest === "")
@@ -110,6 +113,13 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
   const isFile =
     MACHINE_FILES.some((row) => `/proc/${row.name}` === clean) || taskPath(k, clean, NONE) !== undefined;
   return isFile ? -EACCES : -ENOENT;
+}
+
+/** Files and cgroups in a cgroup. */
+function listCgroup(k: AbiState, { memcg, rest }: CgroupPath): string[] | number {
+  const files = filesOf(k, memcg).map((row) => row.name);
+  if (rest === "") return [...files, ...childNames(k, memcg)];
+  return files.includes(rest) ? -ENOTDIR : -ENOENT;
 }
 
 /** Makes a cgroup. Returns 0 or a negative errno: EEXIST, EPERM outside the cgroup tree, and those of makeCgroup. */

@@ -9,7 +9,14 @@
 import { ENOMEM } from "../base/errno.ts";
 import { type Memcg, type Mm, type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { PGPGIN } from "../frame/vmstat.ts";
-import { __GFP_DIRECT_RECLAIM, __GFP_HIGH, __GFP_NOFAIL, __GFP_NORETRY, GFP_KERNEL } from "../reclaim/gfp.ts";
+import {
+  __GFP_DIRECT_RECLAIM,
+  __GFP_HIGH,
+  __GFP_NOFAIL,
+  __GFP_NORETRY,
+  __GFP_RETRY_MAYFAIL,
+  GFP_KERNEL,
+} from "../reclaim/gfp.ts";
 import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
 import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../reclaim/vmscan.ts";
 import {
@@ -20,6 +27,7 @@ import {
   drainAllStock,
   MEMCG_CHARGE_BATCH,
   MEMCG_MAX,
+  MEMCG_OOM,
   memcgEvent,
   memcgMargin,
   refillStock,
@@ -87,36 +95,40 @@ export function chargeMemcg(k: AllocState, memcg: Memcg, gfp: number, pages: num
 
 /** There is no room below the limit of `first`: reclaims and tries again until there is, or until it does not help. */
 function chargeAtLimit(k: AllocState, memcg: Memcg, first: Memcg, pages: number, gfp: number): number {
+  const isInside = k.reclaim.inside[0] !== 0;
+  const mayWait = !isInside && (gfp & __GFP_DIRECT_RECLAIM) !== 0;
+  if (mayWait && chargeWithReclaim(k, memcg, first, pages, gfp)) return 0;
+  // What reclaim itself needs, and what must not fail, goes past the limit.
+  if (!isInside && (gfp & MUST) === 0) return -ENOMEM;
+  if (!mayWait) memcgEvent(k, first, MEMCG_MAX);
+  chargeCounter(k, memcg, pages);
+  return 0;
+}
+
+/** Returns false when neither reclaim nor a kill makes room. */
+function chargeWithReclaim(k: AllocState, memcg: Memcg, first: Memcg, pages: number, gfp: number): boolean {
   let over = first;
   let retries = MAX_RECLAIM_RETRIES;
   let isDrained = false;
-  if (k.reclaim.inside[0] !== 0 || (gfp & __GFP_DIRECT_RECLAIM) === 0) {
-    if (k.reclaim.inside[0] === 0 && (gfp & MUST) === 0) return -ENOMEM;
-    memcgEvent(k, over, MEMCG_MAX);
-    chargeCounter(k, memcg, pages);
-    return 0;
-  }
   for (;;) {
     memcgEvent(k, over, MEMCG_MAX);
     const freed = tryToFreeMemcgPages(k, over, pages, gfp, SWAP_TOO);
-    if (memcgMargin(k, over) < pages) {
-      if (!isDrained) {
-        drainAllStock(k, over);
-        isDrained = true;
-      } else if ((gfp & __GFP_NORETRY) !== 0) break;
-      else if (freed === 0 || pages > CHEAP_PAGES) {
-        if (retries === 0) break;
-        retries--;
+    const hasRoom = memcgMargin(k, over) >= pages;
+    if (!hasRoom && !isDrained) {
+      drainAllStock(k, over);
+      isDrained = true;
+    } else if (!hasRoom) {
+      if ((gfp & __GFP_NORETRY) !== 0) return false;
+      const isProgress = freed > 0 && pages <= CHEAP_PAGES;
+      if (!isProgress && retries-- === 0) {
+        if ((gfp & __GFP_RETRY_MAYFAIL) === 0) memcgEvent(k, over, MEMCG_OOM);
+        return false;
       }
     }
-    if (consumeStock(k, memcg, pages)) return 0;
+    if (consumeStock(k, memcg, pages)) return true;
     over = tryChargeCounter(k, memcg, pages);
-    if (over < 0) {
-      noteOverHigh(k, memcg, pages, gfp);
-      return 0;
-    }
+    if (over >= 0) continue;
+    noteOverHigh(k, memcg, pages, gfp);
+    return true;
   }
-  if ((gfp & MUST) === 0) return -ENOMEM;
-  chargeCounter(k, memcg, pages);
-  return 0;
 }

@@ -2,8 +2,10 @@
  * Every system call there is: number, name, how faithful, and the function that does it.
  * Linux: arch/x86/entry/syscalls/syscall_64.tbl (6.12)   Doc: man 2 syscalls
  */
+import { handleOverHigh } from "../../alloc/memcg-high.ts";
 import { ENOSYS } from "../../base/errno.ts";
-import type { Task } from "../../base/types.ts";
+import { BLOCKED, type Task } from "../../base/types.ts";
+import { GFP_KERNEL } from "../../reclaim/gfp.ts";
 import type { AbiState } from "../state.ts";
 import { sysBrk } from "./brk.ts";
 import { sysClone } from "./clone.ts";
@@ -97,6 +99,12 @@ export const SYSCALLS: readonly SyscallRow[] = [
  * then the scheduler asks again with the same arguments.
  */
 export function syscall(k: AbiState, task: Task, nr: number, args: SyscallArgs): number {
-  for (const row of SYSCALLS) if (row.nr === nr) return row.run(k, task, args);
+  for (const row of SYSCALLS) if (row.nr === nr) return leave(k, task, row.run(k, task, args));
   return -ENOSYS;
+}
+
+/** On the way back to the program, pages charged above memory.high are made good for. */
+function leave(k: AbiState, task: Task, result: number): number {
+  if (k.task.overHigh[task] !== 0 && result !== BLOCKED) handleOverHigh(k, GFP_KERNEL);
+  return result;
 }
