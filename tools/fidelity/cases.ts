@@ -1,0 +1,57 @@
+/**
+ * The cases of memory pressure under golden/fidelity/: a script, the machine it was recorded on, and what real kernels printed.
+ * Doc: docs/fidelity.md, docs/script.md (8a)
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Where the cases are. */
+export const FOLDER = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../golden/fidelity");
+
+/** machine.json of a case. */
+export interface FidelityMachine {
+  /** Which kernel it is recorded on: 6.12 boots in QEMU, another is that of the recording machine. */
+  readonly kernel: string;
+  readonly policy: "classic" | "mglru";
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly levels: 4 | 5;
+  /** Requests a second that a disk for swap does at most; 0: as many as it can. */
+  readonly swapIops: number;
+}
+
+/** A case, with the runs recorded so far. */
+export interface FidelityCase {
+  readonly name: string;
+  readonly script: string;
+  readonly machine: FidelityMachine;
+  /** Whether its tasks are in a cgroup, so that one boot can run it after others. */
+  readonly hasGroup: boolean;
+  readonly runs: readonly FidelityRun[];
+}
+
+/** What a real kernel printed in one run. */
+export interface FidelityRun {
+  /** The file's name: RELEASE-NUMBER.txt. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Every case, by name. */
+export function readCases(): FidelityCase[] {
+  return readdirSync(FOLDER, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => readCase(entry.name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function readCase(name: string): FidelityCase {
+  const folder = path.join(FOLDER, name);
+  const script = readFileSync(path.join(folder, "script.pw"), "utf8");
+  const machine = JSON.parse(readFileSync(path.join(folder, "machine.json"), "utf8")) as FidelityMachine;
+  const runsFolder = path.join(folder, "runs");
+  const files = existsSync(runsFolder) ? readdirSync(runsFolder).sort() : [];
+  const runs = files.map((file) => ({ file, text: readFileSync(path.join(runsFolder, file), "utf8") }));
+  return { name, script, machine, hasGroup: /^cgroup /m.test(script), runs };
+}
