@@ -13,6 +13,7 @@ export {
   viewTime,
   viewTlb,
 } from "./abi/observe.ts";
+export { readPressureTotals } from "./abi/pressure-totals.ts";
 export { killTask } from "./abi/process.ts";
 export { syscall } from "./abi/syscall/table.ts";
 export { listDirectory, makeDirectory, readFile, removeDirectory, writeFile } from "./abi/vfs.ts";
@@ -37,7 +38,8 @@ export { createInode, findInode, installFd, openFile, S_IFCHR } from "./space/fi
 export { isPresent, quiesceDisks } from "./space/io.ts";
 export { readHiwaterRss } from "./space/mm.ts";
 export { filePages } from "./space/pagecache.ts";
-export { createTask, findTask, TASK_ZOMBIE } from "./space/task.ts";
+export { addSwapArea, SWAP_UNKNOWN_CONTENTS, SWP_SOLIDSTATE } from "./space/swap.ts";
+export { createTask, findTask, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_ZOMBIE } from "./space/task.ts";
 export { ACCESS_KERNEL, type AccessRuns, access, runAccesses } from "./vm/access.ts";
 export { warmFile } from "./vm/file-read.ts";
 export { createMm } from "./vm/mm-create.ts";

@@ -90,7 +90,7 @@ const VERBS: Readonly<Record<string, (world: World, process: Process, step: Step
   store({ k }, { task, space }, { page, at, pages, value }) {
     const address = ARENA + page * PAGE + at;
     const length = pages * 3;
-    const outcome = storeGuest(k, task, { address, length }, value);
+    const outcome = storeGuest(k, task, { address, length, isQuiet: true }, value);
     for (let i = 0; i < length; i++) {
       const code = shadowAccess(space, address + i, (value >>> ((i & 3) * 8)) & 0xff);
       if (code !== 0) {
@@ -104,7 +104,7 @@ const VERBS: Readonly<Record<string, (world: World, process: Process, step: Step
     const address = ARENA + page * PAGE + at;
     const length = pages * 300;
     const head = new Uint8Array(length);
-    const outcome = loadGuest(k, task, { address, length }, head, 0);
+    const outcome = loadGuest(k, task, { address, length, isQuiet: true }, head, 0);
     for (let i = 0; i < length; i++) {
       const byte = shadowAccess(space, address + i, undefined);
       if (byte < 0) {

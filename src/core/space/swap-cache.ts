@@ -31,6 +31,8 @@ import {
   NR_WRITTEN,
   NR_ZONE_ITEMS,
   NR_ZONE_WRITE_PENDING,
+  PGPGIN,
+  PGPGOUT,
   PSWPIN,
   PSWPOUT,
   SWPIN_ZERO,
@@ -56,6 +58,9 @@ import {
   SWP_USED,
   swapSlot,
 } from "./swap.ts";
+
+/** What pgpgin and pgpgout count in. */
+const SECTORS_PER_PAGE = 8;
 
 /** Finds a slot for an anonymous page and puts it into the cache, dirty. False: there is no slot (Linux: add_to_swap). */
 export function addToSwap(k: SpaceState, pfn: Pfn): boolean {
@@ -138,6 +143,7 @@ export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
   s.block[row] = block;
   s.slotFlags[row] &= ~(SLOT_ZERO | SLOT_BAD);
   k.vmstat.event[PSWPOUT]++;
+  k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
   countMemcgEvents(k, k.pageMemcg[pfn], PSWPOUT, 1);
   k.page[record + FLAGS] |= PG_writeback;
   modLruvecState(k, pfn, NR_WRITEBACK, 1);
@@ -172,6 +178,7 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
     return;
   }
   k.vmstat.event[PSWPIN]++;
+  k.vmstat.event[PGPGIN] += SECTORS_PER_PAGE;
   countMemcgEvents(k, k.pageMemcg[pfn], PSWPIN, 1);
   const type = entry >>> 26;
   if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {

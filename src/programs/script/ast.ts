@@ -38,7 +38,7 @@ export type AccessOp = "load" | "store" | "fetch" | "mix";
 /** The order of a pattern's addresses. */
 export type PatternShape = "scan" | "stride" | "loop" | "uniform" | "zipf";
 /** The views of `show` that have no argument of their own. */
-export type PlainView = "maps" | "smaps_rollup" | "status" | "statm" | "faults";
+export type PlainView = "maps" | "smaps_rollup" | "status" | "statm" | "faults" | "swaps" | "totals";
 
 /** `x = name(args)`. */
 export interface CallAction {
@@ -87,16 +87,52 @@ export type ShowAction =
   | { readonly kind: "show"; readonly view: "smaps"; readonly address?: Expr; readonly length?: Expr }
   | { readonly kind: "show"; readonly view: "pagemap"; readonly address: Expr; readonly length: Expr }
   | { readonly kind: "show"; readonly view: "cached"; readonly file: Word }
+  | {
+      readonly kind: "show";
+      readonly view: "cgroup";
+      readonly group: Word;
+      readonly file: string;
+      readonly fields: readonly Word[];
+    }
+  | { readonly kind: "show"; readonly view: "pressure"; readonly group?: Word }
   | { readonly kind: "show"; readonly view: "vmstat" | "meminfo"; readonly fields: readonly Word[] };
 
-/** `file`, `drop`, `warm`, `sysctl`: what the runner does, not a task. */
+/** One `FILE=VALUE` of `cgroup`. */
+export interface CgroupSetting {
+  readonly file: string;
+  readonly value: number | "max";
+}
+
+/** `file`, `drop`, `warm`, `sysctl`, `swap`, `cgroup`: what the runner does, not a task. */
 export type Directive =
+  /** `prio` is -1 when the script names none. */
+  | { readonly kind: "swap"; readonly size: Expr; readonly prio: number }
+  | { readonly kind: "cgroup"; readonly group: Word; readonly settings: readonly CgroupSetting[] }
   | { readonly kind: "file"; readonly file: Word; readonly size: Expr }
   | { readonly kind: "drop" | "warm"; readonly file: Word }
   | { readonly kind: "sysctl"; readonly path: string; readonly value: number };
 
+/** `enter g`. */
+export interface EnterAction {
+  readonly kind: "enter";
+  readonly group: Word;
+}
+
+/** `together` … `end`: lines that run at the same time, each task's in order. */
+export interface TogetherAction {
+  readonly kind: "together";
+  readonly lines: readonly Statement[];
+}
+
 /** Anything a statement may do. */
-export type Action = CallAction | AccessAction | PatternAction | ShowAction | Directive;
+export type Action =
+  | CallAction
+  | AccessAction
+  | PatternAction
+  | ShowAction
+  | EnterAction
+  | TogetherAction
+  | Directive;
 
 /** One line of a script that does something. */
 export interface Statement {

@@ -17,6 +17,9 @@ import type {
 import { parseScript } from "./parser.ts";
 import { BASES, CALLS, CONSTANTS, mayBind } from "./words.ts";
 
+/** Calls that cannot stand between together and end. */
+const ALONE: ReadonlySet<string> = new Set(["fork", "clone", "exit", "wait4"]);
+
 interface Scope {
   readonly file: string;
   readonly errors: ScriptError[];
@@ -24,6 +27,7 @@ interface Scope {
   readonly names: Set<string>;
   readonly tasks: Set<string>;
   readonly files: Set<string>;
+  readonly groups: Set<string>;
   line: number;
 }
 
@@ -46,6 +50,7 @@ export function checkScript(script: Script): readonly ScriptError[] {
     names: new Set([...BASES, "main"]),
     tasks: new Set(["main"]),
     files: new Set(),
+    groups: new Set(),
     line: 0,
   };
   for (const statement of script.statements) checkStatement(scope, statement);
@@ -55,7 +60,10 @@ export function checkScript(script: Script): readonly ScriptError[] {
 /** Every distinct string of a script in order of first appearance: what follows argv[0] on the stub's stack. */
 export function stringsOf(script: Script): readonly string[] {
   const found = new Set<string>();
-  for (const { action } of script.statements) {
+  const all = script.statements.flatMap((each) =>
+    each.action.kind === "together" ? each.action.lines : [each],
+  );
+  for (const { action } of all) {
     if (action.kind !== "call") continue;
     for (const arg of action.args) if (arg.kind === "string") found.add(arg.text);
   }
@@ -94,7 +102,37 @@ function checkAction(scope: Scope, action: Action): void {
       return;
     case "sysctl":
       return;
+    case "swap":
+      checkExprs(scope, [action.size]);
+      return;
+    case "cgroup": {
+      const parent = action.group.text.slice(0, Math.max(0, action.group.text.lastIndexOf("/")));
+      if (parent !== "") checkGroup(scope, { ...action.group, text: parent });
+      scope.groups.add(action.group.text);
+      return;
+    }
+    case "enter":
+      checkGroup(scope, action.group);
+      return;
+    case "together":
+      for (const line of action.lines) checkTogether(scope, line);
   }
+}
+
+/** A line that runs beside others: an access without `fatal`, or a call that makes, ends or waits for no task. */
+function checkTogether(scope: Scope, statement: Statement): void {
+  const { action } = statement;
+  scope.line = statement.line;
+  const isAccess = (action.kind === "access" || action.kind === "pattern") && !action.isFatal;
+  const isCall = action.kind === "call" && !ALONE.has(action.name);
+  if (!isAccess && !isCall)
+    report(scope, 1, "expected an access, or a call that makes, ends or waits for no task");
+  checkStatement(scope, statement);
+}
+
+function checkGroup(scope: Scope, group: Word): void {
+  if (!scope.groups.has(group.text))
+    report(scope, group.column, `no earlier line makes a group ${group.text}`);
 }
 
 function checkCall(scope: Scope, action: CallAction): void {
@@ -141,6 +179,8 @@ function checkShow(scope: Scope, action: ShowAction): void {
   if (action.view === "smaps" || action.view === "pagemap")
     checkExprs(scope, [action.address, action.length]);
   else if (action.view === "cached") checkFile(scope, action.file);
+  else if (action.view === "cgroup") checkGroup(scope, action.group);
+  else if (action.view === "pressure" && action.group !== undefined) checkGroup(scope, action.group);
 }
 
 function checkFile(scope: Scope, file: Word): void {

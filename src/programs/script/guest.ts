@@ -59,6 +59,13 @@ export interface Guest {
   };
 }
 
+/** Bytes of the stub's memory. `isQuiet`: all disks come to rest after each page. */
+export interface GuestRange {
+  readonly address: number;
+  readonly length: number;
+  readonly isQuiet: boolean;
+}
+
 /** What an access came to: 0, or a FAULT_* code and the address that caused it; and what was done before. */
 export interface AccessOutcome {
   code: number;
@@ -129,7 +136,7 @@ export function taskOf(k: Kernel, pid: number): Task {
 export function loadGuest(
   k: Kernel,
   task: Task,
-  range: { address: number; length: number },
+  range: GuestRange,
   head: Uint8Array,
   hash: number,
 ): AccessOutcome {
@@ -145,12 +152,7 @@ export function loadGuest(
 }
 
 /** Writes `length` bytes from `address`: byte i is byte i mod 4 of `value`. */
-export function storeGuest(
-  k: Kernel,
-  task: Task,
-  range: { address: number; length: number },
-  value: number,
-): AccessOutcome {
+export function storeGuest(k: Kernel, task: Task, range: GuestRange, value: number): AccessOutcome {
   const buffer = new Uint8Array(PAGE);
   return transfer(k, task, range, 0, (address, bytes, outcome) => {
     for (let i = 0; i < bytes; i++) buffer[i] = value >>> (((outcome.done + i) & 3) * 8);
@@ -159,7 +161,7 @@ export function storeGuest(
 }
 
 /** Fetches an instruction at `address` and at the start of each further page below `address + length`. */
-export function fetchGuest(k: Kernel, task: Task, range: { address: number; length: number }): AccessOutcome {
+export function fetchGuest(k: Kernel, task: Task, range: GuestRange): AccessOutcome {
   return transfer(k, task, range, 0, (address, bytes) => {
     const result = access(k, task, Math.floor(address / PAGE), ACCESS_FETCH);
     return result < 0 ? result : bytes;
@@ -170,7 +172,7 @@ export function fetchGuest(k: Kernel, task: Task, range: { address: number; leng
 function transfer(
   k: Kernel,
   task: Task,
-  range: { readonly address: number; readonly length: number },
+  range: GuestRange,
   hash: number,
   piece: (address: number, bytes: number, outcome: AccessOutcome) => number,
 ): AccessOutcome {
@@ -186,38 +188,74 @@ function transfer(
         return 0;
       }
       outcome.done += done;
-      quiesceDisks(k);
+      if (range.isQuiet) quiesceDisks(k);
     }
     return 0;
   });
   return outcome;
 }
 
-/** Runs a pattern to its end or its first signal. */
-export function runPattern(k: Kernel, task: Task, pattern: Pattern, hash: number): AccessOutcome {
-  const outcome: AccessOutcome = { code: 0, address: 0, done: 0, hash };
-  const word = new Uint8Array(4);
-  let isWaiting = false;
-  attempt(k, task, () => {
-    while (isWaiting || nextAccess(pattern)) {
-      isWaiting = false;
-      outcome.address = pattern.address;
-      const result = accessWord(k, task, pattern, word);
-      if (result === BLOCKED) {
-        isWaiting = true;
-        return BLOCKED;
-      }
-      if (result < 0) {
-        outcome.code = result;
-        return 0;
-      }
-      if (pattern.op === "load") outcome.hash = fnvBytes(outcome.hash, word, 4);
-      outcome.done++;
-      quiesceDisks(k);
+/** A pattern that runs: where it is, what it came to so far, and whether an access of it waits for a disk. */
+export interface RunningPattern {
+  readonly pattern: Pattern;
+  readonly outcome: AccessOutcome;
+  readonly word: Uint8Array;
+  isWaiting: boolean;
+}
+
+/** A pattern at its start. */
+export function startPattern(pattern: Pattern, hash: number): RunningPattern {
+  return {
+    pattern,
+    outcome: { code: 0, address: 0, done: 0, hash },
+    word: new Uint8Array(4),
+    isWaiting: false,
+  };
+}
+
+/**
+ * Goes on with a pattern until the CPU's clock reaches `untilNs`. Returns 0 (it goes on later), BLOCKED, or 1: it is at
+ * its end or got a signal, which is in its outcome. `isQuiet`: all disks come to rest after each access.
+ */
+export function continuePattern(
+  k: Kernel,
+  task: Task,
+  running: RunningPattern,
+  untilNs: number,
+  isQuiet: boolean,
+): number {
+  const { pattern, outcome, word } = running;
+  while (running.isWaiting || nextAccess(pattern)) {
+    running.isWaiting = false;
+    outcome.address = pattern.address;
+    const result = accessWord(k, task, pattern, word);
+    if (result === BLOCKED) {
+      running.isWaiting = true;
+      return BLOCKED;
     }
-    return 0;
-  });
-  return outcome;
+    if (result < 0) {
+      outcome.code = result;
+      return 1;
+    }
+    if (pattern.op === "load") outcome.hash = fnvBytes(outcome.hash, word, 4);
+    outcome.done++;
+    if (isQuiet) quiesceDisks(k);
+    if (k.clock.ns[0]! >= untilNs) return 0;
+  }
+  return 1;
+}
+
+/** Runs a pattern to its end or its first signal. */
+export function runPattern(
+  k: Kernel,
+  task: Task,
+  pattern: Pattern,
+  hash: number,
+  isQuiet: boolean,
+): AccessOutcome {
+  const running = startPattern(pattern, hash);
+  attempt(k, task, () => continuePattern(k, task, running, Number.POSITIVE_INFINITY, isQuiet));
+  return running.outcome;
 }
 
 function accessWord(k: Kernel, task: Task, pattern: Pattern, word: Uint8Array): number {

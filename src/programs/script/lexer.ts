@@ -29,7 +29,7 @@ const SUFFIX_BYTES: Readonly<Record<string, number>> = {
 };
 
 const WORD =
-  /(?<blank>[ \t]+)|(?<comment>#.*)|(?<number>[0-9][0-9A-Za-z_]*)|(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<string>"[^"]*"?)|(?<punctuation>[=(),:+\-*|.])/y;
+  /(?<blank>[ \t]+)|(?<comment>#.*)|(?<number>[0-9][0-9A-Za-z_]*)|(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<string>"[^"]*"?)|(?<punctuation>[=(),:/+\-*|.])/y;
 const STRING = /^"[A-Za-z0-9._\-/]{1,64}"$/;
 const NUMBER = /^(0x[0-9a-fA-F]+|[0-9]+)([KMGT]?)$/;
 

@@ -10,6 +10,7 @@ import type {
   Action,
   Arg,
   CallAction,
+  CgroupSetting,
   Expr,
   PatternOptions,
   PatternShape,
@@ -35,6 +36,7 @@ export function parseScript(
 ): { readonly script: Script; readonly errors: readonly ScriptError[] } {
   const statements: Statement[] = [];
   const errors: ScriptError[] = [];
+  let block: Statement[] | undefined;
   const lines = text.split("\n");
   for (const [index, raw] of lines.entries()) {
     const lexed = lexLine(raw.endsWith("\r") ? raw.slice(0, -1) : raw);
@@ -45,13 +47,33 @@ export function parseScript(
     }
     if (lexed.tokens.length === 1) continue;
     const cursor: Cursor = { tokens: lexed.tokens, at: 0, error: undefined };
-    const statement = parseStatement(cursor, line, lexed.text);
+    const statement = parseLine(cursor, line, lexed.text);
     if (cursor.error === undefined && peek(cursor).kind !== "end") expected(cursor, "the end of the line");
-    if (cursor.error !== undefined)
+    const isEnd = statement === END;
+    if (isEnd && block === undefined) fail(cursor, 1, "expected together before end");
+    if (!isEnd && statement.action.kind === "together" && block !== undefined)
+      fail(cursor, 1, "expected end, found together");
+    if (cursor.error !== undefined) {
       errors.push({ file, line, ...(cursor.error as { column: number; message: string }) });
-    else statements.push(statement);
+      continue;
+    }
+    if (isEnd) block = undefined;
+    else (block ?? statements).push(statement);
+    if (!isEnd && statement.action.kind === "together") block = statement.action.lines as Statement[];
   }
+  if (block !== undefined) errors.push({ file, line: lines.length, column: 1, message: "expected end" });
   return { script: { file, statements }, errors };
+}
+
+/** What `end` parses to. */
+const END: Statement = { line: 0, text: "end", action: { kind: "together", lines: [] } };
+
+/** A statement, the head of a `together`, or END. */
+function parseLine(cursor: Cursor, line: number, text: string): Statement {
+  const first = peek(cursor).text;
+  if (first !== "together" && first !== "end") return parseStatement(cursor, line, text);
+  cursor.at++;
+  return first === "end" ? END : { line, text, action: { kind: "together", lines: [] } };
 }
 
 function parseStatement(cursor: Cursor, line: number, text: string): Statement {
@@ -64,7 +86,9 @@ function parseStatement(cursor: Cursor, line: number, text: string): Statement {
   return { line, text, action: parseAction(cursor) };
 }
 
-const DIRECTIVES = new Set(["file", "drop", "warm", "sysctl"]);
+const DIRECTIVES = new Set(["file", "drop", "warm", "sysctl", "swap", "cgroup"]);
+/** The highest priority a swap area can have. */
+const MOST_PRIO = 32767;
 const SHAPES: ReadonlySet<string> = new Set(["scan", "stride", "loop", "uniform", "zipf"]);
 const OPS: ReadonlySet<string> = new Set(["load", "store", "fetch", "mix"]);
 
@@ -73,10 +97,14 @@ function parseAction(cursor: Cursor): Action {
   if (first.kind !== "name") return nothing(cursor, "a statement");
   if (DIRECTIVES.has(first.text)) {
     return cursor.at > 0
-      ? nothing(cursor, "a call, an access or show after the task")
+      ? nothing(cursor, "a call, an access, enter or show after the task")
       : parseDirective(cursor);
   }
   if (first.text === "show") return parseShow(cursor);
+  if (first.text === "enter") {
+    cursor.at++;
+    return { kind: "enter", group: groupWord(cursor) };
+  }
   let isFatal = false;
   if (first.text === "fatal") {
     isFatal = true;
@@ -92,18 +120,66 @@ function parseAction(cursor: Cursor): Action {
 
 function parseDirective(cursor: Cursor): Action {
   const kind = word(cursor, "a directive").text;
-  if (kind === "sysctl") return parseSysctl(cursor);
-  const file = word(cursor, "the name of a file");
-  if (kind !== "file") return { kind: kind as "drop" | "warm", file };
-  return { kind: "file", file, size: parseExpr(cursor, "a size") };
+  switch (kind) {
+    case "sysctl":
+      return parseSysctl(cursor);
+    case "swap":
+      return parseSwap(cursor);
+    case "cgroup":
+      return parseCgroup(cursor);
+    default: {
+      const file = word(cursor, "the name of a file");
+      if (kind !== "file") return { kind: kind as "drop" | "warm", file };
+      return { kind: "file", file, size: parseExpr(cursor, "a size") };
+    }
+  }
 }
 
 function parseSysctl(cursor: Cursor): Action {
-  let path = word(cursor, "the name of a sysctl").text;
-  while (accept(cursor, ".")) path += `.${word(cursor, "the rest of the sysctl's name").text}`;
+  const path = dotted(cursor, "the name of a sysctl");
   need(cursor, "=");
   const sign = accept(cursor, "-") ? -1 : 1;
   return { kind: "sysctl", path, value: sign * numberWord(cursor, "a number") };
+}
+
+function parseSwap(cursor: Cursor): Action {
+  const size = parseExpr(cursor, "a size");
+  if (peek(cursor).kind === "end") return { kind: "swap", size, prio: -1 };
+  if (peek(cursor).text !== "prio") return nothing(cursor, "prio");
+  cursor.at++;
+  need(cursor, "=");
+  const column = peek(cursor).column;
+  const prio = numberWord(cursor, "a priority");
+  if (prio > MOST_PRIO) fail(cursor, column, `expected prio from 0 to ${MOST_PRIO}, found ${prio}`);
+  return { kind: "swap", size, prio };
+}
+
+function parseCgroup(cursor: Cursor): Action {
+  const group = groupWord(cursor);
+  const settings: CgroupSetting[] = [];
+  while (peek(cursor).kind !== "end" && cursor.error === undefined) {
+    const file = dotted(cursor, "a file of the cgroup");
+    need(cursor, "=");
+    const isMax = peek(cursor).text === "max";
+    settings.push({ file, value: isMax ? "max" : numberWord(cursor, "a number or max") });
+    if (isMax) cursor.at++;
+  }
+  return { kind: "cgroup", group, settings };
+}
+
+/** `NAME.NAME` as one word. */
+function dotted(cursor: Cursor, what: string): string {
+  let path = word(cursor, what).text;
+  while (accept(cursor, ".")) path += `.${word(cursor, "the rest of the name").text}`;
+  return path;
+}
+
+/** `NAME/NAME`, a cgroup, as one word. */
+function groupWord(cursor: Cursor): Word {
+  const { text, column } = word(cursor, "the name of a cgroup");
+  let path = text;
+  while (accept(cursor, "/")) path += `/${word(cursor, "the rest of the cgroup's name").text}`;
+  return { text: path, column };
 }
 
 function parseShow(cursor: Cursor): Action {
@@ -115,7 +191,19 @@ function parseShow(cursor: Cursor): Action {
     case "status":
     case "statm":
     case "faults":
+    case "swaps":
+    case "totals":
       return { kind: "show", view };
+    case "pressure": {
+      if (peek(cursor).text !== "cgroup") return { kind: "show", view };
+      cursor.at++;
+      return { kind: "show", view, group: groupWord(cursor) };
+    }
+    case "cgroup": {
+      const group = groupWord(cursor);
+      const file = dotted(cursor, "a file of the group");
+      return { kind: "show", view, group, file, fields: names(cursor) };
+    }
     case "smaps": {
       if (peek(cursor).kind === "end") return { kind: "show", view };
       const address = parseExpr(cursor, "an address");
@@ -130,17 +218,22 @@ function parseShow(cursor: Cursor): Action {
       return { kind: "show", view, file: word(cursor, "the name of a file") };
     case "vmstat":
     case "meminfo": {
-      const fields = [word(cursor, "a field")];
-      while (peek(cursor).kind === "name") fields.push(word(cursor, "a field"));
-      return { kind: "show", view, fields };
+      return { kind: "show", view, fields: [word(cursor, "a field"), ...names(cursor)] };
     }
     default:
       cursor.at--;
       return nothing(
         cursor,
-        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat or meminfo",
+        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure or totals",
       );
   }
+}
+
+/** The names up to the end of the line. */
+function names(cursor: Cursor): Word[] {
+  const found: Word[] = [];
+  while (peek(cursor).kind === "name") found.push(word(cursor, "a field"));
+  return found;
 }
 
 function parseAccess(cursor: Cursor, isFatal: boolean, op: "load" | "store" | "fetch"): Action {

@@ -36,6 +36,7 @@ import {
   writeSysctl,
 } from "./guest.ts";
 import { createPattern, EMPTY_FNV } from "./patterns.ts";
+import { enterCgroup, makeSwap, setCgroup } from "./pressure.ts";
 import { bindRegion, formatAddress } from "./regions.ts";
 import {
   createSession,
@@ -47,7 +48,8 @@ import {
   type Session,
   stop,
 } from "./session.ts";
-import { noteFields, showLines } from "./show.ts";
+import { noteFields, noteTotals, showLines } from "./show.ts";
+import { runTogether } from "./together.ts";
 import {
   basesLine,
   formatErrno,
@@ -80,6 +82,7 @@ export function runScript(k: Kernel, script: Script, emit: (line: string) => voi
     bindRegion(session.regions, name, guest.bases[name], name === "text" ? 4096 : 0);
   }
   noteFields(session);
+  noteTotals(session);
   markFaults(session, guest.main);
   emit(basesLine(guest.bases));
   for (const statement of script.statements) {
@@ -98,6 +101,8 @@ function runStatement(session: Session, statement: Statement): void {
     case "file":
     case "drop":
     case "warm":
+    case "swap":
+    case "cgroup":
     case "sysctl": {
       const result = runDirective(session, action);
       if (session.error !== undefined) return;
@@ -113,6 +118,16 @@ function runStatement(session: Session, statement: Statement): void {
       for (const line of lines) session.emit(shownLine(line));
       return;
     }
+    case "enter": {
+      const task = runningTask(session, statement);
+      if (task === NONE) return;
+      const result = enterCgroup(session.k, task, action.group.text);
+      session.emit(resultLine(text, result < 0 ? formatErrno(result) : "ok", NO_FAULTS));
+      return;
+    }
+    case "together":
+      runTogether(session, statement, action.lines, act);
+      return;
     default: {
       const task = runningTask(session, statement);
       if (task !== NONE) runCounted(session, task, action);
@@ -149,8 +164,15 @@ function runDirective(session: Session, action: Directive): number {
     case "file": {
       const sizeBytes = evaluate(session, action.size);
       if (sizeBytes < 0) stop(session, action.size.column, `expected a size, found ${sizeBytes}`);
+      session.files.add(action.file.text);
       return session.error === undefined ? makeFile(k, action.file.text, sizeBytes) : 0;
     }
+    case "swap": {
+      const sizeBytes = evaluate(session, action.size);
+      return session.error === undefined ? makeSwap(k, sizeBytes, action.prio) : 0;
+    }
+    case "cgroup":
+      return setCgroup(k, action.group.text, action.settings);
     case "drop":
       dropFile(k, fileInode(k, action.file.text));
       return 0;
@@ -226,7 +248,7 @@ function runAccess(session: Session, task: Task, action: AccessAction): string {
     stop(session, action.value.column, `expected a value of 32 bits, found ${value}`);
   }
   if (session.error !== undefined) return "";
-  const range = { address, length };
+  const range = { address, length, isQuiet: session.isQuiet };
   if (action.op === "load") {
     const head = new Uint8Array(8);
     const outcome = loadGuest(k, task, range, head, EMPTY_FNV);
@@ -248,7 +270,7 @@ function runAccesses(session: Session, task: Task, action: PatternAction): strin
     stop(session, action.address.column, pattern);
     return "";
   }
-  const outcome = runPattern(session.k, task, pattern, EMPTY_FNV);
+  const outcome = runPattern(session.k, task, pattern, EMPTY_FNV, session.isQuiet);
   if (outcome.code === 0) return `${outcome.done} accesses ${formatFnv(outcome.hash)}`;
   return signalled(session, task, outcome, action.isFatal, ` after ${outcome.done}`);
 }

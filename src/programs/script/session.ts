@@ -8,6 +8,7 @@
 import { type Kernel, NONE, TASK_ZOMBIE, type Task } from "../../core/index.ts";
 import type { Arg, Expr, Script, ScriptError, Statement } from "./ast.ts";
 import { type Guest, taskOf } from "./guest.ts";
+import { isPressureScript } from "./pressure.ts";
 import type { Regions } from "./regions.ts";
 import { CONSTANTS } from "./words.ts";
 
@@ -36,6 +37,11 @@ export interface Session {
   readonly seenFields: Map<string, number>;
   /** Sysctls to put back: name and old value. */
   readonly changed: Map<string, number>;
+  /** What `show totals` counts from, and the files made so far. */
+  readonly totals: Map<string, number>;
+  readonly files: Set<string>;
+  /** All disks come to rest after each access; in a pressure script, only between statements. */
+  readonly isQuiet: boolean;
   /** The statement that runs. */
   statement: Statement;
   /** What stopped the script; the first error counts. */
@@ -60,6 +66,9 @@ export function createSession(guest: Guest, script: Script, emit: (line: string)
     seenFaults: new Map(),
     seenFields: new Map(),
     changed: new Map(),
+    totals: new Map(),
+    files: new Set(),
+    isQuiet: !isPressureScript(script),
     statement: NO_STATEMENT,
     error: undefined,
   };

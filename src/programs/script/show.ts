@@ -4,7 +4,8 @@
  */
 import type { Task } from "../../core/index.ts";
 import type { Expr, ShowAction, Word } from "./ast.ts";
-import { cachedPages, fileInode, readPagemap, showSystem, showText } from "./guest.ts";
+import { cachedPages, fileInode, readPagemap, showSystem, showText, taskOf } from "./guest.ts";
+import { pressureTotals } from "./pressure.ts";
 import { evaluate, markFaults, type Session, stop } from "./session.ts";
 import {
   cachedLines,
@@ -44,7 +45,50 @@ export function showLines(session: Session, task: Task, action: ShowAction): str
     case "vmstat":
     case "meminfo":
       return fieldLines(session, action.view, action.fields);
+    case "swaps":
+      return linesOf(showSystem(k, "/proc/swaps"))
+        .slice(1)
+        .map((line) => line.replace(/\s+/g, " "));
+    case "pressure":
+      return linesOf(
+        showSystem(
+          k,
+          action.group === undefined
+            ? "/proc/pressure/memory"
+            : `/sys/fs/cgroup/${action.group.text}/memory.pressure`,
+        ),
+      );
+    case "cgroup": {
+      const lines = linesOf(showSystem(k, `/sys/fs/cgroup/${action.group.text}/${action.file}`));
+      const names = action.fields.map(({ text }) => text);
+      return names.length === 0 ? lines : lines.filter((line) => names.some((name) => line.startsWith(name)));
+    }
+    case "totals":
+      return totalLines(session);
   }
+}
+
+/** Notes what the totals are when the script starts. */
+export function noteTotals(session: Session): void {
+  for (const [name, value] of totalsOf(session)) session.totals.set(name, value);
+}
+
+/** Each figure since the script's start; what is resident and cached as it is. */
+function totalLines(session: Session): string[] {
+  return [...totalsOf(session)].map(([name, value]) => {
+    const isLevel = name === "rss" || name === "cache";
+    return `${name} ${isLevel ? value : value - session.totals.get(name)!}`;
+  });
+}
+
+function totalsOf(session: Session): Map<string, number> {
+  const tasks = [...session.tasks.values()].filter((named) => taskOf(session.k, named.pid) === named.task);
+  const inodes = [...session.files].map((name) => fileInode(session.k, name));
+  return pressureTotals(
+    session.k,
+    tasks.map(({ task }) => task),
+    inodes,
+  );
 }
 
 /** Notes the fields that a script will show, as they are when it starts: the first `show` gives the change since then. */

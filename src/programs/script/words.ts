@@ -135,7 +135,22 @@ export const KEYWORDS: ReadonlySet<string> = new Set([
   "fatal",
   "main",
   "cgroup",
+  "swap",
+  "enter",
+  "together",
+  "end",
+  "max",
   ...BASES,
+]);
+
+/** Files of memory cgroups that only version 1 has: a script that names one has its cgroups there. */
+export const OLD_GROUP_FILES: ReadonlySet<string> = new Set([
+  "memory.limit_in_bytes",
+  "memory.memsw.limit_in_bytes",
+  "memory.soft_limit_in_bytes",
+  "memory.swappiness",
+  "memory.oom_control",
+  "memory.use_hierarchy",
 ]);
 
 /** Whether a script may bind the name. */

@@ -1,0 +1,84 @@
+/**
+ * What pressure scripts have besides: areas for swap, memory cgroups, and the totals by which runs are compared.
+ * Doc: docs/script.md, sections 8a and 10
+ */
+import {
+  addSwapArea,
+  type Kernel,
+  makeDirectory,
+  NONE,
+  readPressureTotals,
+  SWP_SOLIDSTATE,
+  type Task,
+  writeFile,
+} from "../../core/index.ts";
+import type { CgroupSetting, Script } from "./ast.ts";
+
+const MOUNT = "/sys/fs/cgroup";
+const PAGE = 4096;
+const EEXIST = 17;
+const EINVAL = 22;
+/** The priority of the first area without one of its own; each further one is lower. */
+const FIRST_PRIO = -2;
+
+/** Whether a script's transcript differs from run to run of a real kernel. */
+export function isPressureScript(script: Script): boolean {
+  return script.statements.some(({ action }) =>
+    ["swap", "cgroup", "together", "enter"].includes(action.kind),
+  );
+}
+
+/** Makes an area of so many bytes, header included, on a disk of its own where the machine has one. Returns 0 or -errno. */
+export function makeSwap(k: Kernel, sizeBytes: number, prio: number): number {
+  if (sizeBytes % PAGE !== 0 || sizeBytes < 2 * PAGE) return -EINVAL;
+  const areas = k.swap.path.filter((path) => path !== undefined && path !== "").length;
+  const type = addSwapArea(k, {
+    pages: sizeBytes / PAGE,
+    prio: prio >= 0 ? prio : FIRST_PRIO - areas,
+    disk: Math.min(areas + 1, k.disk.head.length - 1),
+    flags: SWP_SOLIDSTATE,
+    path: `swap${areas + 1}`,
+  });
+  return type < 0 ? type : 0;
+}
+
+/** Makes the group unless it is there, and writes the values to its files. Returns 0 or what failed first. */
+export function setCgroup(k: Kernel, group: string, settings: readonly CgroupSetting[]): number {
+  const parent = group.includes("/") ? `${MOUNT}/${group.slice(0, group.lastIndexOf("/"))}` : MOUNT;
+  const enabled = writeFile(k, `${parent}/cgroup.subtree_control`, "+memory\n");
+  if (enabled < 0) return enabled;
+  const made = makeDirectory(k, `${MOUNT}/${group}`);
+  if (made < 0 && made !== -EEXIST) return made;
+  for (const { file, value } of settings) {
+    const result = writeFile(k, `${MOUNT}/${group}/${file}`, `${value}\n`);
+    if (result < 0) return result;
+  }
+  return 0;
+}
+
+/** Moves the task's process into the group. Returns 0 or a negative errno. */
+export function enterCgroup(k: Kernel, task: Task, group: string): number {
+  return writeFile(k, `${MOUNT}/${group}/cgroup.procs`, `${k.task.pid[task]}\n`);
+}
+
+/** The figures of `show totals`, by name, since boot; `tasks` are those of the script, `inodes` its files. */
+export function pressureTotals(
+  k: Kernel,
+  tasks: readonly Task[],
+  inodes: readonly number[],
+): Map<string, number> {
+  const totals = new Map(Object.entries(readPressureTotals(k)));
+  let minor = 0;
+  let major = 0;
+  let rss = 0;
+  for (const task of tasks) {
+    minor += k.task.minFlt[task]! + k.task.cMinFlt[task]!;
+    major += k.task.majFlt[task]! + k.task.cMajFlt[task]!;
+    const mm = k.task.mm[task]!;
+    if (mm !== NONE)
+      for (let member = 0; member < 4; member++) if (member !== 2) rss += k.mm.rss[mm * 4 + member]!;
+  }
+  let cache = 0;
+  for (const inode of inodes) cache += k.file.nrPages[inode]!;
+  return new Map([["minor", minor], ["major", major], ...totals, ["rss", rss], ["cache", cache]]);
+}
