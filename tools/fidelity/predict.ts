@@ -1,0 +1,63 @@
+/**
+ * Runs cases on Pagewalk, one after the other, in a process that may be lost: prints a line of JSON for each, {name, transcript} or
+ * {name, problem}.
+ * Doc: docs/fidelity.md
+ */
+import { boot, type Kernel, type MachineInput } from "../../src/core/index.ts";
+import { formatScriptError } from "../../src/programs/script/ast.ts";
+import { readScript } from "../../src/programs/script/check.ts";
+import { runScript } from "../../src/programs/script/run.ts";
+import { type FidelityCase, readCases } from "./cases.ts";
+
+const LRU_GEN = "/sys/kernel/mm/lru_gen/enabled";
+/** All of MGLRU's parts: what Debian's kernel starts with. */
+const LRU_GEN_ALL = 7;
+
+/** A disk that does so many requests a second has this much time for each. */
+function swapDisk(iops: number): { name: string; readNs: number } {
+  return { name: "nvme1n1", readNs: iops > 0 ? 1e9 / iops : 80_000 };
+}
+
+/** The simulated machine of a case; MGLRU is one tunable more, which a classic machine needs only if there is one. */
+function bootMachine({ machine }: FidelityCase): Kernel {
+  const { cpus, memoryBytes, levels, policy, swapIops } = machine;
+  const disks = [{ name: "nvme0n1" }, swapDisk(swapIops)];
+  const input: MachineInput = { name: "fidelity", cpus, sizeBytes: memoryBytes, levels, disks };
+  if (policy === "mglru") return boot({ ...input, knobs: { [LRU_GEN]: LRU_GEN_ALL } });
+  try {
+    return boot({ ...input, knobs: { [LRU_GEN]: 0 } });
+  } catch (error) {
+    if (error instanceof RangeError) return boot(input);
+    throw error;
+  }
+}
+
+/** Files of cgroup v1 and what has the same effect in v2; the swappiness of a single group is the machine's. */
+function asVersion2(script: string): string {
+  return script.replace(/^cgroup (\S+) memory\.limit_in_bytes=(\S+)(?: memory\.swappiness=(\d+))?$/gm, (_, group, limit, swappiness) => {
+    const line = `cgroup ${group} memory.max=${limit}`;
+    return swappiness === undefined ? line : `sysctl vm.swappiness = ${swappiness}\n${line}`;
+  });
+}
+
+/** The transcript of a case; the error that stopped it is its last line. */
+function predict(fidelityCase: FidelityCase): { transcript?: string; problem?: string } {
+  const { script, errors } = readScript(asVersion2(fidelityCase.script), "script.pw");
+  if (errors.length > 0) return { problem: formatScriptError(errors[0]!) };
+  const lines: string[] = [];
+  const error = runScript(bootMachine(fidelityCase), script, (line) => lines.push(line));
+  if (error !== undefined) return { problem: formatScriptError(error) };
+  const refused = lines.find((line) => /^(swap|cgroup|enter|sysctl|file) .* = -1 /.test(line));
+  return refused === undefined ? { transcript: lines.map((line) => `${line}\n`).join("") } : { problem: refused };
+}
+
+const cases = new Map(readCases().map((each) => [each.name, each]));
+for (const name of process.argv.slice(2)) {
+  let answer: { transcript?: string; problem?: string };
+  try {
+    answer = predict(cases.get(name)!);
+  } catch (error) {
+    answer = { problem: error instanceof Error ? error.message : String(error) };
+  }
+  process.stdout.write(`${JSON.stringify({ name, ...answer })}\n`);
+}
