@@ -28,6 +28,8 @@ export interface FidelityCase {
   readonly machine: FidelityMachine;
   /** Whether its tasks are in a cgroup, so that one boot can run it after others. */
   readonly hasGroup: boolean;
+  readonly allRuns: readonly FidelityRun[];
+  /** Those to compare with: where the kernel killed a task for want of memory in some runs only, the more frequent kind. */
   readonly runs: readonly FidelityRun[];
 }
 
@@ -46,12 +48,19 @@ export function readCases(): FidelityCase[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Whether a task was killed for want of memory. */
+export function hasKill(transcript: string): boolean {
+  return /= SIGKILL\b/.test(transcript);
+}
+
 function readCase(name: string): FidelityCase {
   const folder = path.join(FOLDER, name);
   const script = readFileSync(path.join(folder, "script.pw"), "utf8");
   const machine = JSON.parse(readFileSync(path.join(folder, "machine.json"), "utf8")) as FidelityMachine;
   const runsFolder = path.join(folder, "runs");
   const files = existsSync(runsFolder) ? readdirSync(runsFolder).sort() : [];
-  const runs = files.map((file) => ({ file, text: readFileSync(path.join(runsFolder, file), "utf8") }));
-  return { name, script, machine, hasGroup: /^cgroup /m.test(script), runs };
+  const allRuns = files.map((file) => ({ file, text: readFileSync(path.join(runsFolder, file), "utf8") }));
+  const killed = allRuns.filter((run) => hasKill(run.text));
+  const runs = killed.length * 2 > allRuns.length ? killed : allRuns.filter((run) => !hasKill(run.text));
+  return { name, script, machine, hasGroup: /^cgroup /m.test(script), allRuns, runs };
 }

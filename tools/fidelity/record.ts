@@ -46,7 +46,7 @@ function chosenCases(args: readonly string[], runs: number): FidelityCase[] {
   const unknown = names.filter((name) => !cases.some((each) => each.name === name));
   if (unknown.length > 0) throw new Error(`no such case: ${unknown.join(", ")}`);
   if (names.length > 0) return cases.filter((each) => names.includes(each.name));
-  return args.includes("--all") ? cases : cases.filter((each) => each.runs.length < runs);
+  return args.includes("--all") ? cases : cases.filter((each) => each.allRuns.length < runs);
 }
 
 /** Which boots it takes: one run of up to ten cases with a group on the same machine, or one of a whole machine. */
@@ -55,7 +55,7 @@ function planBoots(cases: readonly FidelityCase[], runs: number, keeps: boolean)
   for (let number = 1; number <= runs; number++) {
     const open = new Map<string, Job[]>();
     for (const fidelityCase of cases) {
-      if (keeps && fidelityCase.runs.length >= number) continue;
+      if (keeps && fidelityCase.allRuns.some(({ file }) => file.endsWith(`-${number}.txt`))) continue;
       const kernel = fidelityCase.machine.kernel === QEMU_KERNEL ? "qemu" : "host";
       const key = fidelityCase.hasGroup ? JSON.stringify(fidelityCase.machine) : fidelityCase.name;
       const jobs = open.get(key) ?? [];

@@ -1,6 +1,7 @@
 /**
  * docs/fidelity.md: what real kernels did, what Pagewalk predicts, and how far apart they are.
  */
+import { hasKill } from "./cases.ts";
 import {
   type CaseScore,
   caseError,
@@ -69,7 +70,10 @@ function caseRow(score: CaseScore): string {
   const error = caseError(score);
   const cells = FIGURES.map((figure) => cell(real?.[figure], predicted?.[figure]));
   const outcome = error === undefined ? "no prediction" : percent(error);
-  return `| ${fidelityCase.name} | ${fidelityCase.runs.length} | ${outcome} | ${cells.join(" | ")} |`;
+  const others = fidelityCase.allRuns.length - fidelityCase.runs.length;
+  const isKilled = fidelityCase.runs.some((run) => hasKill(run.text));
+  const killed = `${isKilled ? " K" : ""}${others > 0 ? ` (+${others})` : ""}`;
+  return `| ${fidelityCase.name} | ${fidelityCase.runs.length}${killed} | ${outcome} | ${cells.join(" | ")} |`;
 }
 
 /** The promised figures whose prediction is below or above every run. */
@@ -122,6 +126,7 @@ ${kindRows(scores).join("\n")}
 
 An error is the distance from the mean of the runs, divided by that mean, or by ${LEAST_BASE} where the mean is smaller (one hundredth of the pages that most scripts use). A case's error is
 its largest among the four. Cases of kernel 6.18 ran under cgroup v1 on a live machine; Pagewalk, which models 6.12, runs them with the same limit under v2.
+K: the kernel killed a task for want of memory, which it does at a hard limit when nothing can be had soon enough; where it did so in some runs only, the more frequent kind counts and (+N) is the rest.
 
 ## Cases
 
