@@ -16,6 +16,7 @@ export {
 export { readPressureTotals } from "./abi/pressure-totals.ts";
 export { killTask } from "./abi/process.ts";
 export { syscall } from "./abi/syscall/table.ts";
+export { mountLegacyMemory } from "./abi/cgroup/directory.ts";
 export { listDirectory, makeDirectory, readFile, removeDirectory, writeFile } from "./abi/vfs.ts";
 export {
   errnoName,

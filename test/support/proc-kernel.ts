@@ -10,6 +10,7 @@ import type { KernelConfig } from "../../src/core/hw/machine.ts";
 import { pteHigh, pteLow, ptePfn, PTE_PRESENT, PTE_RW, PTE_USER } from "../../src/core/hw/pte.ts";
 import { createFileColumns, createInode, openFile } from "../../src/core/space/file.ts";
 import { allocMm, createMmColumns } from "../../src/core/space/mm.ts";
+import { createMemcgColumns } from "../../src/core/space/memcg.ts";
 import { createTask, createTaskColumns } from "../../src/core/space/task.ts";
 import { insertVma } from "../../src/core/space/vma-tree.ts";
 import { allocVma, createVmaColumns } from "../../src/core/space/vma.ts";
@@ -44,6 +45,7 @@ export function procKernel(config: Partial<KernelConfig> = {}): ProcKernel {
     vma: createVmaColumns(64),
     file: createFileColumns(16, 16),
     task: createTaskColumns(16),
+    memcg: createMemcgColumns(2, 1, 2),
     committed: new Float64Array(8),
   } as unknown as AbiState;
   const mm = allocMm(k);

@@ -8,12 +8,12 @@
  *
  * Linux: fs/proc/root.c, fs/proc/base.c, fs/proc/proc_sysctl.c (6.12)   Doc: Documentation/filesystems/proc.rst
  */
-import { EACCES, EEXIST, EISDIR, ENOENT, ENOTDIR, EPERM } from "../base/errno.ts";
+import { EACCES, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from "../base/errno.ts";
 import { NONE, type Task } from "../base/types.ts";
 import { findTask, leaderOf, TASK_FREE, taskRows } from "../space/task.ts";
 import {
-  CGROUP_MOUNT,
   type CgroupPath,
+  cgroupMount,
   cgroupPath,
   childNames,
   makeCgroup,
@@ -52,7 +52,7 @@ export function readFile(k: AbiState, path: string, options: ReadOptions = {}): 
     if (inCgroup.rest === "") return -EISDIR;
     const file = filesOf(k, inCgroup.memcg).find((row) => row.name === inCgroup.rest);
     if (file === undefined) return -ENOENT;
-    return file.show === undefined ? -EACCES : file.show(k, inCgroup.memcg);
+    return file.show === undefined ? -EINVAL : file.show(k, inCgroup.memcg);
   }
   const inTask = taskPath(k, clean, options.self ?? NONE);
   if (inTask !== undefined) {
@@ -83,7 +83,7 @@ export function listDirectory(k: AbiState, path: string, self: Task = NONE): str
     return TASK_FILES.some((row) => row.name === inTask.rest) ? -ENOTDIR : -ENOENT;
   }
   const prefix = clean === "/" ? "/" : `${clean}/`;
-  const all = [...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k), CGROUP_MOUNT];
+  const all = [...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k), cgroupMount(k)];
   const names = new Set(
     all.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length).split("/")[0]),
   );
@@ -105,7 +105,7 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
     const file = filesOf(k, inCgroup.memcg).find((row) => row.name === inCgroup.rest);
     // The tree's directories hold only what the kernel puts there: nobody can create a file.
     if (file === undefined) return inCgroup.rest.includes("/") ? -ENOENT : -EACCES;
-    return file.write === undefined ? -EACCES : file.write(k, inCgroup.memcg, text, self);
+    return file.write === undefined ? -EINVAL : file.write(k, inCgroup.memcg, text, self);
   }
   const result = writeSysctl(k, clean, text);
   if (result !== -ENOENT) return result;

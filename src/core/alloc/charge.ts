@@ -35,6 +35,7 @@ import {
 } from "../space/memcg.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
 import { currentMemcg } from "../space/memcg-task.ts";
+import { chargeMemsw, isLegacy, tryChargeMemsw, unchargeMemsw } from "../space/memcg-v1.ts";
 import { handleOverHigh, noteOverHigh } from "./memcg-high.ts";
 import type { AllocState } from "./state.ts";
 
@@ -43,6 +44,10 @@ const CHEAP_PAGES = 8;
 /** Allocations that are charged past the limit rather than refused. */
 const MUST = __GFP_NOFAIL | __GFP_HIGH;
 const SWAP_TOO = { flags: MEMCG_RECLAIM_MAY_SWAP, swappiness: -1 };
+const NO_SWAP = { flags: 0, swappiness: -1 };
+/** Answers of tryCharge: done; and what a cgroup's row is taken from when its memory+swap is at its limit. */
+const CHARGED = -1;
+const MEMSW = -2;
 
 /**
  * Charges a new page of an address space to its cgroup, and makes good for what is above memory.high. Returns 0 or
@@ -81,8 +86,8 @@ export function chargeMemcg(k: AllocState, memcg: Memcg, gfp: number, pages: num
   if (consumeStock(k, memcg, pages)) return 0;
   let batch = Math.max(MEMCG_CHARGE_BATCH, pages);
   for (;;) {
-    const over = tryChargeCounter(k, memcg, batch);
-    if (over < 0) {
+    const over = tryCharge(k, memcg, batch);
+    if (over === CHARGED) {
       if (batch > pages) refillStock(k, memcg, batch - pages);
       noteOverHigh(k, memcg, batch, gfp);
       return 0;
@@ -94,41 +99,67 @@ export function chargeMemcg(k: AllocState, memcg: Memcg, gfp: number, pages: num
 }
 
 /** There is no room below the limit of `first`: reclaims and tries again until there is, or until it does not help. */
-function chargeAtLimit(k: AllocState, memcg: Memcg, first: Memcg, pages: number, gfp: number): number {
+function chargeAtLimit(k: AllocState, memcg: Memcg, first: number, pages: number, gfp: number): number {
   const isInside = k.reclaim.inside[0] !== 0;
   const mayWait = !isInside && (gfp & __GFP_DIRECT_RECLAIM) !== 0;
   if (mayWait && chargeWithReclaim(k, memcg, first, pages, gfp)) return 0;
   // What reclaim itself needs, and what must not fail, goes past the limit.
   if (!isInside && (gfp & MUST) === 0) return -ENOMEM;
-  if (!mayWait) memcgEvent(k, first, MEMCG_MAX);
+  if (!mayWait) memcgEvent(k, first < 0 ? MEMSW - first : first, MEMCG_MAX);
   chargeCounter(k, memcg, pages);
+  if (isLegacy(k)) chargeMemsw(k, memcg, pages);
   return 0;
 }
 
-/** Returns false when neither reclaim nor a kill makes room. */
-function chargeWithReclaim(k: AllocState, memcg: Memcg, first: Memcg, pages: number, gfp: number): boolean {
-  let over = first;
-  let retries = MAX_RECLAIM_RETRIES;
-  let isDrained = false;
+/**
+ * Charges to memory and, with version 1, to memory+swap. Returns CHARGED, the cgroup whose memory is limited, or MEMSW less
+ * the one whose memory+swap is.
+ */
+function tryCharge(k: AllocState, memcg: Memcg, pages: number): number {
+  if (!isLegacy(k)) return tryChargeCounter(k, memcg, pages);
+  const over = tryChargeMemsw(k, memcg, pages);
+  if (over >= 0) return MEMSW - over;
+  const overMemory = tryChargeCounter(k, memcg, pages);
+  if (overMemory >= 0) unchargeMemsw(k, memcg, pages);
+  return overMemory;
+}
+
+/** What a charge that met a limit has tried so far. */
+interface Attempt {
+  retries: number;
+  isDrained: boolean;
+}
+
+/** Returns false when reclaim makes no room. */
+function chargeWithReclaim(k: AllocState, memcg: Memcg, first: number, pages: number, gfp: number): boolean {
+  const attempt: Attempt = { retries: MAX_RECLAIM_RETRIES, isDrained: false };
+  let refused = first;
+  let options = SWAP_TOO;
   for (;;) {
+    // Swapping does not make memory+swap smaller.
+    if (refused < 0) options = NO_SWAP;
+    const over = refused < 0 ? MEMSW - refused : refused;
     memcgEvent(k, over, MEMCG_MAX);
-    const freed = tryToFreeMemcgPages(k, over, pages, gfp, SWAP_TOO);
-    const hasRoom = memcgMargin(k, over) >= pages;
-    if (!hasRoom && !isDrained) {
-      drainAllStock(k, over);
-      isDrained = true;
-    } else if (!hasRoom) {
-      if ((gfp & __GFP_NORETRY) !== 0) return false;
-      const isProgress = freed > 0 && pages <= CHEAP_PAGES;
-      if (!isProgress && retries-- === 0) {
-        if ((gfp & __GFP_RETRY_MAYFAIL) === 0) memcgEvent(k, over, MEMCG_OOM);
-        return false;
-      }
-    }
+    const freed = tryToFreeMemcgPages(k, over, pages, gfp, options);
+    if (memcgMargin(k, over) < pages && !mayRetry(k, over, pages <= CHEAP_PAGES ? freed : 0, gfp, attempt))
+      return false;
     if (consumeStock(k, memcg, pages)) return true;
-    over = tryChargeCounter(k, memcg, pages);
-    if (over >= 0) continue;
+    refused = tryCharge(k, memcg, pages);
+    if (refused !== CHARGED) continue;
     noteOverHigh(k, memcg, pages, gfp);
     return true;
   }
+}
+
+/** Reclaim that freed so much has not made room below the limit of `over`: whether another try is worth it. */
+function mayRetry(k: AllocState, over: Memcg, freed: number, gfp: number, attempt: Attempt): boolean {
+  if (!attempt.isDrained) {
+    drainAllStock(k, over);
+    attempt.isDrained = true;
+    return true;
+  }
+  if ((gfp & __GFP_NORETRY) !== 0) return false;
+  if (freed > 0 || attempt.retries-- > 0) return true;
+  if ((gfp & __GFP_RETRY_MAYFAIL) === 0) memcgEvent(k, over, MEMCG_OOM);
+  return false;
 }

@@ -29,6 +29,7 @@ import {
   PG_unevictable,
   PG_writeback,
   PG_ZONE_SHIFT,
+  PRIVATE,
   REFCOUNT,
 } from "../frame/page.ts";
 import {
@@ -38,14 +39,21 @@ import {
   PGACTIVATE,
   PGLAZYFREED,
 } from "../frame/vmstat.ts";
-import { CAUSE_RECLAIM, COST_SCAN_PAGE, COST_SWAP_OUT_PAGE, spend } from "../hw/clock.ts";
+import { CAUSE_RECLAIM, CAUSE_RECLAIM_WAIT, COST_SCAN_PAGE, COST_SWAP_OUT_PAGE, spend } from "../hw/clock.ts";
 import { releaseFolio } from "../space/folio.ts";
 import { completeIo } from "../space/io.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
+import { isLegacy } from "../space/memcg-v1.ts";
 import { removePage } from "../space/pagecache.ts";
 import { folioReferenced, tryToUnmap } from "../space/rmap-walk.ts";
-import { memcgSwapFull } from "../space/swap.ts";
-import { addToSwap, deleteFromSwapCache, folioFreeSwap, submitSwapWrite } from "../space/swap-cache.ts";
+import { chargeSwapOut, memcgSwapFull } from "../space/swap.ts";
+import {
+  addToSwap,
+  deleteFromSwapCache,
+  folioFreeSwap,
+  submitSwapWrite,
+  swapRequest,
+} from "../space/swap-cache.ts";
 import { VM_EXEC, VM_LOCKED } from "../space/vma.ts";
 import { __GFP_FS, __GFP_IO } from "./gfp.ts";
 import { PGDAT_DIRTY, PGDAT_WRITEBACK, type ScanControl } from "./scan-control.ts";
@@ -159,9 +167,28 @@ function countWaiting(k: ReclaimState, pfn: Pfn, flags: number, sc: ScanControl,
     stat[STAT_IMMEDIATE]++;
     return ACTIVATE;
   }
+  if (sc.isCgroup && isLegacy(k) && (flags & PG_reclaim) !== 0 && awaitWriteback(k, pfn, sc)) return FREED;
   k.page[pfn * PAGE_WORDS + FLAGS] |= PG_reclaim;
   stat[STAT_WRITEBACK]++;
   return ACTIVATE;
+}
+
+/**
+ * Reclaim of a cgroup of version 1 waits for the write it meets again: nothing else slows down those who dirty its pages
+ * (Linux: writeback_throttling_sane). Returns false where it may not wait.
+ */
+function awaitWriteback(k: ReclaimState, pfn: Pfn, sc: ScanControl): boolean {
+  if ((sc.gfp & (__GFP_IO | __GFP_FS)) === 0 || (k.page[pfn * PAGE_WORDS + FLAGS] & PG_swapcache) === 0)
+    return false;
+  const row = swapRequest(k, pfn);
+  if (row === NONE) return false;
+  const waitNs = Math.max(0, k.disk.completeNs[row] - k.clock.ns[0]);
+  k.clock.ns[0] += waitNs;
+  k.clock.spent[CAUSE_RECLAIM_WAIT] += waitNs;
+  completeIo(k, k.clock.ns[0]);
+  // Linux takes the page up anew, and so counts it twice.
+  sc.nrScanned++;
+  return (k.page[pfn * PAGE_WORDS + FLAGS] & PG_writeback) === 0;
 }
 
 /** Whether the page was used lately, and how (Linux: folio_check_references). Marks it as seen. */
@@ -241,8 +268,11 @@ function removeMapping(k: ReclaimState, pfn: Pfn, target: Memcg): boolean {
     return true;
   }
   if (page[record + REFCOUNT] !== 2 || (flags & PG_dirty) !== 0) return false;
-  if ((flags & PG_swapcache) !== 0) deleteFromSwapCache(k, pfn, workingsetEviction(k, pfn, target));
-  else {
+  if ((flags & PG_swapcache) !== 0) {
+    const entry = page[record + PRIVATE];
+    deleteFromSwapCache(k, pfn, workingsetEviction(k, pfn, target));
+    if (isLegacy(k)) chargeSwapOut(k, pfn, entry);
+  } else {
     const inode = page[record + MAPPING] >> 1;
     if (inode === NONE) return false;
     removePage(k, inode, page[record + INDEX] >>> 0, pfn, workingsetEviction(k, pfn, target));

@@ -11,12 +11,13 @@
 import { type Memcg, type Mm, NONE, ROOT_MEMCG, type Task } from "../base/types.ts";
 import { NR_EVENTS, PGFAULT } from "../frame/vmstat.ts";
 import { isBelow } from "./memcg.ts";
+import { isLegacy } from "./memcg-v1.ts";
 import type { SpaceState } from "./state.ts";
 import { TASK_FREE, TASK_ZOMBIE, taskRows } from "./task.ts";
 
 /** Whether the cgroup has a memory controller of its own. The root always has. */
 export function hasMemory(k: SpaceState, memcg: Memcg): boolean {
-  return memcg === ROOT_MEMCG || k.memcg.subtree[k.memcg.parent[memcg]] === 1;
+  return memcg === ROOT_MEMCG || isLegacy(k) || k.memcg.subtree[k.memcg.parent[memcg]] === 1;
 }
 
 /** The cgroup that memory of tasks in this one is charged to (Linux: cgroup_e_css). */

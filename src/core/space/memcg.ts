@@ -11,7 +11,8 @@
 import { bug } from "../base/bug.ts";
 import { type Memcg, NONE, type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_table } from "../frame/page.ts";
-import { NR_EVENTS, NR_NODE_ITEMS, NR_PAGETABLE } from "../frame/vmstat.ts";
+import { NR_EVENTS, NR_NODE_ITEMS, NR_PAGETABLE, PGPGOUT } from "../frame/vmstat.ts";
+import { unchargeMemsw } from "./memcg-v1.ts";
 import type { MemcgColumns, SpaceState } from "./state.ts";
 
 /** States of a row. The root is online from boot. */
@@ -82,6 +83,14 @@ export function createMemcgColumns(memcgs: number, nodes: number, cpus: number):
     stockMemcg: new Int32Array(cpus),
     stockPages: new Int32Array(cpus),
     rows: Int32Array.of(1, 1),
+    legacy: new Uint8Array(1),
+    memsw: numbers(),
+    memswWatermark: numbers(),
+    memswFailcnt: numbers(),
+    memswMax: limits(),
+    softLimit: limits(),
+    swappiness: new Uint8Array(memcgs),
+    oomKillDisable: new Uint8Array(memcgs),
   };
 }
 
@@ -92,9 +101,11 @@ export function createMemcg(k: SpaceState, parent: Memcg, name: string): Memcg {
   if (memcg === NONE) return NONE;
   m.state[memcg] = MEMCG_ONLINE;
   m.name[memcg] = name;
-  for (const limit of [m.high, m.max, m.swapHigh, m.swapMax, m.zswapMax])
+  for (const limit of [m.high, m.max, m.swapHigh, m.swapMax, m.zswapMax, m.memswMax, m.softLimit])
     limit[memcg] = Number.POSITIVE_INFINITY;
   m.zswapWriteback[memcg] = 1;
+  m.swappiness[memcg] = parent === ROOT_MEMCG ? k.knob.swappiness : m.swappiness[parent];
+  m.oomKillDisable[memcg] = m.oomKillDisable[parent];
   m.parent[memcg] = parent;
   if (m.lastChild[parent] === NONE) m.firstChild[parent] = memcg;
   else m.nextSibling[m.lastChild[parent]] = memcg;
@@ -124,6 +135,13 @@ export function renewMemcg(k: SpaceState, memcg: Memcg): Memcg {
   const fresh = createMemcg(k, k.memcg.parent[memcg], k.memcg.name[memcg]);
   if (fresh !== NONE) offlineMemcg(k, memcg);
   return fresh;
+}
+
+/** The cgroup itself, or the nearest one above it that is not removed (Linux: mem_cgroup_id_get_online). */
+export function onlineMemcg(k: SpaceState, memcg: Memcg): Memcg {
+  let at = memcg;
+  while (k.memcg.state[at] !== MEMCG_ONLINE) at = k.memcg.parent[at];
+  return at;
 }
 
 /** One more page, swap entry or child keeps the row. */
@@ -174,6 +192,7 @@ export function unchargeCounter(k: SpaceState, memcg: Memcg, pages: number): voi
 export function unchargePage(k: SpaceState, pfn: Pfn): void {
   const memcg = k.pageMemcg[pfn];
   k.pageMemcg[pfn] = ROOT_MEMCG;
+  k.memcg.vmEvent[memcg * NR_EVENTS + PGPGOUT]++;
   unchargePages(k, memcg, 1);
 }
 
@@ -181,6 +200,7 @@ export function unchargePage(k: SpaceState, pfn: Pfn): void {
 export function unchargePages(k: SpaceState, memcg: Memcg, pages: number): void {
   if (memcg === ROOT_MEMCG) return;
   unchargeCounter(k, memcg, pages);
+  if (k.memcg.legacy[0] !== 0) unchargeMemsw(k, memcg, pages);
   holdMemcg(k, memcg, -pages);
 }
 
@@ -192,8 +212,10 @@ export function commitKernelCharge(k: SpaceState, pfn: Pfn, memcg: Memcg): void 
 
 /** A page of the kernel's own is free, or no longer its cgroup's. The page is charged to a cgroup other than the root. */
 export function unchargeKernelPage(k: SpaceState, pfn: Pfn): void {
-  k.memcg.kmem[k.pageMemcg[pfn]]--;
-  unchargePage(k, pfn);
+  const memcg = k.pageMemcg[pfn];
+  k.pageMemcg[pfn] = ROOT_MEMCG;
+  k.memcg.kmem[memcg]--;
+  unchargePages(k, memcg, 1);
 }
 
 /** Makes an allocated page the cgroup's; it was charged before. */
@@ -230,7 +252,9 @@ export function drainStock(k: SpaceState, cpu: number): void {
   const pages = m.stockPages[cpu];
   m.stockMemcg[cpu] = NONE;
   m.stockPages[cpu] = 0;
-  if (pages > 0) unchargeCounter(k, memcg, pages);
+  if (pages === 0) return;
+  unchargeCounter(k, memcg, pages);
+  if (m.legacy[0] !== 0) unchargeMemsw(k, memcg, pages);
 }
 
 /** The stocks of all CPUs that hold pages of the cgroup or of one below it (Linux: drain_all_stock). */
@@ -246,9 +270,11 @@ export function isBelow(k: SpaceState, memcg: Memcg, root: Memcg): boolean {
   return root === ROOT_MEMCG;
 }
 
-/** Pages that may still be charged to it, looking at its own limit only (Linux: mem_cgroup_margin, v2). */
+/** Pages that may still be charged to it, looking at its own limits only (Linux: mem_cgroup_margin). */
 export function memcgMargin(k: SpaceState, memcg: Memcg): number {
-  return Math.max(0, k.memcg.max[memcg] - k.memcg.usage[memcg]);
+  const { max, usage, legacy, memsw, memswMax } = k.memcg;
+  const margin = Math.max(0, max[memcg] - usage[memcg]);
+  return legacy[0] === 0 ? margin : Math.min(margin, Math.max(0, memswMax[memcg] - memsw[memcg]));
 }
 
 /** Notes an event of memory.events for the cgroup and all above it (Linux: memcg_memory_event). */
@@ -330,6 +356,9 @@ export function checkMemcgs(k: SpaceState): void {
     if (m.state[memcg] === MEMCG_FREE) continue;
     if (usage[memcg] !== m.usage[memcg])
       bug(`memory cgroup ${memcg} has ${usage[memcg]} pages charged and counts ${m.usage[memcg]}`);
+    // With version 1 a slot's charge is part of memory+swap, and counted in swapUsage as well.
+    if (m.legacy[0] !== 0 && m.memsw[memcg] !== m.usage[memcg] + m.swapUsage[memcg])
+      bug(`memory cgroup ${memcg} counts ${m.memsw[memcg]} pages of memory and swap`);
   }
 }
 
@@ -427,6 +456,7 @@ function columns(m: MemcgColumns): (Int32Array | Float64Array | Uint8Array)[] {
     ...[m.parent, m.firstChild, m.lastChild, m.nextSibling, m.subtree, m.state, m.oomGroup, m.zswapWriteback],
     ...[m.held, m.usage, m.watermark, m.failcnt, m.min, m.low, m.high, m.max],
     ...[m.swapUsage, m.swapWatermark, m.swapHigh, m.swapMax, m.kmem, m.zswapMax],
+    ...[m.memsw, m.memswWatermark, m.memswFailcnt, m.memswMax, m.softLimit, m.swappiness, m.oomKillDisable],
     ...[m.emin, m.elow, m.minUsage, m.lowUsage, m.childrenMinUsage, m.childrenLowUsage],
   ];
 }

@@ -208,6 +208,17 @@ export interface MemcgColumns {
   readonly stockPages: Int32Array;
   /** [0] first row never used, [1] rows in use. */
   readonly rows: Int32Array;
+  /** [0]: 1 when memory is in a hierarchy of version 1 (memcg-v1.ts). */
+  readonly legacy: Uint8Array;
+  /** Version 1 counts memory and swap together: charged, the most that ever was, failed charges, limit. */
+  readonly memsw: Float64Array;
+  readonly memswWatermark: Float64Array;
+  readonly memswFailcnt: Float64Array;
+  readonly memswMax: Float64Array;
+  /** Version 1: where reclaim of the machine begins, in pages; vm.swappiness of its own; 1: no OOM kill, tasks wait. */
+  readonly softLimit: Float64Array;
+  readonly swappiness: Uint8Array;
+  readonly oomKillDisable: Uint8Array;
 }
 
 /** Swap areas by type, their slots by row, clusters of slots. swap.ts owns them, swap-cache.ts the pages in memory. */

@@ -13,8 +13,17 @@
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
+import { NR_EVENTS, PGPGOUT } from "../frame/vmstat.ts";
 import { freeBlock } from "../hw/content.ts";
-import { holdMemcg, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX, memcgEvent } from "./memcg.ts";
+import {
+  holdMemcg,
+  MEMCG_SWAP_FAIL,
+  MEMCG_SWAP_MAX,
+  memcgEvent,
+  onlineMemcg,
+  unchargeCounter,
+} from "./memcg.ts";
+import { isLegacy, unchargeMemsw } from "./memcg-v1.ts";
 import type { SpaceState, SwapColumns } from "./state.ts";
 
 /** Areas there can be (Linux: MAX_SWAPFILES with what Debian's configuration reserves), slots of one, and of all. */
@@ -179,6 +188,7 @@ export function vmSwapFull(k: SpaceState): boolean {
 /** Slots the cgroup may take (Linux: mem_cgroup_get_nr_swap_pages). */
 export function memcgSwapPages(k: SpaceState, memcg: number): number {
   let pages = k.swap.state[SWAP_FREE];
+  if (isLegacy(k)) return pages;
   const { swapMax, swapUsage, parent } = k.memcg;
   for (let at = memcg; at !== ROOT_MEMCG; at = parent[at])
     pages = Math.min(pages, swapMax[at] - swapUsage[at]);
@@ -188,6 +198,7 @@ export function memcgSwapPages(k: SpaceState, memcg: number): number {
 /** Whether the page's cgroup, or the machine, has used half of its swap (Linux: mem_cgroup_swap_full). */
 export function memcgSwapFull(k: SpaceState, pfn: Pfn): boolean {
   if (vmSwapFull(k)) return true;
+  if (isLegacy(k)) return false;
   const { swapMax, swapHigh, swapUsage, parent } = k.memcg;
   for (let at = k.pageMemcg[pfn]; at !== ROOT_MEMCG; at = parent[at])
     if (swapUsage[at] * 2 >= swapHigh[at] || swapUsage[at] * 2 >= swapMax[at]) return true;
@@ -200,8 +211,9 @@ export function memcgSwapFull(k: SpaceState, pfn: Pfn): boolean {
  */
 export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
   const entry = takeSlot(k);
-  const memcg = k.pageMemcg[pfn];
-  if (memcg === ROOT_MEMCG) return entry;
+  const memcg = onlineMemcg(k, k.pageMemcg[pfn]);
+  // Version 1 counts a slot when its page goes (chargeSwapOut).
+  if (memcg === ROOT_MEMCG || isLegacy(k)) return entry;
   if (entry === NONE) {
     memcgEvent(k, memcg, MEMCG_SWAP_FAIL);
     return NONE;
@@ -222,6 +234,22 @@ export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
   k.swap.memcg[swapSlot(k, entry)] = memcg;
   holdMemcg(k, memcg, 1);
   return entry;
+}
+
+/**
+ * Version 1: a page has been swapped out and is about to be free. Its charge leaves memory; that of memory+swap is the
+ * slot's from now on. Nothing to do for a slot that nobody refers to (Linux: mem_cgroup_swapout).
+ */
+export function chargeSwapOut(k: SpaceState, pfn: Pfn, entry: SwapEntry): void {
+  const row = swapSlot(k, entry);
+  const memcg = k.pageMemcg[pfn];
+  if (memcg === ROOT_MEMCG || k.swap.count[row] === 0) return;
+  const m = k.memcg;
+  k.pageMemcg[pfn] = ROOT_MEMCG;
+  k.swap.memcg[row] = memcg;
+  unchargeCounter(k, memcg, 1);
+  m.vmEvent[memcg * NR_EVENTS + PGPGOUT]++;
+  for (let at = memcg; at !== ROOT_MEMCG; at = m.parent[at]) m.swapUsage[at]++;
 }
 
 /** One more page table entry refers to the slot. */
@@ -256,6 +284,7 @@ export function unchargeSwap(k: SpaceState, row: number): void {
   const memcg = k.swap.memcg[row];
   k.swap.memcg[row] = ROOT_MEMCG;
   for (let at = memcg; at !== ROOT_MEMCG; at = m.parent[at]) m.swapUsage[at]--;
+  if (isLegacy(k)) unchargeMemsw(k, memcg, 1);
   holdMemcg(k, memcg, -1);
 }
 

@@ -58,6 +58,7 @@ import { isUptodate, waitRow } from "../space/io.ts";
 import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
 import { MEMCG_ONLINE } from "../space/memcg.ts";
 import { countMemcgEvents, modLruvecState } from "../space/memcg-count.ts";
+import { isLegacy } from "../space/memcg-v1.ts";
 import { addRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
 import { findPte } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
@@ -219,7 +220,8 @@ function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   }
   k.page[pfn * PAGE_WORDS + FLAGS] |= PG_swapbacked | PG_locked;
   addPageToCache(k, pfn, entry);
-  if (owner !== ROOT_MEMCG) unchargeSwap(k, row);
+  // With version 1 the page's new charge takes the slot's place; with version 2 the slot keeps its own until it is free.
+  if (owner !== ROOT_MEMCG && isLegacy(k)) unchargeSwap(k, row);
   const shadow = k.swap.shadow[row];
   k.swap.shadow[row] = 0;
   if (shadow !== 0) workingsetRefault(k, pfn, shadow);

@@ -11,11 +11,28 @@ import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from "../../base/errno.ts";
 import { type Memcg, NONE, ROOT_MEMCG, type Task } from "../../base/types.ts";
 import { createMemcg, MEMCG_ONLINE, offlineMemcg, renewMemcg } from "../../space/memcg.ts";
 import { hasMemory, hasTasks, updateCharged } from "../../space/memcg-task.ts";
+import { isLegacy } from "../../space/memcg-v1.ts";
 import { taskRows } from "../../space/task.ts";
 import type { AbiState } from "../state.ts";
 
-/** Where the tree is mounted. */
-export const CGROUP_MOUNT = "/sys/fs/cgroup";
+/** Where the tree is mounted: version 2, and the memory controller's own of version 1. */
+const MOUNT = "/sys/fs/cgroup";
+const LEGACY_MOUNT = "/sys/fs/cgroup/memory";
+
+/** Where the one tree is that has the memory controller. */
+export function cgroupMount(k: AbiState): string {
+  return isLegacy(k) ? LEGACY_MOUNT : MOUNT;
+}
+
+/**
+ * Gives the memory controller a hierarchy of version 1, as mount -t cgroup -o memory does. Returns 0, or -EBUSY when there
+ * are cgroups already.
+ */
+export function mountLegacyMemory(k: AbiState): number {
+  if (k.memcg.rows[1] !== 1 || k.memcg.subtree[ROOT_MEMCG] === 1) return -EBUSY;
+  k.memcg.legacy[0] = 1;
+  return 0;
+}
 
 /** The cgroup a path below the mount names and what is left of the path: "" or the name of a file that it may have. */
 export interface CgroupPath {
@@ -25,8 +42,9 @@ export interface CgroupPath {
 
 /** Splits a path without doubled slashes; undefined when it is not in the tree. */
 export function cgroupPath(k: AbiState, path: string): CgroupPath | undefined {
-  if (path !== CGROUP_MOUNT && !path.startsWith(`${CGROUP_MOUNT}/`)) return undefined;
-  const names = path.slice(CGROUP_MOUNT.length + 1).split("/");
+  const mount = cgroupMount(k);
+  if (path !== mount && !path.startsWith(`${mount}/`)) return undefined;
+  const names = path.slice(mount.length + 1).split("/");
   let memcg: Memcg = ROOT_MEMCG;
   let at = 0;
   for (; at < names.length; at++) {

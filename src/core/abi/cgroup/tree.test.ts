@@ -69,7 +69,7 @@ test("limits are read in bytes and letters and kept in pages", () => {
   expect([write("2k x"), read()]).toEqual([-EINVAL, "max\n"]);
   expect([write(""), read()]).toEqual([0, "0\n"]);
   expect(writeFile(k, `${ROOT}/a/memory.oom.group`, "2")).toBe(-EINVAL);
-  expect(writeFile(k, `${ROOT}/a/memory.current`, "1")).toBe(-EACCES);
+  expect(writeFile(k, `${ROOT}/a/memory.current`, "1")).toBe(-EINVAL);
 });
 
 test("what a process touches is charged to its cgroup and all above it, with its page tables", () => {

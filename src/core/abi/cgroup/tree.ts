@@ -3,9 +3,10 @@
  * Linux: kernel/cgroup/cgroup.c, mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
 import { EINVAL } from "../../base/errno.ts";
-import { type Memcg, ROOT_MEMCG, type Task } from "../../base/types.ts";
+import { type Memcg, ROOT_MEMCG } from "../../base/types.ts";
 import { setProtection } from "../../space/memcg.ts";
 import { hasMemory } from "../../space/memcg-task.ts";
+import { isLegacy } from "../../space/memcg-v1.ts";
 import type { AbiState } from "../state.ts";
 import {
   showCgroupEvents,
@@ -15,20 +16,12 @@ import {
   writeSubtreeControl,
 } from "./directory.ts";
 import { showEvents, showLocalEvents, showSwapEvents } from "./events.ts";
+import type { CgroupFile } from "./file.ts";
 import { writeHigh, writeMax, writeReclaim } from "./limits.ts";
 import { showProcs, writeProcs } from "./procs.ts";
 import { bytesText, parsePages, showPages } from "./sizes.ts";
 import { showMemoryStat, showNumaStat } from "./stat.ts";
-
-/** A file of a cgroup. Files whose names begin with "memory." are there only where memory is handed out. */
-export interface CgroupFile {
-  readonly name: string;
-  /** The root has it, too. */
-  readonly onRoot?: boolean;
-  readonly show?: (k: AbiState, memcg: Memcg) => string;
-  /** `self` is the task that writes, or NONE. Returns 0 or a negative errno. */
-  readonly write?: (k: AbiState, memcg: Memcg, text: string, self: Task) => number;
-}
+import { LEGACY_FILES } from "./v1.ts";
 
 /** The columns of MemcgColumns that are plain limits. */
 type LimitKey = "swapHigh" | "swapMax" | "zswapMax";
@@ -87,6 +80,7 @@ export const CGROUP_FILES: readonly CgroupFile[] = [
 
 /** The files that a cgroup has, in the list's order. */
 export function filesOf(k: AbiState, memcg: Memcg): CgroupFile[] {
+  if (isLegacy(k)) return [...LEGACY_FILES];
   return CGROUP_FILES.filter(
     (file) =>
       (memcg !== ROOT_MEMCG || file.onRoot === true) &&

@@ -52,6 +52,7 @@ import {
 } from "../../space/lru-list.ts";
 import { ageNonresident, lruAddDrain, lruNoteCost } from "../../space/lruvec.ts";
 import { MEMCG_ONLINE } from "../../space/memcg.ts";
+import { memcgSwappiness } from "../../space/memcg-v1.ts";
 import { countMemcgEvents } from "../../space/memcg-count.ts";
 import { folioReferenced } from "../../space/rmap-walk.ts";
 import { memcgSwapPages, nrSwapPages, SWAP_TOTAL } from "../../space/swap.ts";
@@ -139,7 +140,7 @@ function balanceTargets(nr: Float64Array, targets: Float64Array): boolean {
 /** Works out how many pages of each list to scan, into `k.reclaim.toScan`. */
 function getScanCount(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): void {
   const memcg = Math.floor(lruvec / k.lruvec.nodes);
-  const swappiness = sc.swappiness >= 0 ? sc.swappiness : k.knob.swappiness;
+  const swappiness = sc.swappiness >= 0 ? sc.swappiness : memcgSwappiness(k, memcg);
   const balance = chooseBalance(k, memcg, swappiness, sc);
   let ap = 0;
   let fp = 0;
