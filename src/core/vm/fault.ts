@@ -10,6 +10,7 @@
  *
  * Linux: arch/x86/mm/fault.c, mm/memory.c (6.12)   Doc: Documentation/mm/process_addrs.rst
  */
+import { handleOverHigh } from "../alloc/memcg-high.ts";
 import { FAULT_OOM, FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR } from "../base/errno.ts";
 import { emit, TRACE_PAGE_FAULT_USER } from "../base/trace.ts";
 import { BLOCKED, NONE, type Task, type Vma, vpnHigh, vpnLow } from "../base/types.ts";
@@ -17,6 +18,8 @@ import { PGFAULT } from "../frame/vmstat.ts";
 import { CAUSE_MINOR_FAULT, COST_MINOR_FAULT, spend } from "../hw/clock.ts";
 import { NOT_CANONICAL, PF_INSTR, PF_PROT, PF_USER, PF_WRITE, WALK_WORD } from "../hw/mmu.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_RW, PTE_SOFT_DIRTY } from "../hw/pte.ts";
+import { GFP_KERNEL } from "../reclaim/gfp.ts";
+import { countMemcgEvents } from "../space/memcg-count.ts";
 import { findPte } from "../space/pagetable.ts";
 import { VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
@@ -71,7 +74,11 @@ function handleWalked(k: VmState, task: Task, vma: Vma, vpn: number, flags: numb
   const result = handlePteFault(k, task, vma, vpn, flags);
   if (result === BLOCKED) return BLOCKED;
   k.vmstat.event[PGFAULT]!++;
-  if (result < 0) return result;
+  if (result < 0) {
+    // A cgroup's other faults are counted from its tasks' (memcg-task.ts).
+    countMemcgEvents(k, k.mm.memcg[k.vma.mm[vma]!]!, PGFAULT, 1);
+    return result;
+  }
   if (result === 0) {
     k.task.minFlt[task]!++;
     k.vma.minorFaults[vma]!++;
@@ -93,7 +100,7 @@ function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: nu
   const { words } = k.ram;
   const low = words[pte]!;
   if ((low | words[pte + 1]!) === 0) return handleAbsent(k, task, vma, vpn, flags);
-  if ((low & PTE_MAPPED) === 0) return doSwapPage(k, task, vma, vpn, flags);
+  if ((low & PTE_MAPPED) === 0) return settleHigh(k, task, doSwapPage(k, task, vma, vpn, flags));
   if ((flags & FAULT_FLAG_WRITE) !== 0) {
     if ((low & PTE_RW) === 0) return doWpPage(k, vma, vpn, pte);
     words[pte] = low | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_ACCESSED;
@@ -105,7 +112,13 @@ function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: nu
 
 /** Nothing is mapped: whose memory is it. */
 function handleAbsent(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
-  if (k.vma.file[vma] !== NONE) return fileFault(k, task, vma, vpn, flags);
+  if (k.vma.file[vma] !== NONE) return settleHigh(k, task, fileFault(k, task, vma, vpn, flags));
   if (k.vma.special[vma] !== 0) return specialFault(k, vma, vpn);
   return doAnonymousPage(k, vma, vpn, flags, k.tlb.walk[WALK_WORD]!);
+}
+
+/** On the way back to the program, pages charged above memory.high are made good for. Returns the fault's result. */
+function settleHigh(k: VmState, task: Task, result: number): number {
+  if (k.task.overHigh[task] !== 0 && result !== BLOCKED) handleOverHigh(k, GFP_KERNEL);
+  return result;
 }

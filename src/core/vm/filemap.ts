@@ -23,6 +23,7 @@ import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
 import { folioAddLru } from "../space/lruvec.ts";
+import { countMemcgEvents } from "../space/memcg-count.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
 import { filePages, findPage, markMappedDirty, pageRequest, startReads } from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
@@ -121,6 +122,7 @@ function fetchPage(k: VmState, vma: Vma, vpn: number, flags: number): number {
     if (findPage(k, inode, index) !== pfn) return RETRY;
   } else {
     k.vmstat.event[PGMAJFAULT]++;
+    countMemcgEvents(k, k.mm.memcg[k.vma.mm[vma]], PGMAJFAULT, 1);
     major = VM_FAULT_MAJOR;
     dropped = readAroundFault(k, file, vma, index) && mayDrop;
     pfn = findPage(k, inode, index);
