@@ -3,11 +3,13 @@
  * {name, problem}.
  * Doc: docs/fidelity.md
  */
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { boot, type Kernel, type MachineInput } from "../../src/core/index.ts";
 import { formatScriptError } from "../../src/programs/script/ast.ts";
 import { readScript } from "../../src/programs/script/check.ts";
 import { runScript } from "../../src/programs/script/run.ts";
-import { type FidelityCase, readCases } from "./cases.ts";
+import { FOLDER, type FidelityCase, readCases } from "./cases.ts";
 
 const LRU_GEN = "/sys/kernel/mm/lru_gen/enabled";
 /** All of MGLRU's parts: what Debian's kernel starts with. */
@@ -18,14 +20,21 @@ function swapDisk(iops: number): { name: string; readNs: number } {
   return { name: "nvme1n1", readNs: iops > 0 ? 1e9 / iops : 80_000 };
 }
 
+/** Memory as a case of the whole machine finds it. */
+function wholeMachine(): Pick<MachineInput, "e820" | "reserved" | "knobs"> {
+  const { e820, reserved, knobs } = JSON.parse(readFileSync(path.join(FOLDER, "machine-256m.json"), "utf8")) as MachineInput;
+  return { e820, reserved, knobs };
+}
+
 /** The simulated machine of a case; MGLRU is one tunable more, which a classic machine needs only if there is one. */
-function bootMachine({ machine }: FidelityCase): Kernel {
+function bootMachine({ machine, hasGroup }: FidelityCase): Kernel {
   const { cpus, memoryBytes, levels, policy, swapIops } = machine;
   const disks = [{ name: "nvme0n1" }, swapDisk(swapIops)];
-  const input: MachineInput = { name: "fidelity", cpus, sizeBytes: memoryBytes, levels, disks };
-  if (policy === "mglru") return boot({ ...input, knobs: { [LRU_GEN]: LRU_GEN_ALL } });
+  const memory = hasGroup ? { sizeBytes: memoryBytes } : wholeMachine();
+  const input: MachineInput = { name: "fidelity", cpus, levels, disks, ...memory };
+  if (policy === "mglru") return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: LRU_GEN_ALL } });
   try {
-    return boot({ ...input, knobs: { [LRU_GEN]: 0 } });
+    return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: 0 } });
   } catch (error) {
     if (error instanceof RangeError) return boot(input);
     throw error;

@@ -19,7 +19,7 @@ import { FOLDER, type FidelityCase, readCases } from "./cases.ts";
 
 const USUAL_RUNS = 3;
 /** Scripts in one boot at most: a virtual machine that dies takes only these with it. */
-const MOST_IN_A_BOOT = 10;
+const MOST_IN_A_BOOT = 6;
 const QEMU_KERNEL = "6.12";
 
 /** What to record: a case, and the number of the run. */

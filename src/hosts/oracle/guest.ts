@@ -153,10 +153,14 @@ function makeSwapDisks(scratch: string, scripts: readonly KernelScript[]): strin
   });
 }
 
-/** The words of the kernel's command line that the controller looks for. */
+/**
+ * The words of the kernel's command line for memory pressure; the controller looks for the first. The disks' time-out is short, because
+ * the emulated NVMe loses an interrupt now and then, and only the time-out makes the kernel look for what is complete.
+ */
 function pressureWords(machine: KernelMachine): string {
   if (machine.pressure === undefined) return "";
-  return machine.pressure.policy === "mglru" ? " pagewalk.pressure pagewalk.mglru" : " pagewalk.pressure";
+  const policy = machine.pressure.policy === "mglru" ? " pagewalk.mglru" : "";
+  return ` pagewalk.pressure${policy} nvme_core.io_timeout=1`;
 }
 
 /** The emulator's arguments. Without cx16, because QEMU 7.2 emulates it wrongly now and then. */
