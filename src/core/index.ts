@@ -2,6 +2,7 @@
  * The public face of the core: what programs and hosts may use. The only barrel.
  */
 
+export { mountLegacyMemory } from "./abi/cgroup/directory.ts";
 export { readElf } from "./abi/elf.ts";
 export { doExecve } from "./abi/exec.ts";
 export { ADDR_NO_RANDOMIZE } from "./abi/exec-layout.ts";
@@ -16,7 +17,6 @@ export {
 export { readPressureTotals } from "./abi/pressure-totals.ts";
 export { killTask } from "./abi/process.ts";
 export { syscall } from "./abi/syscall/table.ts";
-export { mountLegacyMemory } from "./abi/cgroup/directory.ts";
 export { listDirectory, makeDirectory, readFile, removeDirectory, writeFile } from "./abi/vfs.ts";
 export {
   errnoName,
@@ -34,6 +34,12 @@ export { completeMachine, type Machine, type MachineInput } from "./hw/machine.t
 export { ACCESS_FETCH, ACCESS_LOAD, ACCESS_STORE } from "./hw/mmu.ts";
 export { PRESETS } from "./hw/presets.ts";
 export { boot, checkKernel, hashKernel, type Kernel } from "./kernel.ts";
+export {
+  NEVER,
+  type RunningCache,
+  type TextbookPolicy,
+} from "./reclaim/policy/textbook/cache.ts";
+export { TEXTBOOK_POLICIES } from "./reclaim/policy/textbook/list.ts";
 export { accountRun, beginTurn, pickNext, wake } from "./sched.ts";
 export { createInode, findInode, installFd, openFile, S_IFCHR } from "./space/file.ts";
 export { isPresent, quiesceDisks } from "./space/io.ts";

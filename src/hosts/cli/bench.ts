@@ -8,7 +8,8 @@
  *
  *   { version: 1, node, cpu, kernel, mib, rounds, skipped: string | null,
  *     figures: [{ name, unit: "ns/page", model, kernel: number | null, ratio: number | null, target }],
- *     replay:  [{ name, unit: "M accesses/s", model, target }] }
+ *     replay:  [{ name, unit: "M accesses/s", model, target }],
+ *     policy:  [{ name, unit: "M requests/s", model, target }] }
  *
  * where ratio is kernel over model (how many times as fast the model is) and target is what the project promises.
  */
@@ -18,6 +19,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BenchFigures, createBench, hotRuns, modelRound, replayRate, zipfRuns } from "./bench-model.ts";
+import { LRU_FRAMES, LRU_PAGES, lruRate, zipfReferences } from "./bench-policy.ts";
 import { writeWhole } from "./write-file.ts";
 
 const ROUNDS = 7;
@@ -39,6 +41,8 @@ const NAMES: Readonly<Record<keyof BenchFigures, string>> = {
 };
 const FIGURES = Object.keys(TARGETS) as (keyof BenchFigures)[];
 const REPLAY_TARGETS = { hot: 50, zipf: 12 };
+/** What libCacheSim's authors give for one thread and LRU, in millions of requests a second. */
+const LRU_TARGET = 20;
 const REPLAY_NAMES = { hot: "hot set of 48 pages", zipf: "zipf(0.9) over 65536 pages" };
 
 /** What the JSON file holds. */
@@ -59,6 +63,7 @@ interface BenchReport {
     target: number;
   }[];
   readonly replay: readonly { name: string; unit: string; model: number; target: number }[];
+  readonly policy: readonly { name: string; unit: string; model: number; target: number }[];
 }
 
 /** Measures, prints a table, and writes the JSON when a file is named. */
@@ -116,10 +121,14 @@ function measure(mib: number, program: KernelBench): BenchReport {
   const hot = hotRuns(bench);
   const zipf = zipfRuns(bench);
   const rates = { hot: [] as number[], zipf: [] as number[] };
+  const references = zipfReferences();
+  const lruRates: number[] = [];
   for (let round = 0; round < ROUNDS + WARM_UPS; round++) {
     const hotRate = replayRate(bench, hot);
     const zipfRate = replayRate(bench, zipf);
+    const lru = lruRate(references);
     if (round < WARM_UPS) continue;
+    lruRates.push(lru);
     rates.hot.push(hotRate);
     rates.zipf.push(zipfRate);
   }
@@ -149,6 +158,7 @@ function measure(mib: number, program: KernelBench): BenchReport {
       model: median(rates[name]),
       target: REPLAY_TARGETS[name],
     })),
+    policy: [{ name: "lru", unit: "M requests/s", model: median(lruRates), target: LRU_TARGET }],
   };
 }
 
@@ -203,6 +213,11 @@ function table(report: BenchReport): string {
   lines.push("", row(["replay with the TLB", "", "M accesses/s", "", "promised"]));
   for (const { name, model, target } of report.replay) {
     lines.push(row([REPLAY_NAMES[name as "hot" | "zipf"], "", model.toFixed(1), "", String(target)]));
+  }
+  lines.push("", row(["textbook policy", "", "M requests/s", "", "promised"]));
+  for (const { name, model, target } of report.policy) {
+    const what = `${name}, zipf(0.9), ${LRU_PAGES >> 10}K pages in ${LRU_FRAMES >> 10}K`;
+    lines.push(row([what, "", model.toFixed(1), "", String(target)]));
   }
   if (report.skipped !== null) lines.push("", `the kernel's side was skipped: ${report.skipped}`);
   return `${lines.join("\n")}\n`;

@@ -4,6 +4,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { boot, hashKernel, type Kernel, type Machine } from "../../core/index.ts";
 import { buildMachine } from "./machine-file.ts";
+import { type PolicyRunOptions, policyList, runPolicies } from "./policy-run.ts";
 import { createCollector } from "./report/collect.ts";
 import type { RunReport } from "./report/schema.ts";
 import { reportText } from "./report/text.ts";
@@ -20,6 +21,8 @@ interface RunOptions {
   readonly transcript?: string;
   readonly json?: string;
   readonly quiet?: boolean;
+  readonly policy?: string;
+  readonly frames?: readonly number[];
 }
 
 /** The verb. */
@@ -27,7 +30,7 @@ export function runCommand(): Command {
   return new Command("run")
     .description("run a workload on a simulated machine and report what its memory did")
     .argument(
-      "<workload>",
+      "[workload]",
       "a script (.pw), a recording (.pwt), or a trace (valgrind lackey, or one access a line)",
     )
     .option(
@@ -47,14 +50,41 @@ export function runCommand(): Command {
       "write the report as JSON (docs/schemas/run-report.schema.json); - prints it instead of the report",
     )
     .option("-q, --quiet", "print no report")
+    .option(
+      "-p, --policy <policy>",
+      "replay a trace against a textbook page-replacement policy, or several (lru,clock,opt), without a machine; list prints them",
+    )
+    .option("-f, --frames <n>", "sizes of memory for --policy, in pages, e.g. 16,64,256", frameCounts)
     .addHelpText(
       "after",
-      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run cow.pw -t -",
+      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run cow.pw -t -\n  pagewalk run bzip.trace.gz --policy lru,arc,opt --frames 16,64,256",
     )
-    .action(runWorkload);
+    .action((path: string | undefined, options: RunOptions, command: Command) => {
+      if (options.policy === "list") process.stdout.write(policyList());
+      else if (path === undefined) command.error("error: missing required argument 'workload'");
+      else if (options.policy !== undefined)
+        runPolicies(path, policyOptions(options, options.policy, command));
+      else runWorkload(path, options);
+    });
+}
+
+/** The options of a replay against policies; those that need a machine are refused. */
+function policyOptions(options: RunOptions, policy: string, command: Command): PolicyRunOptions {
+  const given = (name: string): boolean => command.getOptionValueSource(name) === "cli";
+  for (const name of ["machine", "set", "transcript"])
+    if (given(name)) throw userError(`--${name}: a replay with --policy has no machine`);
+  const { frames, seed, json, quiet } = options;
+  return {
+    policy,
+    ...(frames === undefined ? {} : { frames }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(json === undefined ? {} : { json }),
+    ...(quiet === undefined ? {} : { quiet }),
+  };
 }
 
 function runWorkload(path: string, options: RunOptions): void {
+  if (options.frames !== undefined) throw userError("--frames: it says how much memory a --policy gets");
   const workload = openWorkload(path);
   const machine = buildMachine(options.machine, options.set ?? {}, options.seed);
   const k = bootMachine(options.machine, machine);
@@ -139,6 +169,16 @@ function addSetting(
   const match = /^([^=]+)=(-?\d+)$/.exec(text);
   if (match === null) throw new InvalidArgumentError("expected PATH=NUMBER, e.g. vm.swappiness=10");
   return { ...settings, [match[1]!]: Number(match[2]) };
+}
+
+/** Most frames of a cache: its arrays are made at once. */
+const MOST_FRAMES = 2 ** 28;
+
+function frameCounts(text: string): number[] {
+  const counts = text.split(",").map(Number);
+  if (!/^\d+(,\d+)*$/.test(text) || !counts.every((n) => n >= 1 && n <= MOST_FRAMES))
+    throw new InvalidArgumentError(`expected numbers of pages from 1 to ${MOST_FRAMES}, e.g. 16,64,256`);
+  return counts;
 }
 
 function wholeNumber(text: string): number {

@@ -78,8 +78,8 @@ export function openPwtFile(path: string): PwtReader {
  * Opens a trace of any format; a name that ends in .gz is unpacked first, into memory. Throws a FormatError, or what the
  * file system throws.
  */
-export function openTraceFile(path: string): OpenTrace {
-  return openTrace(path.endsWith(".gz") ? unpackedInput(path) : fileInput(path));
+export function openTraceFile(path: string, isExact = false): OpenTrace {
+  return openTrace(path.endsWith(".gz") ? unpackedInput(path) : fileInput(path), isExact);
 }
 
 /** A file that stays open and is read where it is asked. */

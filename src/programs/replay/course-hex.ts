@@ -28,21 +28,24 @@ export function isCourseHex(start: Uint8Array): boolean {
 }
 
 /** Opens such a trace. Reading throws a FormatError naming the line that is none. */
-export function openCourseHex(input: TraceInput): ChunkSource {
-  return createTextSource(input, (sink) =>
-    createLineReader((text, number) => {
-      const match = LINE.exec(text);
-      if (match === null) {
-        if (text.trim() === "" || text.startsWith("#")) return;
-        throw formatError(
-          input.name,
-          `line ${number}`,
-          `expected "ADDRESS R" or "ADDRESS W", found "${text.slice(0, 40)}"`,
-        );
-      }
-      const page = Math.floor(Number.parseInt(match[1]!, 16) / PAGE);
-      mergeData(sink.merger, page, match[2]!.toUpperCase() === "W" ? KIND_STORE : KIND_LOAD);
-      emitIfFull(sink, isMergerFull(sink.merger));
-    }),
+export function openCourseHex(input: TraceInput, isExact = false): ChunkSource {
+  return createTextSource(
+    input,
+    (sink) =>
+      createLineReader((text, number) => {
+        const match = LINE.exec(text);
+        if (match === null) {
+          if (text.trim() === "" || text.startsWith("#")) return;
+          throw formatError(
+            input.name,
+            `line ${number}`,
+            `expected "ADDRESS R" or "ADDRESS W", found "${text.slice(0, 40)}"`,
+          );
+        }
+        const page = Math.floor(Number.parseInt(match[1]!, 16) / PAGE);
+        mergeData(sink.merger, page, match[2]!.toUpperCase() === "W" ? KIND_STORE : KIND_LOAD);
+        emitIfFull(sink, isMergerFull(sink.merger));
+      }),
+    isExact,
   );
 }

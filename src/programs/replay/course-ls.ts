@@ -28,21 +28,24 @@ export function isCourseLs(start: Uint8Array): boolean {
 }
 
 /** Opens such a trace. Reading throws a FormatError naming the line that is none. */
-export function openCourseLs(input: TraceInput): ChunkSource {
-  return createTextSource(input, (sink) =>
-    createLineReader((text, number) => {
-      const match = LINE.exec(text);
-      if (match === null) {
-        if (text.trim() === "" || text.startsWith("#")) return;
-        throw formatError(
-          input.name,
-          `line ${number}`,
-          `expected "l 0xADDRESS GAP" or "s 0xADDRESS GAP", found "${text.slice(0, 40)}"`,
-        );
-      }
-      const page = Math.floor(Number.parseInt(match[2]!, 16) / PAGE);
-      mergeData(sink.merger, page, match[1]!.toLowerCase() === "s" ? KIND_STORE : KIND_LOAD);
-      emitIfFull(sink, isMergerFull(sink.merger));
-    }),
+export function openCourseLs(input: TraceInput, isExact = false): ChunkSource {
+  return createTextSource(
+    input,
+    (sink) =>
+      createLineReader((text, number) => {
+        const match = LINE.exec(text);
+        if (match === null) {
+          if (text.trim() === "" || text.startsWith("#")) return;
+          throw formatError(
+            input.name,
+            `line ${number}`,
+            `expected "l 0xADDRESS GAP" or "s 0xADDRESS GAP", found "${text.slice(0, 40)}"`,
+          );
+        }
+        const page = Math.floor(Number.parseInt(match[2]!, 16) / PAGE);
+        mergeData(sink.merger, page, match[1]!.toLowerCase() === "s" ? KIND_STORE : KIND_LOAD);
+        emitIfFull(sink, isMergerFull(sink.merger));
+      }),
+    isExact,
   );
 }

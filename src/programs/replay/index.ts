@@ -20,7 +20,8 @@ export interface TraceFormat {
   readonly about: string;
   /** Whether a file that begins with these bytes has it. */
   readonly detect: (start: Uint8Array) => boolean;
-  readonly open: (input: TraceInput) => Omit<OpenTrace, "format">;
+  /** `isExact`: the accesses of a text come in their exact order (createMerger). */
+  readonly open: (input: TraceInput, isExact: boolean) => Omit<OpenTrace, "format">;
 }
 
 /** A trace ready to be replayed. */
@@ -29,6 +30,10 @@ export interface OpenTrace {
   readonly format: string;
   /** Sets up its replay on a booted machine: programs for src/programs/driver.ts. Once. */
   readonly start: (k: Kernel, options?: ReplayOptions) => StartedReplay;
+  /** Its accesses, for readers that run no machine. A reader starts either this or a replay. */
+  readonly source: ChunkSource;
+  /** Processes in it: streams 0 to this - 1. */
+  readonly streams: number;
   /** The command that was recorded, and how; empty when the format does not say. */
   readonly about: string;
   /** Accesses in all; 0 when that is not known before the end. */
@@ -47,19 +52,19 @@ export const FORMATS: readonly TraceFormat[] = [
     name: "lackey",
     about: "the log of valgrind --tool=lackey --trace-mem=yes",
     detect: isLackey,
-    open: (input) => plain(openLackey(input)),
+    open: (input, isExact) => plain(openLackey(input, isExact)),
   },
   {
     name: "course-hex",
     about: "course trace, lines of ADDRESS R|W",
     detect: isCourseHex,
-    open: (input) => plain(openCourseHex(input)),
+    open: (input, isExact) => plain(openCourseHex(input, isExact)),
   },
   {
     name: "course-ls",
     about: "course trace, lines of l|s 0xADDRESS GAP",
     detect: isCourseLs,
-    open: (input) => plain(openCourseLs(input)),
+    open: (input, isExact) => plain(openCourseLs(input, isExact)),
   },
 ];
 
@@ -69,9 +74,9 @@ export function detectFormat(start: Uint8Array): TraceFormat | undefined {
 }
 
 /** Opens a trace of any format. Throws a FormatError when it has none of them or is damaged. */
-export function openTrace(input: TraceInput): OpenTrace {
+export function openTrace(input: TraceInput, isExact = false): OpenTrace {
   const format = detectFormat(input.readAt(0, DETECT_BYTES));
-  if (format !== undefined) return { ...format.open(input), format: format.name };
+  if (format !== undefined) return { ...format.open(input, isExact), format: format.name };
   const known = FORMATS.map(({ name }) => name).join(", ");
   throw formatError(input.name, "byte 0", `expected a trace in one of the formats ${known}`);
 }
@@ -80,10 +85,18 @@ function openRecording(input: TraceInput): Omit<OpenTrace, "format"> {
   const reader = openPwt(input);
   const { command, recorder, kernel } = reader.meta;
   const about = `${command.join(" ")} (recorded with ${recorder} on Linux ${kernel})`;
-  const { accesses, files } = reader.totals;
-  return { about, accesses, files, start: (k, options) => startReplay(k, reader, options) };
+  const { accesses, files, streams } = reader.totals;
+  return {
+    about,
+    accesses,
+    files,
+    streams,
+    source: reader,
+    start: (k, options) => startReplay(k, reader, options),
+  };
 }
 
 function plain(source: ChunkSource): Omit<OpenTrace, "format"> {
-  return { about: "", accesses: 0, files: [], start: (k, options) => startReplay(k, source, options) };
+  const start: OpenTrace["start"] = (k, options) => startReplay(k, source, options);
+  return { about: "", accesses: 0, files: [], streams: 1, source, start };
 }

@@ -7,7 +7,13 @@ import { type ChunkSource, EVENT_CALL, NO_EVENT } from "./events.ts";
 import { formatError } from "./format-error.ts";
 import { createLackeyCalls, readCallLine } from "./lackey-calls.ts";
 import { createLackeyLines, endLackey, feedLackey } from "./lackey-lines.ts";
-import { createTextSource, firstLines, type TraceInput } from "./text-source.ts";
+import {
+  createTextSource,
+  firstLines,
+  type TextReader,
+  type TextSink,
+  type TraceInput,
+} from "./text-source.ts";
 
 const ACCESS = /^(I {2}| [LSM] )[0-9a-f]{8,16},\d+$/;
 /** Lines of valgrind and of calls that stand between accesses. */
@@ -20,8 +26,8 @@ export function isLackey(start: Uint8Array): boolean {
 }
 
 /** Opens such a log. Reading throws a FormatError naming the line that is none. */
-export function openLackey(input: TraceInput): ChunkSource {
-  return createTextSource(input, (sink) => {
+export function openLackey(input: TraceInput, isExact = false): ChunkSource {
+  const createReader = (sink: TextSink): TextReader => {
     const calls = createLackeyCalls();
     const lines = createLackeyLines({
       merger: sink.merger,
@@ -44,5 +50,6 @@ export function openLackey(input: TraceInput): ChunkSource {
       },
     });
     return { feed: (bytes) => feedLackey(lines, bytes, bytes.length), end: () => endLackey(lines) };
-  });
+  };
+  return createTextSource(input, createReader, isExact);
 }

@@ -64,16 +64,20 @@ export interface Merger {
   readonly data: Phase;
 }
 
-/** A merger with nothing in it. */
-export function createMerger(): Merger {
+/**
+ * A merger with nothing in it. An exact one merges only accesses to one page that follow each other directly, fetches and
+ * data alike: for readers to whom the order of all accesses counts, and not what a TLB makes of it.
+ */
+export function createMerger(isExact = false): Merger {
+  const data = createPhase(isExact ? 1 : DATA_PAGES);
   return {
     page: new Float64Array(RUNS_MOST),
     kind: new Uint8Array(RUNS_MOST),
     count: new Int32Array(RUNS_MOST),
     length: 0,
     accesses: 0,
-    fetch: createPhase(FETCH_PAGES),
-    data: createPhase(DATA_PAGES),
+    fetch: isExact ? data : createPhase(FETCH_PAGES),
+    data,
   };
 }
 
@@ -81,8 +85,8 @@ export function createMerger(): Merger {
 export function mergeFetch(m: Merger, page: number): void {
   const phase = m.fetch;
   m.accesses++;
-  if (phase.page[phase.current] === page && phase.pages > 0)
-    m.count[phase.record[phase.current * 4 + KIND_FETCH]!]!++;
+  const record = phase.record[phase.current * 4 + KIND_FETCH]!;
+  if (phase.page[phase.current] === page && phase.pages > 0 && record >= 0) m.count[record]!++;
   else mergeOther(m, phase, page, KIND_FETCH);
 }
 

@@ -30,12 +30,13 @@ export interface TextSink {
 
 const PIECE_BYTES = 65536;
 
-/** A source with one stream, 0, from a text trace. */
+/** A source with one stream, 0, from a text trace. `isExact`: accesses in their exact order (createMerger). */
 export function createTextSource(
   input: TraceInput,
   createReader: (sink: TextSink) => TextReader,
+  isExact = false,
 ): ChunkSource {
-  const merger = createMerger();
+  const merger = createMerger(isExact);
   const ready: Chunk[] = [];
   const emit = (event: ReplayEvent): void => {
     closeMerger(merger);

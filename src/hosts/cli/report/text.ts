@@ -138,7 +138,7 @@ function kb(kilobytes: number): string {
 }
 
 /** A table without lines, indented by two; columns are right-aligned but for those named in `left`. */
-function plainTable(head: string[], left: readonly number[]): Table.Table {
+export function plainTable(head: string[], left: readonly number[]): Table.Table {
   const none = "";
   return new Table({
     head,
