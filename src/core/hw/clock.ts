@@ -57,10 +57,16 @@ export const CAUSE_NAMES: readonly string[] = [
 
 /** One access that hits the L1 cache and the L1 TLB: 4 to 5 cycles, of which an out-of-order core hides most (Intel optimization manual, table "Cache parameters"). */
 export const COST_ACCESS = 1;
-/** Second level TLB hit after a first level miss: 7 cycles (Intel optimization manual, "STLB"). */
-export const COST_L2_TLB = 2;
-/** Page walk with the upper levels in the paging-structure caches: about 30 cycles (Intel SDM 3A 4.10.3 says what is cached). */
-export const COST_WALK = 10;
+/**
+ * Second level TLB hit after a first level miss: 7 cycles (Intel optimization manual, "STLB"), and the line itself, which
+ * an access so far from the last ones finds in the second or third cache level: about 40 cycles (same manual).
+ */
+export const COST_L2_TLB = 15;
+/**
+ * Page walk with the upper levels in the paging-structure caches: about 30 cycles (Intel SDM 3A 4.10.3 says what is cached),
+ * and the line itself out of memory: 70 to 100 ns on servers (lmbench lat_mem_rd).
+ */
+export const COST_WALK = 90;
 /** Exception entry and exit plus the fault's bookkeeping, without clearing the page: bench, anonymous write 2,080 less clearing. */
 export const COST_MINOR_FAULT = 700;
 /** Clearing 4 KiB in a cold cache: 4096 bytes at about 10 GB/s. */
@@ -97,13 +103,15 @@ export const COST_CONTEXT_SWITCH = 1500;
 export function createClock(machine: Machine): ClockColumns {
   return {
     ns: new Float64Array(1),
+    slowdown: machine.cpuSlowdown,
     cpuNs: new Float64Array(machine.cpus),
     spent: new Float64Array(NR_CAUSES),
   };
 }
 
-/** Lets `ns` nanoseconds pass on the running CPU, on account of `cause`. */
+/** Lets `ns` nanoseconds of the reference core's work pass on the running CPU, on account of `cause`. */
 export function spend(k: HwState, cause: number, ns: number): void {
-  k.clock.ns[0]! += ns;
-  k.clock.spent[cause]! += ns;
+  const taken = ns * k.clock.slowdown;
+  k.clock.ns[0]! += taken;
+  k.clock.spent[cause]! += taken;
 }

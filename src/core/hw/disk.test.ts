@@ -10,7 +10,7 @@ import { completeMachine } from "./machine.ts";
 /** A disk of 100 us latency and one byte a nanosecond. */
 function disk(rotational: boolean): DiskState {
   const machine = completeMachine({ sizeBytes: 67108864 });
-  const specs = [{ name: "d", readNs: 100000, bytesPerSecond: 1e9, rotational }];
+  const specs = [{ name: "d", readNs: 100000, bytesPerSecond: 1e9, rotational, queueDepth: 1023 }];
   return { machine, clock: createClock(machine), disk: createDisk(specs) } as unknown as DiskState;
 }
 

@@ -11,6 +11,7 @@
  */
 import { bug } from "../base/bug.ts";
 import { NONE } from "../base/types.ts";
+import { CAUSE_IO_WAIT } from "./clock.ts";
 import type { DiskSpec } from "./machine.ts";
 import type { HwState } from "./state.ts";
 
@@ -32,6 +33,12 @@ export interface DiskColumns {
   readonly head: Int32Array;
   readonly tail: Int32Array;
   readonly busyUntilNs: Float64Array;
+  /** By disk: requests it takes at a time, where its turn is in `doneNs`, and where its part of that column begins. */
+  readonly depth: Int32Array;
+  readonly turn: Int32Array;
+  readonly firstTurn: Int32Array;
+  /** By disk and turn: when the request that took the turn last is done. */
+  readonly doneNs: Float64Array;
   /** By disk: owner and page index at which the next request would need no seek. */
   readonly lastOwner: Int32Array;
   readonly lastIndex: Float64Array;
@@ -78,6 +85,7 @@ export interface DiskRequest {
 }
 
 const REQUESTS = 65536;
+const USUAL_DEPTH = 1023;
 /** Blocks that can hold what was written, and how many of those can hold more than one repeated word. */
 const BLOCKS = 1048576;
 const BLOCK_SLOTS = 262144;
@@ -89,6 +97,9 @@ const PAGE_BYTES = 4096;
 /** Idle disks, one per specification; a machine without any has one ordinary flash disk. */
 export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
   const disks = Math.max(1, specs.length);
+  const depth = Int32Array.from({ length: disks }, (_, disk) => specs[disk]?.queueDepth ?? USUAL_DEPTH);
+  const firstTurn = new Int32Array(disks);
+  for (let disk = 1; disk < disks; disk++) firstTurn[disk] = firstTurn[disk - 1] + depth[disk - 1];
   const state = new Int32Array(4);
   state[FIRST_NEVER_USED] = 1;
   const columns: DiskColumns = {
@@ -102,6 +113,10 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
     head: new Int32Array(disks),
     tail: new Int32Array(disks),
     busyUntilNs: new Float64Array(disks),
+    depth,
+    turn: new Int32Array(disks),
+    firstTurn,
+    doneNs: new Float64Array(depth.reduce((sum, turns) => sum + turns, 0)),
     lastOwner: new Int32Array(disks),
     lastIndex: new Float64Array(disks),
     latencyNs: new Float64Array(disks).fill(80000),
@@ -135,6 +150,8 @@ export function submitIo(k: DiskState, request: DiskRequest): number {
   const row = takeRow(d);
   const { disk } = request;
   const bytes = request.pages * PAGE_BYTES;
+  const turn = d.firstTurn[disk] + d.turn[disk];
+  if (d.doneNs[turn] > k.clock.ns[0]) waitForTurn(k, d.doneNs[turn]);
   const now = k.clock.ns[0];
   const transferNs = Math.ceil(bytes * d.nsPerByte[disk]);
   const continues = d.lastOwner[disk] === request.owner && d.lastIndex[disk] === request.index;
@@ -145,6 +162,8 @@ export function submitIo(k: DiskState, request: DiskRequest): number {
     d.busyUntilNs[disk] = Math.max(now + d.latencyNs[disk], d.busyUntilNs[disk]) + transferNs;
   }
   d.completeNs[row] = d.busyUntilNs[disk];
+  d.doneNs[turn] = d.busyUntilNs[disk];
+  d.turn[disk] = (d.turn[disk] + 1) % d.depth[disk];
   d.disk[row] = disk;
   d.op[row] = request.op;
   d.failed[row] = d.failNext[disk];
@@ -207,6 +226,12 @@ export function checkDisks(k: DiskState): void {
     if (d.tail[disk] !== last) bug(`the queue of disk ${disk} does not end at its tail`);
   }
   if (queued !== d.state[UNDER_WAY]) bug(`${d.state[UNDER_WAY]} disk requests under way, ${queued} queued`);
+}
+
+/** The queue is full: the running CPU waits until a request is done. */
+function waitForTurn(k: DiskState, untilNs: number): void {
+  k.clock.spent[CAUSE_IO_WAIT] += untilNs - k.clock.ns[0];
+  k.clock.ns[0] = untilNs;
 }
 
 function takeRow(d: DiskColumns): number {

@@ -38,6 +38,8 @@ export interface DiskSpec {
   readonly readNs: number;
   readonly bytesPerSecond: number;
   readonly rotational: boolean;
+  /** Requests it takes at a time; who submits one more waits until the oldest is done (Linux: queue/nr_requests). */
+  readonly queueDepth: number;
 }
 
 /** A NUMA node: bytes of RAM, and its CPUs. */
@@ -99,6 +101,8 @@ export interface Machine {
   readonly cacheSliceBytes: number;
   readonly tlb: TlbSpec;
   readonly disks: readonly DiskSpec[];
+  /** How many times as long as on the reference core (hw/clock.ts) everything takes that a CPU does: an emulated one is slow. */
+  readonly cpuSlowdown: number;
   /** Tunables by path, as an operator sets them after boot. */
   readonly knobs: Readonly<Record<string, number>>;
   readonly seed: number;
@@ -143,6 +147,7 @@ export interface MachineInput {
   readonly cacheSliceBytes?: number | undefined;
   readonly tlb?: Partial<TlbSpec> | undefined;
   readonly disks?: readonly Partial<DiskSpec>[] | undefined;
+  readonly cpuSlowdown?: number | undefined;
   readonly knobs?: Readonly<Record<string, number>> | undefined;
   readonly seed?: number | undefined;
   readonly contentFrames?: number | undefined;
@@ -180,7 +185,13 @@ const USUAL_TLB: TlbSpec = {
 const USUAL_CONFIG: KernelConfig = { softDirty: true, protectionKeys: true, vsyscall: "none" };
 
 /** A data-centre NVMe drive: 80 µs to the first byte, 3 GB/s. */
-const USUAL_DISK: DiskSpec = { name: "nvme0n1", readNs: 80000, bytesPerSecond: 3e9, rotational: false };
+const USUAL_DISK: DiskSpec = {
+  name: "nvme0n1",
+  readNs: 80000,
+  bytesPerSecond: 3e9,
+  rotational: false,
+  queueDepth: 1023,
+};
 
 const FIELDS: readonly string[] = [
   "name",
@@ -198,6 +209,7 @@ const FIELDS: readonly string[] = [
   "cacheSliceBytes",
   "tlb",
   "disks",
+  "cpuSlowdown",
   "knobs",
   "seed",
   "contentFrames",
@@ -235,6 +247,7 @@ export function completeMachine(input: MachineInput): Machine {
     cacheSliceBytes: integer("cacheSliceBytes", input.cacheSliceBytes ?? 2 * MIB, 0, GIB),
     tlb: completeTlb(input.tlb),
     disks: (input.disks ?? [USUAL_DISK]).map(completeDisk),
+    cpuSlowdown: slowdown(input.cpuSlowdown ?? 1),
     knobs,
     seed: integer("seed", input.seed ?? 1, 0, Number.MAX_SAFE_INTEGER),
     contentFrames: integer(
@@ -244,6 +257,10 @@ export function completeMachine(input: MachineInput): Machine {
       MOST_CONTENT_FRAMES,
     ),
   };
+}
+
+function slowdown(value: number): number {
+  return value > 0 && value <= 1000 ? value : badConfig("cpuSlowdown", `${value} is not between 0 and 1000`);
 }
 
 /** Node of the byte address, or -1 when no usable range has it. */
@@ -451,5 +468,6 @@ function completeDisk(given: Partial<DiskSpec>, i: number): DiskSpec {
   integer(`disks[${i}].readNs`, disk.readNs, 0, 1e12);
   if (!(disk.bytesPerSecond > 0))
     badConfig(`disks[${i}].bytesPerSecond`, `${disk.bytesPerSecond} is not positive`);
+  integer(`disks[${i}].queueDepth`, disk.queueDepth, 1, 16384);
   return disk;
 }

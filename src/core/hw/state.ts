@@ -31,6 +31,8 @@ export interface RamColumns {
  * CPU's own time in `cpuNs` and loads it into `ns[0]` while that CPU runs.
  */
 export interface ClockColumns {
+  /** How many times as long as on the reference core work takes. */
+  readonly slowdown: number;
   readonly ns: Float64Array;
   readonly cpuNs: Float64Array;
   /** By cause (clock.ts: CAUSE_*): nanoseconds spent. */

@@ -19,8 +19,6 @@ import {
   NR_INACTIVE_FILE,
   NR_NODE_ITEMS,
   NR_ZONE_ITEMS,
-  WORKINGSET_ACTIVATE_ANON,
-  WORKINGSET_ACTIVATE_FILE,
 } from "../frame/vmstat.ts";
 import { ALLOC_WMARK_HIGH, watermark } from "../frame/watermark.ts";
 import {
@@ -39,6 +37,12 @@ import {
   memcgEvent,
   nextMemcg,
 } from "../space/memcg.ts";
+import {
+  FLUSHED_ACTIVATE_ANON,
+  FLUSHED_ACTIVATE_FILE,
+  flushedState,
+  flushMemcgStatsIfDue,
+} from "../space/memcg-flush.ts";
 import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
 import { inactiveIsLow, shrinkLruvec } from "./policy/classic.ts";
 import {
@@ -52,7 +56,6 @@ import {
   SWAP_CLUSTER_MAX,
 } from "./scan-control.ts";
 import type { ReclaimState } from "./state.ts";
-import { listSize } from "./workingset.ts";
 
 /** What a request of tryToFreeMemcgPages says besides (Linux: MEMCG_RECLAIM_*). */
 export const MEMCG_RECLAIM_MAY_SWAP = 2;
@@ -117,8 +120,8 @@ export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void
 /** Remembers how many refaults there were, so that the next run sees whether there are more (Linux: snapshot_refaults). */
 export function snapshotRefaults(k: ReclaimState, memcg: Memcg, node: number): void {
   const lruvec = lruvecOf(k, memcg, node);
-  k.lruvec.refaults[lruvec * 2] = activations(k, memcg, node, WORKINGSET_ACTIVATE_ANON);
-  k.lruvec.refaults[lruvec * 2 + 1] = activations(k, memcg, node, WORKINGSET_ACTIVATE_FILE);
+  k.lruvec.refaults[lruvec * 2] = flushedState(k, lruvec, FLUSHED_ACTIVATE_ANON);
+  k.lruvec.refaults[lruvec * 2 + 1] = flushedState(k, lruvec, FLUSHED_ACTIVATE_FILE);
 }
 
 /** Reclaim does not reclaim for itself. */
@@ -204,13 +207,14 @@ function shrinkMemcgs(k: ReclaimState, node: number, sc: ScanControl): void {
 
 /** What the lists' lengths and refaults say of this node's pass (Linux: prepare_scan_control). */
 function prepareScan(k: ReclaimState, node: number, sc: ScanControl): void {
+  flushMemcgStatsIfDue(k);
   const target = lruvecOf(k, sc.memcg, node);
   sc.anonCost = k.lruvec.anonCost[target];
   sc.fileCost = k.lruvec.fileCost[target];
   if (sc.forceDeactivate) sc.mayDeactivate = DEACTIVATE_ANON | DEACTIVATE_FILE;
   else {
-    const anon = activations(k, sc.memcg, node, WORKINGSET_ACTIVATE_ANON);
-    const file = activations(k, sc.memcg, node, WORKINGSET_ACTIVATE_FILE);
+    const anon = flushedState(k, target, FLUSHED_ACTIVATE_ANON);
+    const file = flushedState(k, target, FLUSHED_ACTIVATE_FILE);
     const { refaults } = k.lruvec;
     sc.mayDeactivate =
       (anon !== refaults[target * 2] || inactiveIsLow(k, target, LRU_INACTIVE_ANON) ? DEACTIVATE_ANON : 0) |
@@ -218,7 +222,7 @@ function prepareScan(k: ReclaimState, node: number, sc: ScanControl): void {
         ? DEACTIVATE_FILE
         : 0);
   }
-  const inactiveFile = listSize(k, target, LRU_INACTIVE_FILE);
+  const inactiveFile = flushedState(k, target, LRU_INACTIVE_FILE);
   sc.cacheTrimMode =
     Math.floor(inactiveFile / 2 ** sc.priority) !== 0 &&
     (sc.mayDeactivate & DEACTIVATE_FILE) === 0 &&
@@ -242,13 +246,4 @@ function isFileTiny(k: ReclaimState, node: number, sc: ScanControl): boolean {
     (sc.mayDeactivate & DEACTIVATE_ANON) === 0 &&
     Math.floor(anon / 2 ** sc.priority) !== 0
   );
-}
-
-/** Activations on refault of a cgroup and those below it on a node; the machine's for the root. */
-function activations(k: ReclaimState, memcg: Memcg, node: number, item: number): number {
-  if (memcg === 0) return k.vmstat.node[node * NR_NODE_ITEMS + item];
-  let sum = 0;
-  for (let at = memcg; at >= 0; at = nextMemcg(k, memcg, at))
-    sum += k.memcg.node[lruvecOf(k, at, node) * NR_NODE_ITEMS + item];
-  return sum;
 }

@@ -24,11 +24,11 @@ import {
   LRU_INACTIVE_FILE,
   lruvecOf,
   lruvecOfPage,
-  NR_LRU_LISTS,
 } from "../space/lru-list.ts";
 import { ageNonresident, lruNoteCost } from "../space/lruvec.ts";
 import { MEMCG_FREE } from "../space/memcg.ts";
 import { modLruvecState } from "../space/memcg-count.ts";
+import { flushedState, flushMemcgStatsIfDue } from "../space/memcg-flush.ts";
 import { memcgSwapPages } from "../space/swap.ts";
 import type { ReclaimState } from "./state.ts";
 
@@ -71,25 +71,12 @@ function isRecent(k: ReclaimState, shadow: number, isFile: boolean): boolean {
   const age = Math.floor(rest / MEMCGS);
   if (memcg !== ROOT_MEMCG && k.memcg.state[memcg] === MEMCG_FREE) return false;
   const lruvec = lruvecOf(k, memcg, node);
-  let pages = listSize(k, lruvec, LRU_ACTIVE_FILE);
-  if (!isFile) pages += listSize(k, lruvec, LRU_INACTIVE_FILE);
+  flushMemcgStatsIfDue(k);
+  let pages = flushedState(k, lruvec, LRU_ACTIVE_FILE);
+  if (!isFile) pages += flushedState(k, lruvec, LRU_INACTIVE_FILE);
   if (memcgSwapPages(k, memcg) > 0) {
-    pages += listSize(k, lruvec, LRU_ACTIVE_ANON);
-    if (isFile) pages += listSize(k, lruvec, LRU_INACTIVE_ANON);
+    pages += flushedState(k, lruvec, LRU_ACTIVE_ANON);
+    if (isFile) pages += flushedState(k, lruvec, LRU_INACTIVE_ANON);
   }
   return k.lruvec.nonresidentAge[lruvec] - age <= pages;
-}
-
-/** Pages on a list of a lruvec and, because cgroups contain each other, of those below it (Linux: lruvec_page_state). */
-export function listSize(k: ReclaimState, lruvec: number, list: number): number {
-  return k.lruvec.size[lruvec * NR_LRU_LISTS + list] + sizeBelow(k, lruvec, list);
-}
-
-function sizeBelow(k: ReclaimState, lruvec: number, list: number): number {
-  const { nodes } = k.lruvec;
-  const memcg = Math.floor(lruvec / nodes);
-  let sum = 0;
-  for (let child = k.memcg.firstChild[memcg]; child !== 0; child = k.memcg.nextSibling[child])
-    sum += listSize(k, child * nodes + (lruvec % nodes), list);
-  return sum;
 }

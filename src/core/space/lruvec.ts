@@ -43,6 +43,7 @@ import {
   NR_LRU_LISTS,
 } from "./lru-list.ts";
 import { countMemcgEvents } from "./memcg-count.ts";
+import { flushedState } from "./memcg-flush.ts";
 import type { LruvecColumns, SpaceState } from "./state.ts";
 
 /** Batches of a CPU, in the order in which they are drained. */
@@ -75,6 +76,8 @@ export function createLruvec(memcgs: number, nodes: number, cpus: number): Lruve
     fileCost: new Float64Array(memcgs * nodes),
     nonresidentAge: new Float64Array(memcgs * nodes),
     refaults: new Float64Array(memcgs * nodes * 2),
+    flushed: new Float64Array(memcgs * nodes * 8),
+    nextFlushNs: new Float64Array(1),
     flags: new Uint8Array(memcgs * nodes),
     batch: new Int32Array(cpus * NR_LRU_BATCHES * BATCH_WORDS),
     referencedFlags: new Int32Array(1),
@@ -177,14 +180,13 @@ export function lruNoteCost(
   io: number,
   rotated: number,
 ): void {
-  const { nodes, anonCost, fileCost, size } = k.lruvec;
+  const { nodes, anonCost, fileCost } = k.lruvec;
   const cost = io * COST_OF_IO + rotated;
   for (let at = lruvec; ; at = k.memcg.parent[Math.floor(at / nodes)]! * nodes + (at % nodes)) {
     if (isFile) fileCost[at]! += cost;
     else anonCost[at]! += cost;
     let pages = 0;
-    for (let list = LRU_INACTIVE_ANON; list <= LRU_ACTIVE_FILE; list++)
-      pages += size[at * NR_LRU_LISTS + list]!;
+    for (let list = LRU_INACTIVE_ANON; list <= LRU_ACTIVE_FILE; list++) pages += flushedState(k, at, list);
     if (fileCost[at]! + anonCost[at]! > Math.floor(pages / 4)) {
       fileCost[at] = Math.floor(fileCost[at]! / 2);
       anonCost[at] = Math.floor(anonCost[at]! / 2);

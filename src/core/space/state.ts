@@ -141,6 +141,9 @@ export interface LruvecColumns {
   readonly nonresidentAge: Float64Array;
   /** By lruvec * 2 + 0 for anonymous, 1 for file pages: activations on refault when reclaim ran last (Linux: refaults). */
   readonly refaults: Float64Array;
+  /** By lruvec * 8: sums as of the last flush, and when the next one is due (memcg-flush.ts). */
+  readonly flushed: Float64Array;
+  readonly nextFlushNs: Float64Array;
   /** By lruvec: LRUVEC_* bits of lru-list.ts. */
   readonly flags: Uint8Array;
   /** By (cpu * NR_LRU_BATCHES + batch) * 32: pages in the batch, then their pfns (Linux: struct folio_batch). */

@@ -61,7 +61,7 @@ export function showLines(session: Session, task: Task, action: ShowAction): str
     case "cgroup": {
       const lines = linesOf(showSystem(k, `/sys/fs/cgroup/${action.group.text}/${action.file}`));
       const names = action.fields.map(({ text }) => text);
-      return names.length === 0 ? lines : lines.filter((line) => names.some((name) => line.startsWith(name)));
+      return names.length === 0 ? lines : lines.filter((line) => names.includes(line.split(" ")[0]!));
     }
     case "totals":
       return totalLines(session);

@@ -56,6 +56,10 @@ export function runTogether(
       );
   }
   const tasks = [...session.tasks.values()].filter((named) => lives(session, named));
+  // All begin with equal claims on the CPUs, in the order of their rows: that in which they were made.
+  const { vruntime } = session.k.task;
+  const most = Math.max(...tasks.map(({ task }) => vruntime[task]!));
+  for (const { task } of tasks) vruntime[task] = most;
   for (const { task } of tasks) if (!programs.has(task)) park(session.k, task);
   drive(session.k, programs);
   for (const named of tasks) if (lives(session, named)) session.k.task.state[named.task] = TASK_RUNNING;

@@ -52,8 +52,9 @@ import {
 } from "../../space/lru-list.ts";
 import { ageNonresident, lruAddDrain, lruNoteCost } from "../../space/lruvec.ts";
 import { MEMCG_ONLINE } from "../../space/memcg.ts";
-import { memcgSwappiness } from "../../space/memcg-v1.ts";
 import { countMemcgEvents } from "../../space/memcg-count.ts";
+import { flushedState } from "../../space/memcg-flush.ts";
+import { memcgSwappiness } from "../../space/memcg-v1.ts";
 import { folioReferenced } from "../../space/rmap-walk.ts";
 import { memcgSwapPages, nrSwapPages, SWAP_TOTAL } from "../../space/swap.ts";
 import { VM_EXEC } from "../../space/vma.ts";
@@ -74,7 +75,6 @@ import {
   shrinkFolioList,
 } from "../shrink-list.ts";
 import type { ReclaimState } from "../state.ts";
-import { listSize } from "../workingset.ts";
 
 /** Which lists getScanCount chooses. */
 const SCAN_EQUAL = 0;
@@ -108,8 +108,8 @@ export function shrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): 
 
 /** Whether the inactive list of a kind is short beside its active one: the larger the memory, the shorter it may be. */
 export function inactiveIsLow(k: ReclaimState, lruvec: Lruvec, inactive: number): boolean {
-  const short = listSize(k, lruvec, inactive);
-  const active = listSize(k, lruvec, inactive + 1);
+  const short = flushedState(k, lruvec, inactive);
+  const active = flushedState(k, lruvec, inactive + 1);
   const gib = Math.floor((short + active) / 262144);
   const ratio = gib > 0 ? Math.floor(Math.sqrt(10 * gib)) : 1;
   return short * ratio < active;

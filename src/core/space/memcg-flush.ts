@@ -1,0 +1,71 @@
+/**
+ * What reclaim believes about the lists: CPUs count for themselves, and their counts are added up along the tree of
+ * cgroups every two seconds. In between reclaim decides by sums that may be two seconds old, the root's included.
+ *
+ *   counted   lists' lengths, activations on refault: exact, by lruvec
+ *   flushed   the same with everything below, as of the last flush         <- inactive_is_low, refaults, costs
+ *
+ * Differs: every other flush (a reader of memory.stat asks for one) is the caller's; what a CPU keeps back until its
+ * batch is full is not modelled.
+ * Linux: mm/memcontrol.c (6.12), flush_memcg_stats_dwork   Doc: Documentation/admin-guide/cgroup-v2.rst
+ */
+import { type Lruvec, type Memcg, ROOT_MEMCG } from "../base/types.ts";
+import { NR_NODE_ITEMS, WORKINGSET_ACTIVATE_ANON, WORKINGSET_ACTIVATE_FILE } from "../frame/vmstat.ts";
+import { NR_LRU_LISTS } from "./lru-list.ts";
+import { MEMCG_FREE } from "./memcg.ts";
+import type { SpaceState } from "./state.ts";
+
+/** Words of a lruvec in `flushed`: its lists, then activations of anonymous and of file pages. */
+const FLUSHED_WORDS = 8;
+export const FLUSHED_ACTIVATE_ANON = NR_LRU_LISTS;
+export const FLUSHED_ACTIVATE_FILE = NR_LRU_LISTS + 1;
+/** Virtual time between two flushes (Linux: FLUSH_TIME). */
+const FLUSH_NS = 2e9;
+
+/** A number of a lruvec and everything below it as of the last flush (Linux: lruvec_page_state). */
+export function flushedState(k: SpaceState, lruvec: Lruvec, word: number): number {
+  return k.lruvec.flushed[lruvec * FLUSHED_WORDS + word];
+}
+
+/** Adds everything up if it is time to (Linux: the periodic flush). */
+export function flushMemcgStatsIfDue(k: SpaceState): void {
+  if (k.clock.ns[0] >= k.lruvec.nextFlushNs[0]) flushMemcgStats(k);
+}
+
+/** Adds everything up now. */
+export function flushMemcgStats(k: SpaceState): void {
+  const { flushed, nodes, size, nextFlushNs } = k.lruvec;
+  nextFlushNs[0] = (Math.floor(k.clock.ns[0] / FLUSH_NS) + 1) * FLUSH_NS;
+  const rows = Math.max(1, k.memcg.rows[0]);
+  for (let lruvec = 0; lruvec < rows * nodes; lruvec++) {
+    const memcg = Math.floor(lruvec / nodes);
+    for (let list = 0; list < NR_LRU_LISTS; list++)
+      flushed[lruvec * FLUSHED_WORDS + list] = size[lruvec * NR_LRU_LISTS + list];
+    const counted = memcg === ROOT_MEMCG ? ROOT_MEMCG : lruvec * NR_NODE_ITEMS;
+    const { node } = k.memcg;
+    flushed[lruvec * FLUSHED_WORDS + FLUSHED_ACTIVATE_ANON] =
+      memcg === ROOT_MEMCG ? 0 : node[counted + WORKINGSET_ACTIVATE_ANON];
+    flushed[lruvec * FLUSHED_WORDS + FLUSHED_ACTIVATE_FILE] =
+      memcg === ROOT_MEMCG ? 0 : node[counted + WORKINGSET_ACTIVATE_FILE];
+  }
+  addUp(k, ROOT_MEMCG);
+  // What the root counts of its own is the machine's count.
+  for (let node = 0; node < nodes; node++) {
+    const counters = k.vmstat.node;
+    flushed[node * FLUSHED_WORDS + FLUSHED_ACTIVATE_ANON] =
+      counters[node * NR_NODE_ITEMS + WORKINGSET_ACTIVATE_ANON];
+    flushed[node * FLUSHED_WORDS + FLUSHED_ACTIVATE_FILE] =
+      counters[node * NR_NODE_ITEMS + WORKINGSET_ACTIVATE_FILE];
+  }
+}
+
+/** Adds the sums of a cgroup's children, each complete before, to its own. */
+function addUp(k: SpaceState, memcg: Memcg): void {
+  const { flushed, nodes } = k.lruvec;
+  for (let child = k.memcg.firstChild[memcg]; child !== 0; child = k.memcg.nextSibling[child]) {
+    if (k.memcg.state[child] === MEMCG_FREE) continue;
+    addUp(k, child);
+    for (let word = 0; word < nodes * FLUSHED_WORDS; word++)
+      flushed[memcg * nodes * FLUSHED_WORDS + word] += flushed[child * nodes * FLUSHED_WORDS + word];
+  }
+}
