@@ -15,9 +15,46 @@ const LRU_GEN = "/sys/kernel/mm/lru_gen/enabled";
 /** All of MGLRU's parts: what Debian's kernel starts with. */
 const LRU_GEN_ALL = 7;
 
-/** A disk that does so many requests a second has this much time for each. */
-function swapDisk(iops: number): { name: string; readNs: number } {
-  return { name: "nvme1n1", readNs: iops > 0 ? 1e9 / iops : 80_000 };
+const PAGE_BYTES = 4096;
+/** Pages of a swap write on average, where the calibration was made. */
+const WRITE_PAGES = 5;
+
+/** How fast the machine is that a case was recorded on. */
+interface Speed {
+  readonly faultNs: number;
+  readonly readNs: number;
+  readonly writePageNs: number;
+  readonly fileByteNs: number;
+}
+
+/** Time of an anonymous write fault here, measured as on the recording machines. */
+function modelFaultNs(): number {
+  const text = "a = mmap(NULL, 16M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)\nscan store a 16M\n";
+  const k = boot({ name: "speed", cpus: 1, sizeBytes: 2 ** 27, levels: 4 });
+  const times: number[] = [];
+  runScript(k, readScript(text, "speed.pw").script, () => times.push(k.clock.ns[0]!));
+  return (times.at(-1)! - times.at(-2)!) / 4096;
+}
+
+/**
+ * The disks of a case. Its machine's processor may be slower than the simulated one, an emulated one many times: its disks are then as much
+ * slower in its own time, so times are scaled by what a fault takes there and here.
+ */
+function disksOf({ machine }: FidelityCase): MachineInput["disks"] {
+  const speeds = JSON.parse(readFileSync(path.join(FOLDER, "calibration.json"), "utf8")) as Record<string, Speed>;
+  const speed = speeds[machine.kernel]!;
+  const scale = modelFaultNs() / speed.faultNs;
+  const { readNs, writePageNs, fileByteNs } = speed;
+  const files = { name: "nvme0n1", readNs: Math.round(readNs * scale), bytesPerSecond: Math.round(1e9 / (fileByteNs * scale)) };
+  // A throttled disk gives every request its turn; writes carry some five pages, as without throttle.
+  const turnNs = machine.swapIops > 0 ? 1e9 / machine.swapIops : readNs;
+  const pageNs = machine.swapIops > 0 ? turnNs / WRITE_PAGES : writePageNs;
+  const swap = {
+    name: "nvme1n1",
+    readNs: Math.round(Math.max(0, turnNs - pageNs) * scale),
+    bytesPerSecond: Math.round((PAGE_BYTES * 1e9) / (pageNs * scale)),
+  };
+  return [files, swap];
 }
 
 /** Memory as a case of the whole machine finds it. */
@@ -27,9 +64,10 @@ function wholeMachine(): Pick<MachineInput, "e820" | "reserved" | "knobs"> {
 }
 
 /** The simulated machine of a case; MGLRU is one tunable more, which a classic machine needs only if there is one. */
-function bootMachine({ machine, hasGroup }: FidelityCase): Kernel {
-  const { cpus, memoryBytes, levels, policy, swapIops } = machine;
-  const disks = [{ name: "nvme0n1" }, swapDisk(swapIops)];
+function bootMachine(fidelityCase: FidelityCase): Kernel {
+  const { machine, hasGroup } = fidelityCase;
+  const { cpus, memoryBytes, levels, policy } = machine;
+  const disks = disksOf(fidelityCase);
   const memory = hasGroup ? { sizeBytes: memoryBytes } : wholeMachine();
   const input: MachineInput = { name: "fidelity", cpus, levels, disks, ...memory };
   if (policy === "mglru") return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: LRU_GEN_ALL } });

@@ -126,6 +126,8 @@ ${kindRows(scores).join("\n")}
 
 An error is the distance from the mean of the runs, divided by that mean, or by ${LEAST_BASE} where the mean is smaller (one hundredth of the pages that most scripts use). A case's error is
 its largest among the four. Cases of kernel 6.18 ran under cgroup v1 on a live machine; Pagewalk, which models 6.12, runs them with the same limit under v2.
+The simulated disks are as fast, measured in faults, as those of the recording machines (\`golden/fidelity/calibration.json\`); the memory of whole-machine cases is what the
+first statement found there (\`golden/fidelity/machine-256m.json\`). Nothing else is set for a case.
 K: the kernel killed a task for want of memory, which it does at a hard limit when nothing can be had soon enough; where it did so in some runs only, the more frequent kind counts and (+N) is the rest.
 
 ## Cases
