@@ -2,7 +2,7 @@
  * The public face of the core: what programs and hosts may use. The only barrel.
  */
 
-export { mountLegacyMemory } from "./abi/cgroup/directory.ts";
+export { cgroupMount, mountLegacyMemory } from "./abi/cgroup/directory.ts";
 export { readElf } from "./abi/elf.ts";
 export { doExecve } from "./abi/exec.ts";
 export { ADDR_NO_RANDOMIZE } from "./abi/exec-layout.ts";
@@ -17,7 +17,7 @@ export {
 export { readPressureTotals } from "./abi/pressure-totals.ts";
 export { killTask } from "./abi/process.ts";
 export { syscall } from "./abi/syscall/table.ts";
-export { listDirectory, makeDirectory, readFile, removeDirectory, writeFile } from "./abi/vfs.ts";
+export { makeDirectory, readFile, writeFile } from "./abi/vfs.ts";
 export {
   errnoName,
   FAULT_OOM,
@@ -43,6 +43,7 @@ export { TEXTBOOK_POLICIES } from "./reclaim/policy/textbook/list.ts";
 export { accountRun, beginTurn, pickNext, wake } from "./sched.ts";
 export { createInode, findInode, installFd, openFile, S_IFCHR } from "./space/file.ts";
 export { isPresent, quiesceDisks } from "./space/io.ts";
+export { isLegacy } from "./space/memcg-v1.ts";
 export { readHiwaterRss } from "./space/mm.ts";
 export { filePages } from "./space/pagecache.ts";
 export { addSwapArea, SWAP_UNKNOWN_CONTENTS, SWP_SOLIDSTATE } from "./space/swap.ts";

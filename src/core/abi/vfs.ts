@@ -48,12 +48,7 @@ interface TaskPath {
 export function readFile(k: AbiState, path: string, options: ReadOptions = {}): string | Uint8Array | number {
   const clean = cleanPath(path);
   const inCgroup = cgroupPath(k, clean);
-  if (inCgroup !== undefined) {
-    if (inCgroup.rest === "") return -EISDIR;
-    const file = filesOf(k, inCgroup.memcg).find((row) => row.name === inCgroup.rest);
-    if (file === undefined) return -ENOENT;
-    return file.show === undefined ? -EINVAL : file.show(k, inCgroup.memcg);
-  }
+  if (inCgroup !== undefined) return readCgroup(k, inCgroup);
   const inTask = taskPath(k, clean, options.self ?? NONE);
   if (inTask !== undefined) {
     const file = TASK_FILES.find((row) => row.name === inTask.rest);
@@ -113,6 +108,14 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
   const isFile =
     MACHINE_FILES.some((row) => `/proc/${row.name}` === clean) || taskPath(k, clean, NONE) !== undefined;
   return isFile ? -EACCES : -ENOENT;
+}
+
+/** A cgroup's file; root may open those that cannot be read, but not read them. */
+function readCgroup(k: AbiState, { memcg, rest }: CgroupPath): string | number {
+  if (rest === "") return -EISDIR;
+  const file = filesOf(k, memcg).find((row) => row.name === rest);
+  if (file === undefined) return -ENOENT;
+  return file.show === undefined ? -EINVAL : file.show(k, memcg);
 }
 
 /** Files and cgroups in a cgroup. */

@@ -4,8 +4,11 @@
  */
 import {
   addSwapArea,
+  cgroupMount,
+  isLegacy,
   type Kernel,
   makeDirectory,
+  mountLegacyMemory,
   NONE,
   readPressureTotals,
   SWP_SOLIDSTATE,
@@ -13,8 +16,8 @@ import {
   writeFile,
 } from "../../core/index.ts";
 import type { CgroupSetting, Script } from "./ast.ts";
+import { OLD_GROUP_FILES } from "./words.ts";
 
-const MOUNT = "/sys/fs/cgroup";
 const PAGE = 4096;
 const EEXIST = 17;
 const EINVAL = 22;
@@ -42,15 +45,33 @@ export function makeSwap(k: Kernel, sizeBytes: number, prio: number): number {
   return type < 0 ? type : 0;
 }
 
+/** Gives memory cgroups their hierarchy of version 1 when the script names a file that only that has. */
+export function chooseHierarchy(k: Kernel, script: Script): void {
+  const isOld = script.statements.some(
+    ({ action }) =>
+      (action.kind === "cgroup" && action.settings.some(({ file }) => OLD_GROUP_FILES.has(file))) ||
+      (action.kind === "show" && action.view === "cgroup" && OLD_GROUP_FILES.has(action.file)),
+  );
+  if (isOld) mountLegacyMemory(k);
+}
+
+/** Directory of a group. */
+export function groupDirectory(k: Kernel, group: string): string {
+  return `${cgroupMount(k)}/${group}`;
+}
+
 /** Makes the group unless it is there, and writes the values to its files. Returns 0 or what failed first. */
 export function setCgroup(k: Kernel, group: string, settings: readonly CgroupSetting[]): number {
-  const parent = group.includes("/") ? `${MOUNT}/${group.slice(0, group.lastIndexOf("/"))}` : MOUNT;
-  const enabled = writeFile(k, `${parent}/cgroup.subtree_control`, "+memory\n");
-  if (enabled < 0) return enabled;
-  const made = makeDirectory(k, `${MOUNT}/${group}`);
+  const directory = groupDirectory(k, group);
+  if (!isLegacy(k)) {
+    const parent = directory.slice(0, directory.lastIndexOf("/"));
+    const enabled = writeFile(k, `${parent}/cgroup.subtree_control`, "+memory\n");
+    if (enabled < 0) return enabled;
+  }
+  const made = makeDirectory(k, directory);
   if (made < 0 && made !== -EEXIST) return made;
   for (const { file, value } of settings) {
-    const result = writeFile(k, `${MOUNT}/${group}/${file}`, `${value}\n`);
+    const result = writeFile(k, `${directory}/${file}`, `${value === "max" && isLegacy(k) ? -1 : value}\n`);
     if (result < 0) return result;
   }
   return 0;
@@ -58,7 +79,7 @@ export function setCgroup(k: Kernel, group: string, settings: readonly CgroupSet
 
 /** Moves the task's process into the group. Returns 0 or a negative errno. */
 export function enterCgroup(k: Kernel, task: Task, group: string): number {
-  return writeFile(k, `${MOUNT}/${group}/cgroup.procs`, `${k.task.pid[task]}\n`);
+  return writeFile(k, `${groupDirectory(k, group)}/cgroup.procs`, `${k.task.pid[task]}\n`);
 }
 
 /** The figures of `show totals`, by name, since boot; `tasks` are those of the script, `inodes` its files. */

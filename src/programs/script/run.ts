@@ -36,7 +36,7 @@ import {
   writeSysctl,
 } from "./guest.ts";
 import { createPattern, EMPTY_FNV } from "./patterns.ts";
-import { enterCgroup, makeSwap, setCgroup } from "./pressure.ts";
+import { chooseHierarchy, enterCgroup, makeSwap, setCgroup } from "./pressure.ts";
 import { bindRegion, formatAddress } from "./regions.ts";
 import {
   createSession,
@@ -77,6 +77,7 @@ export function runScript(k: Kernel, script: Script, emit: (line: string) => voi
   const guest = createGuest(k, stringsOf(script));
   if (typeof guest === "string") return { file: script.file, line: 1, column: 1, message: guest };
   const session = createSession(guest, script, emit);
+  chooseHierarchy(guest.k, script);
   for (const name of BASES) {
     session.values.set(name, guest.bases[name]);
     bindRegion(session.regions, name, guest.bases[name], name === "text" ? 4096 : 0);

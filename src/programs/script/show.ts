@@ -5,7 +5,7 @@
 import type { Task } from "../../core/index.ts";
 import type { Expr, ShowAction, Word } from "./ast.ts";
 import { cachedPages, fileInode, readPagemap, showSystem, showText, taskOf } from "./guest.ts";
-import { pressureTotals } from "./pressure.ts";
+import { groupDirectory, pressureTotals } from "./pressure.ts";
 import { evaluate, markFaults, type Session, stop } from "./session.ts";
 import {
   cachedLines,
@@ -55,11 +55,11 @@ export function showLines(session: Session, task: Task, action: ShowAction): str
           k,
           action.group === undefined
             ? "/proc/pressure/memory"
-            : `/sys/fs/cgroup/${action.group.text}/memory.pressure`,
+            : `${groupDirectory(k, action.group.text)}/memory.pressure`,
         ),
       );
     case "cgroup": {
-      const lines = linesOf(showSystem(k, `/sys/fs/cgroup/${action.group.text}/${action.file}`));
+      const lines = linesOf(showSystem(k, `${groupDirectory(k, action.group.text)}/${action.file}`));
       const names = action.fields.map(({ text }) => text);
       return names.length === 0 ? lines : lines.filter((line) => names.includes(line.split(" ")[0]!));
     }
