@@ -83,6 +83,14 @@ export function drawPage(kernel: ProcKernel, vpn: number, page: { pfn: Pfn; bits
   k.page[record + MAPPING] = page.mapping ?? 3;
 }
 
+/** Puts a swap entry at a vpn, with these bits in its low word. */
+export function drawSwapped(kernel: ProcKernel, vpn: number, entry: number, bits = 0): void {
+  const { k, mm } = kernel;
+  const at = entryWord(k, k.mm.pgd[mm], vpn);
+  k.ram.words[at] = bits;
+  k.ram.words[at + 1] = entry;
+}
+
 /** Index of the entry's low word; tables on the way are made. */
 function entryWord(k: AbiState, pgd: Pfn, vpn: number): number {
   const high = vpnHigh(vpn);

@@ -59,6 +59,7 @@ export function emptySpace(knobs: Readonly<Record<string, number>> = {}, levels:
     lruvec: createLruvec(2, 1, machine.cpus),
     file: createFileColumns(16, 64),
     committed: createCommitted(machine.cpus),
+    swap: { state: new Float64Array(5) },
     zeroPfn: new Int32Array(1),
   };
   // The tables of pages, zones and tasks that calls on VMAs never read are left out.

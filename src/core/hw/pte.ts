@@ -39,7 +39,10 @@ export const WORDS_PER_TABLE = 1024;
 export const PTE_SWP_SOFT_DIRTY = PTE_RW;
 export const PTE_SWP_EXCLUSIVE = 0x8;
 
-/** True for an entry that is neither empty nor maps a frame: its high word is a swap entry. */
+/** The high word of an entry whose page is lost: a touch is a SIGBUS (Linux: PTE_MARKER_POISONED, of type SWP_PTE_MARKER). */
+export const PTE_POISONED_HIGH = 31 * 2 ** 26 + 2;
+
+/** True for an entry that is neither empty nor maps a frame: its high word is a swap entry, or PTE_POISONED_HIGH. */
 export function isSwapPte(low: number, high: number): boolean {
   return (low & PTE_MAPPED) === 0 && high !== 0;
 }

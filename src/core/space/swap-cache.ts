@@ -12,6 +12,7 @@ import { bug } from "../base/bug.ts";
 import { NONE, type Pfn, type SwapEntry } from "../base/types.ts";
 import {
   FLAGS,
+  MAPCOUNT,
   PAGE_WORDS,
   PG_dirty,
   PG_locked,
@@ -118,6 +119,14 @@ export function folioFreeSwap(k: SpaceState, pfn: Pfn): boolean {
   return true;
 }
 
+/** A page has lost a mapping: without any it is worth no slot that nobody else refers to (Linux: free_swap_cache). */
+export function freeSwapCache(k: SpaceState, pfn: Pfn): void {
+  const record = pfn * PAGE_WORDS;
+  const flags = k.page[record + FLAGS];
+  if ((flags & PG_swapcache) === 0 || (flags & PG_locked) !== 0 || k.page[record + MAPCOUNT] !== 0) return;
+  folioFreeSwap(k, pfn);
+}
+
 /** The request under way for a page of the cache, or NONE. */
 export function swapRequest(k: SpaceState, pfn: Pfn): number {
   return k.swap.request[swapSlot(k, k.page[pfn * PAGE_WORDS + PRIVATE])];
@@ -171,6 +180,7 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
   const entry = k.page[record + PRIVATE];
   const row = swapSlot(k, entry);
   k.page[record + FLAGS] |= PG_locked;
+  s.slotFlags[row] &= ~SLOT_BAD;
   if ((s.slotFlags[row] & SLOT_ZERO) !== 0) {
     k.vmstat.event[SWPIN_ZERO]++;
     countMemcgEvents(k, k.pageMemcg[pfn], SWPIN_ZERO, 1);

@@ -34,6 +34,7 @@ import {
   PAGE_WORDS,
   PG_locked,
   PG_lru,
+  PG_swapcache,
   PG_table,
   PG_ZONE_SHIFT,
   PREV,
@@ -43,7 +44,16 @@ import { freePage, freePageList } from "../frame/pcp.ts";
 import { NR_ANON_MAPPED, NR_NODE_ITEMS, NR_PAGETABLE } from "../frame/vmstat.ts";
 import { CAUSE_EXIT, CAUSE_MUNMAP, COST_ZAP_PAGE, spend } from "../hw/clock.ts";
 import { forgetTables } from "../hw/mmu.ts";
-import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_PRESENT, PTE_PSE, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
+import {
+  PTE_ACCESSED,
+  PTE_DIRTY,
+  PTE_MAPPED,
+  PTE_POISONED_HIGH,
+  PTE_PRESENT,
+  PTE_PSE,
+  PTE_SPECIAL,
+  ptePfn,
+} from "../hw/pte.ts";
 import { putFolio } from "./folio.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
@@ -55,7 +65,7 @@ import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { removeRmap } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
 import { memcgSwapFull, swapFree } from "./swap.ts";
-import { findSwapCache, folioFreeSwap } from "./swap-cache.ts";
+import { findSwapCache, folioFreeSwap, freeSwapCache } from "./swap-cache.ts";
 import { flushTlbMmRange } from "./tlb-flush.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 
@@ -178,6 +188,7 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     if (first < 0) first = i;
     last = i;
     if ((low & PTE_MAPPED) === 0) {
+      if (high === PTE_POISONED_HIGH) continue;
       zapSwapEntry(k, high);
       swapped++;
       continue;
@@ -210,7 +221,7 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
       if (lruvec >= nodes) unchargePage(k, pfn);
       page[record + FLAGS] = flags & 0xff000000;
       gather[freed++] = pfn;
-    }
+    } else if ((flags & PG_swapcache) !== 0) freeSwapCache(k, pfn);
   }
   if (last < 0) return;
   countZapped(k, lruvec, zone * NR_LRU_LISTS + list, unmapped, unlisted);
@@ -245,7 +256,7 @@ function unlinkFreed(k: SpaceState, record: number, row: number): void {
 }
 
 /** One entry less refers to a slot; a page that is in the cache for it alone goes with it (Linux: free_swap_and_cache). */
-function zapSwapEntry(k: SpaceState, entry: SwapEntry): void {
+export function zapSwapEntry(k: SpaceState, entry: SwapEntry): void {
   swapFree(k, entry);
   const pfn = findSwapCache(k, entry);
   if (pfn === NONE) return;

@@ -17,6 +17,7 @@ import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE } from "../base/types.ts";
 import { NR_FREE_PAGES, sumZoneItem } from "../frame/vmstat.ts";
+import { SWAP_TOTAL } from "../space/swap.ts";
 import {
   isDataMapping,
   isExecMapping,
@@ -86,8 +87,11 @@ export function syncCommitted(k: VmState): void {
 
 /** The ceiling of strict accounting in pages: CommitLimit of /proc/meminfo. */
 export function vmCommitLimit(k: VmState): number {
-  if (k.knob.overcommitKbytes !== 0) return Math.floor(k.knob.overcommitKbytes / KIB_PER_PAGE);
-  return Math.floor((k.boot[BOOT_TOTALRAM] * k.knob.overcommitRatio) / 100);
+  const ofMemory =
+    k.knob.overcommitKbytes !== 0
+      ? Math.floor(k.knob.overcommitKbytes / KIB_PER_PAGE)
+      : Math.floor((k.boot[BOOT_TOTALRAM] * k.knob.overcommitRatio) / 100);
+  return ofMemory + k.swap.state[SWAP_TOTAL];
 }
 
 /** Pages promised: Committed_AS of /proc/meminfo. */
@@ -104,7 +108,7 @@ export function vmEnoughMemory(k: VmState, mm: Mm, pages: number): number {
   const mode = k.knob.overcommitMemory;
   if (mode === OVERCOMMIT_ALWAYS) return 0;
   if (mode === OVERCOMMIT_GUESS) {
-    if (pages <= k.boot[BOOT_TOTALRAM]) return 0;
+    if (pages <= k.boot[BOOT_TOTALRAM] + k.swap.state[SWAP_TOTAL]) return 0;
   } else {
     let allowed = vmCommitLimit(k);
     if (k.knob.privileged === 0) allowed -= Math.floor(k.knob.adminReserveKbytes / KIB_PER_PAGE);

@@ -18,6 +18,7 @@ import {
   PTE_ACCESSED,
   PTE_DIRTY,
   PTE_MAPPED,
+  PTE_POISONED_HIGH,
   PTE_RW,
   PTE_SPECIAL,
   PTE_SWP_EXCLUSIVE,
@@ -108,6 +109,10 @@ function copyTable(k: VmState, dst: Vma, from: number, to: number, count: number
     const high = words[at + 1]!;
     if ((low & PTE_MAPPED) === 0) {
       if (high === 0) continue;
+      if (high === PTE_POISONED_HIGH) {
+        words[to + i * 2 + 1] = high;
+        continue;
+      }
       swapDuplicate(k, high);
       words[at] = low & ~PTE_SWP_EXCLUSIVE;
       words[to + i * 2] = low & ~PTE_SWP_EXCLUSIVE;

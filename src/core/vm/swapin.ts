@@ -44,6 +44,7 @@ import { NR_ANON_MAPPED, PGMAJFAULT, SWAP_RA, SWAP_RA_HIT } from "../frame/vmsta
 import {
   isSwapPte,
   PTE_DIRTY,
+  PTE_POISONED_HIGH,
   PTE_RW,
   PTE_SOFT_DIRTY,
   PTE_SWP_EXCLUSIVE,
@@ -87,7 +88,7 @@ const RA_FIRST_HITS = 4;
 
 /**
  * Handles a fault on an entry that is in swap; `pte` is its word. Returns 0 (done, a minor fault), VM_FAULT_MAJOR,
- * BLOCKED (the task waits, ask again), FAULT_OOM, or FAULT_SIGBUS when the slot could not be read.
+ * BLOCKED (the task waits, ask again), FAULT_OOM, or FAULT_SIGBUS when the slot could not be read, now or by swapoff.
  */
 export function doSwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
   const { faultTried } = k.task;
@@ -95,6 +96,7 @@ export function doSwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags:
   const low = k.ram.words[pte];
   const entry = k.ram.words[pte + 1];
   if (!isSwapPte(low, entry)) return 0;
+  if (entry === PTE_POISONED_HIGH) return FAULT_SIGBUS;
   const state = faultTried[task];
   const tried = (state & RETRY_TRIED) !== 0 ? FAULT_FLAG_TRIED : 0;
   let major = 0;
@@ -144,7 +146,7 @@ function findInCache(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
 }
 
 /** Reads the page and those around it that are in swap, too. Returns its frame, or a negative errno. */
-function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
+export function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
   const window = nextWindow(k, vma, vpn);
   if (window > 1) {
     const previous = k.vma.swapRaVpn[vma];
@@ -168,7 +170,8 @@ function readRange(k: VmState, vma: Vma, vpn: number, first: number, end: number
   for (let at = from; at < to; at++) {
     const word = pte + (at - from) * 2;
     const high = k.ram.words[word + 1];
-    if (!isSwapPte(k.ram.words[word], high) || findSwapCache(k, high) !== NONE) continue;
+    if (!isSwapPte(k.ram.words[word], high) || high === PTE_POISONED_HIGH) continue;
+    if (findSwapCache(k, high) !== NONE) continue;
     const pfn = bringIn(k, mm, high);
     if (pfn < 0 || at === vpn) continue;
     k.page[pfn * PAGE_WORDS + FLAGS] |= PG_readahead;
@@ -204,7 +207,7 @@ function beginReadAhead(k: VmState, vma: Vma): void {
 }
 
 /** The page of an entry, which is put into the cache and read when it is not there. Returns its frame or a negative errno. */
-function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
+export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   const cached = findSwapCache(k, entry);
   if (cached !== NONE) return cached;
   const row = swapSlot(k, entry);
@@ -278,7 +281,7 @@ function mapSwapped(k: VmState, vma: Vma, vpn: number, pte: number, flags: numbe
 }
 
 /** The page is mapped: as the VMA's own when nothing mapped it before, else once more. The reference is the entry's. */
-function addSwappedRmap(k: VmState, pfn: Pfn, vma: Vma, vpn: number): void {
+export function addSwappedRmap(k: VmState, pfn: Pfn, vma: Vma, vpn: number): void {
   const record = pfn * PAGE_WORDS;
   const { page } = k;
   if ((page[record + MAPPING] & 1) === 0) {

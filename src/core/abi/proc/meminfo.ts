@@ -1,7 +1,7 @@
 /**
  * /proc/meminfo: memory of the whole machine by use, in kB.
  *
- * Differs: what this machine does not do is 0 or left as boot made it: swap, slab, kernel stacks, vmalloc, huge pages.
+ * Differs: what this machine does not do is 0 or left as boot made it: slab, kernel stacks, vmalloc, huge pages.
  * The direct map is what alignment alone gives; Linux also splits large pages where the kernel protects its own text.
  * Linux: fs/proc/meminfo.c, mm/show_mem.c, arch/x86/mm/pat/set_memory.c (6.12)   Doc: Documentation/filesystems/proc.rst
  */
@@ -39,6 +39,7 @@ import {
   sumZoneItem,
 } from "../../frame/vmstat.ts";
 import { ALLOC_WMARK_LOW, watermark } from "../../frame/watermark.ts";
+import { SWAP_FREE, SWAP_TOTAL } from "../../space/swap.ts";
 import { vmCommitLimit, vmCommitted } from "../../vm/accounting.ts";
 import type { VmState } from "../../vm/state.ts";
 
@@ -73,8 +74,8 @@ export function showMeminfo(k: VmState): string {
     line("Inactive(file)", inactiveFile * 4) +
     line("Unevictable", node(NR_UNEVICTABLE) * 4) +
     line("Mlocked", sumZoneItem(k.vmstat, NR_MLOCK) * 4) +
-    line("SwapTotal", 0) +
-    line("SwapFree", 0) +
+    line("SwapTotal", k.swap.state[SWAP_TOTAL] * 4) +
+    line("SwapFree", k.swap.state[SWAP_FREE] * 4) +
     line("Dirty", node(NR_FILE_DIRTY) * 4) +
     line("Writeback", node(NR_WRITEBACK) * 4) +
     line("AnonPages", node(NR_ANON_MAPPED) * 4) +

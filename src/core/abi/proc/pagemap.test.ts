@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { drawPage, drawVma, procKernel } from "../../../../test/support/proc-kernel.ts";
+import { drawPage, drawSwapped, drawVma, procKernel } from "../../../../test/support/proc-kernel.ts";
 import { EFBIG, EINVAL } from "../../base/errno.ts";
-import { PTE_SOFT_DIRTY, PTE_SPECIAL } from "../../hw/pte.ts";
+import { PTE_SOFT_DIRTY, PTE_SPECIAL, PTE_SWP_SOFT_DIRTY } from "../../hw/pte.ts";
 import { VM_READ, VM_SOFTDIRTY, VM_WRITE } from "../../space/vma.ts";
 import { pagemapBytes, pagemapFile } from "./pagemap.ts";
 
@@ -52,4 +52,12 @@ test("reads must be of whole entries, have an end, and stop at the end of user s
   expect(pagemapFile(kernel.k, kernel.task, { offset: 8, length: 7 })).toBe(-EINVAL);
   expect(pagemapFile(kernel.k, kernel.task, { offset: 0, length: -1 })).toBe(-EFBIG);
   expect(pagemapFile(kernel.k, kernel.task, { offset: 0x7fffffffe * 8, length: 80 })).toHaveLength(8);
+});
+
+test("a page in swap shows its area's type, its slot and the bit of its entry", () => {
+  const kernel = procKernel();
+  drawVma(kernel, { start: 0x400, end: 0x403, flags: VM_READ | VM_WRITE });
+  drawSwapped(kernel, 0x400, 5);
+  drawSwapped(kernel, 0x401, 3 * 2 ** 26 + 0x1234, PTE_SWP_SOFT_DIRTY);
+  expect(entries(kernel, 0x400, 3)).toEqual(["40000000000000a0", "4080000000024683", "0000000000000000"]);
 });

@@ -4,6 +4,7 @@
  *   63       62    61          60..58  57       56         55          54 ... 0
  *   present  swap  file/shmem          uffd-wp  exclusive  soft-dirty  page frame number
  *
+ * Of a page in swap, bits 0 to 4 are the area's type and those from 5 on the number of its slot.
  * "exclusive" means mapped once. The frame is shown, as it is to root. A kernel without CONFIG_MEM_SOFT_DIRTY never
  * sets bit 55.
  * Differs: such a kernel leaves the mark in page table entries and VMA flags 0 as well; here it is kept there and only
@@ -13,8 +14,9 @@
 import { EFBIG, EINVAL } from "../../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE, type Task } from "../../base/types.ts";
 import { MAPCOUNT, MAPPING, PAGE_WORDS } from "../../frame/page.ts";
-import { PTE_MAPPED, PTE_SOFT_DIRTY, ptePfn } from "../../hw/pte.ts";
+import { isSwapPte, PTE_MAPPED, PTE_SOFT_DIRTY, PTE_SWP_SOFT_DIRTY, ptePfn } from "../../hw/pte.ts";
 import { forEachPte, normalPage } from "../../space/pagetable.ts";
+import { SLOTS_PER_AREA } from "../../space/swap.ts";
 import { VM_SOFTDIRTY } from "../../space/vma.ts";
 import { findVma } from "../../space/vma-tree.ts";
 import { taskSize } from "../../vm/unmapped-area.ts";
@@ -24,7 +26,11 @@ import type { AbiState } from "../state.ts";
 export const PM_SOFT_DIRTY_HIGH = 1 << 23;
 export const PM_EXCLUSIVE_HIGH = 1 << 24;
 export const PM_FILE_HIGH = 1 << 29;
+export const PM_SWAP_HIGH = 1 << 30;
 export const PM_PRESENT_HIGH = 0x80000000 | 0;
+
+/** Bits of a swap entry that are the area's type (Linux: MAX_SWAPFILES_SHIFT). */
+const TYPE_SHIFT = 5;
 
 /** Bytes in one entry. */
 export const PAGEMAP_ENTRY_BYTES = 8;
@@ -43,7 +49,14 @@ export function pagemapEntries(k: AbiState, mm: Mm, from: number, count: number)
     for (let vpn = first; vpn < last; vpn++) entries[(vpn - from) * 2 + 1] = soft;
     forEachPte(k, mm, first, last, (vpn, pte) => {
       const low = k.ram.words[pte];
-      if ((low & PTE_MAPPED) === 0) return;
+      if ((low & PTE_MAPPED) === 0) {
+        const high = k.ram.words[pte + 1];
+        if (!isSwapPte(low, high)) return;
+        entries[(vpn - from) * 2] = (high >>> 26) | ((high & (SLOTS_PER_AREA - 1)) << TYPE_SHIFT);
+        entries[(vpn - from) * 2 + 1] =
+          PM_SWAP_HIGH | soft | ((low & PTE_SWP_SOFT_DIRTY) !== 0 ? softDirty : 0);
+        return;
+      }
       const pfn = normalPage(k, pte);
       let bits = PM_PRESENT_HIGH | soft;
       if ((low & PTE_SOFT_DIRTY) !== 0) bits |= softDirty;

@@ -3,8 +3,9 @@
  *
  * A page that N address spaces map counts PAGE_SIZE / N to the Pss of each. The division keeps 12 more bits (PSS_SHIFT)
  * and is cut off page by page; the sum is cut to bytes, then to kB, in this order, or the last digit differs.
- * Differs: AnonHugePages, ShmemPmdMapped, FilePmdMapped, Shared_Hugetlb, Private_Hugetlb, KSM, Swap and SwapPss are 0
- * and THPeligible is 0 because these machines run with transparent_hugepage=never, without huge page pools, KSM or swap.
+ * A page in swap counts the same way in SwapPss, by the entries that refer to its slot.
+ * Differs: AnonHugePages, ShmemPmdMapped, FilePmdMapped, Shared_Hugetlb, Private_Hugetlb and KSM are 0 and THPeligible
+ * is 0 because these machines run with transparent_hugepage=never, without huge page pools or KSM.
  * ProtectionKey is printed where the processor has keys (pku), and is always key 0.
  * Linux: fs/proc/task_mmu.c show_smap, smaps_account (6.12)   Doc: Documentation/filesystems/proc.rst, 1.1
  */
@@ -19,8 +20,9 @@ import {
   PG_swapbacked,
   REFCOUNT,
 } from "../../frame/page.ts";
-import { PTE_ACCESSED, PTE_DIRTY } from "../../hw/pte.ts";
+import { isSwapPte, PTE_ACCESSED, PTE_DIRTY, PTE_POISONED_HIGH } from "../../hw/pte.ts";
 import { forEachPte, normalPage } from "../../space/pagetable.ts";
+import { swapSlot } from "../../space/swap.ts";
 import { VM_EXEC, VM_LOCKED, VM_SOFTDIRTY } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
 import { gateLine, mapLine } from "./maps.ts";
@@ -44,6 +46,9 @@ export interface MemSizeStats {
   anonymous: number;
   /** Given up by MADV_FREE and not written since. */
   lazyfree: number;
+  /** In swap, and the shares of that. */
+  swap: number;
+  swapPss: number;
   /** Shares: of all pages, then by kind, then of dirty pages and of those that mlock keeps. */
   pss: number;
   pssAnon: number;
@@ -137,6 +142,8 @@ export function emptyStats(): MemSizeStats {
     referenced: 0,
     anonymous: 0,
     lazyfree: 0,
+    swap: 0,
+    swapPss: 0,
     pss: 0,
     pssAnon: 0,
     pssFile: 0,
@@ -150,8 +157,16 @@ export function emptyStats(): MemSizeStats {
 export function gatherStats(k: AbiState, vma: Vma, stats: MemSizeStats): void {
   const locked = (k.vma.flags[vma] & VM_LOCKED) !== 0;
   forEachPte(k, k.vma.mm[vma], k.vma.start[vma], k.vma.end[vma], (_vpn, pte) => {
+    const low = k.ram.words[pte];
+    const high = k.ram.words[pte + 1];
+    if (isSwapPte(low, high)) {
+      if (high === PTE_POISONED_HIGH) return;
+      stats.swap += PAGE_SIZE;
+      stats.swapPss += Math.floor(PAGE_PSS / Math.max(1, k.swap.count[swapSlot(k, high)]));
+      return;
+    }
     const pfn = normalPage(k, pte);
-    if (pfn !== NONE) accountPage(k, stats, pfn, k.ram.words[pte], locked);
+    if (pfn !== NONE) accountPage(k, stats, pfn, low, locked);
   });
 }
 
@@ -210,8 +225,8 @@ export function statsText(stats: MemSizeStats, rollup: boolean): string {
     field("FilePmdMapped:", 0) +
     field("Shared_Hugetlb:", 0) +
     "Private_Hugetlb:       0 kB\n" +
-    field("Swap:", 0) +
-    field("SwapPss:", 0) +
+    field("Swap:", stats.swap) +
+    pssField("SwapPss:", stats.swapPss) +
     pssField("Locked:", stats.pssLocked)
   );
 }

@@ -16,6 +16,7 @@ import { showSmapsRollup } from "./smaps-rollup.ts";
 import { showStat, showThreadStat } from "./stat.ts";
 import { showStatm } from "./statm.ts";
 import { showStatus } from "./status.ts";
+import { showSwaps } from "./swaps.ts";
 import { showVmstat } from "./vmstat.ts";
 import { showZoneinfo } from "./zoneinfo.ts";
 
@@ -58,6 +59,7 @@ export const TASK_FILES: readonly TaskFile[] = [
 export const MACHINE_FILES: readonly MachineFile[] = [
   { name: "buddyinfo", show: showBuddyinfo },
   { name: "meminfo", show: showMeminfo },
+  { name: "swaps", show: showSwaps },
   { name: "vmstat", show: showVmstat },
   { name: "zoneinfo", show: showZoneinfo },
 ];
