@@ -30,6 +30,8 @@ export interface CaseScore {
   readonly predicted: Figures | undefined;
   /** Why there is no prediction; "" when there is one. */
   readonly problem: string;
+  /** Whether a task was killed for want of memory here. */
+  readonly isKilledHere: boolean;
 }
 
 /** Reads the last `show totals` of a transcript; undefined when it has none. */

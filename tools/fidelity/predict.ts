@@ -36,25 +36,20 @@ function modelFaultNs(): number {
   return (times.at(-1)! - times.at(-2)!) / 4096;
 }
 
-/**
- * The disks of a case. Its machine's processor may be slower than the simulated one, an emulated one many times: its disks are then as much
- * slower in its own time, so times are scaled by what a fault takes there and here.
- */
-function disksOf({ machine }: FidelityCase): MachineInput["disks"] {
+/** The processor and the disks of the machine a case was recorded on: the processor by what a fault takes there and here. */
+function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | "disks"> {
   const speeds = JSON.parse(readFileSync(path.join(FOLDER, "calibration.json"), "utf8")) as Record<string, Speed>;
-  const speed = speeds[machine.kernel]!;
-  const scale = modelFaultNs() / speed.faultNs;
-  const { readNs, writePageNs, fileByteNs } = speed;
-  const files = { name: "nvme0n1", readNs: Math.round(readNs * scale), bytesPerSecond: Math.round(1e9 / (fileByteNs * scale)) };
+  const { faultNs, readNs, writePageNs, fileByteNs } = speeds[machine.kernel]!;
   // A throttled disk gives every request its turn; writes carry some five pages, as without throttle.
   const turnNs = machine.swapIops > 0 ? 1e9 / machine.swapIops : readNs;
   const pageNs = machine.swapIops > 0 ? turnNs / WRITE_PAGES : writePageNs;
-  const swap = {
-    name: "nvme1n1",
-    readNs: Math.round(Math.max(0, turnNs - pageNs) * scale),
-    bytesPerSecond: Math.round((PAGE_BYTES * 1e9) / (pageNs * scale)),
+  return {
+    cpuSlowdown: faultNs / modelFaultNs(),
+    disks: [
+      { name: "nvme0n1", readNs, bytesPerSecond: Math.round(1e9 / fileByteNs) },
+      { name: "nvme1n1", readNs: Math.max(0, turnNs - pageNs), bytesPerSecond: Math.round((PAGE_BYTES * 1e9) / pageNs) },
+    ],
   };
-  return [files, swap];
 }
 
 /** Memory as a case of the whole machine finds it. */
@@ -67,9 +62,8 @@ function wholeMachine(): Pick<MachineInput, "e820" | "reserved" | "knobs"> {
 function bootMachine(fidelityCase: FidelityCase): Kernel {
   const { machine, hasGroup } = fidelityCase;
   const { cpus, memoryBytes, levels, policy } = machine;
-  const disks = disksOf(fidelityCase);
   const memory = hasGroup ? { sizeBytes: memoryBytes } : wholeMachine();
-  const input: MachineInput = { name: "fidelity", cpus, levels, disks, ...memory };
+  const input: MachineInput = { name: "fidelity", cpus, levels, ...speedOf(fidelityCase), ...memory };
   if (policy === "mglru") return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: LRU_GEN_ALL } });
   try {
     return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: 0 } });

@@ -69,7 +69,7 @@ function caseRow(score: CaseScore): string {
   const { fidelityCase, real, predicted } = score;
   const error = caseError(score);
   const cells = FIGURES.map((figure) => cell(real?.[figure], predicted?.[figure]));
-  const outcome = error === undefined ? "no prediction" : percent(error);
+  const outcome = error === undefined ? "no prediction" : `${percent(error)}${score.isKilledHere ? " K" : ""}`;
   const others = fidelityCase.allRuns.length - fidelityCase.runs.length;
   const isKilled = fidelityCase.runs.some((run) => hasKill(run.text));
   const killed = `${isKilled ? " K" : ""}${others > 0 ? ` (+${others})` : ""}`;
@@ -126,9 +126,9 @@ ${kindRows(scores).join("\n")}
 
 An error is the distance from the mean of the runs, divided by that mean, or by ${LEAST_BASE} where the mean is smaller (one hundredth of the pages that most scripts use). A case's error is
 its largest among the four. Cases of kernel 6.18 ran under cgroup v1 on a live machine; Pagewalk, which models 6.12, runs them with the same limit under v2.
-The simulated disks are as fast, measured in faults, as those of the recording machines (\`golden/fidelity/calibration.json\`); the memory of whole-machine cases is what the
+The simulated processor and disks are as fast as those of the recording machines (\`golden/fidelity/calibration.json\`); the memory of whole-machine cases is what the
 first statement found there (\`golden/fidelity/machine-256m.json\`). Nothing else is set for a case.
-K: the kernel killed a task for want of memory, which it does at a hard limit when nothing can be had soon enough; where it did so in some runs only, the more frequent kind counts and (+N) is the rest.
+K: the kernel (beside the error: Pagewalk) killed a task for want of memory, which it does at a hard limit when nothing can be had soon enough; where it did so in some runs only, the more frequent kind counts and (+N) is the rest.
 
 ## Cases
 

@@ -9,7 +9,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { FOLDER, type FidelityCase, readCases } from "./cases.ts";
+import { FOLDER, type FidelityCase, hasKill, readCases } from "./cases.ts";
 import { type CaseScore, caseError, FIGURES, readFigures, realFigures } from "./figures.ts";
 import { formatReport, summarize } from "./report.ts";
 
@@ -80,12 +80,13 @@ async function predictAll(cases: readonly FidelityCase[]): Promise<Map<string, A
 function scoreOf(fidelityCase: FidelityCase, answer: Answer): CaseScore {
   const predicted = answer.transcript === undefined ? undefined : readFigures(answer.transcript);
   const problem = predicted === undefined ? (answer.problem ?? "its transcript has no totals") : "";
-  return { fidelityCase, real: realFigures(fidelityCase.runs), predicted, problem };
+  return { fidelityCase, real: realFigures(fidelityCase.runs), predicted, problem, isKilledHere: hasKill(answer.transcript ?? "") };
 }
 
 function printScore(score: CaseScore): void {
   const error = caseError(score);
   process.stdout.write(`${score.fidelityCase.name}: ${error === undefined ? score.problem : `${(100 * error).toFixed(1)} %`}\n`);
+  if (score.isKilledHere) process.stdout.write("  a task was killed for want of memory here\n");
   for (const figure of FIGURES) {
     const real = score.real?.[figure];
     process.stdout.write(`  ${figure.padEnd(8)} real ${real?.min} to ${real?.max}  predicted ${score.predicted?.[figure]}\n`);
