@@ -32,6 +32,7 @@ import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
 import { normalPage } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addAnonRmap, anonVmaPrepare, moveAnonRmap, removeRmap } from "../space/rmap.ts";
+import { freeSwapCache } from "../space/swap-cache.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { VM_EXEC, VM_MAYSHARE, VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { FAULT_FLAG_WRITE } from "./fault-flags.ts";
@@ -148,6 +149,7 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   leaveTranslation(k, pfn, vmFlags);
   if (old !== NONE) {
     removeRmap(k, old);
+    freeSwapCache(k, old);
     putFolio(k, old);
   }
   return 0;
