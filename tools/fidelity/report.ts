@@ -83,6 +83,14 @@ function outside(score: CaseScore): Figure[] {
   return PROMISED.filter((figure) => predicted[figure] < real[figure].min || predicted[figure] > real[figure].max);
 }
 
+/** The reason that is known, or that the kernel does not repeat itself either. */
+function reasonOf(score: CaseScore, reasons: ReadonlyMap<string, string>): string {
+  const own = Math.max(...outside(score).map((figure) => ownSpread(score.real![figure])));
+  const spread = `the runs themselves are up to ${percent(own)} from their mean`;
+  const known = reasons.get(score.fidelityCase.name) ?? (score.isKilledHere ? "killed here" : undefined);
+  return known === undefined ? (own > MOST_OF_NINE_TENTHS ? `not known; ${spread}` : "not known") : `${known}; ${spread}`;
+}
+
 /** Cases with a prediction outside what the kernel itself does, worst first, with the reasons that are known. */
 function outsideList(scores: readonly CaseScore[], reasons: ReadonlyMap<string, string>): string[] {
   return scores
@@ -90,7 +98,7 @@ function outsideList(scores: readonly CaseScore[], reasons: ReadonlyMap<string, 
     .sort((a, b) => caseError(b)! - caseError(a)!)
     .map((score) => {
       const { name } = score.fidelityCase;
-      return `| ${name} | ${outside(score).join(", ")} | ${percent(caseError(score)!)} | ${reasons.get(name) ?? "not known"} |`;
+      return `| ${name} | ${outside(score).join(", ")} | ${percent(caseError(score)!)} | ${reasonOf(score, reasons)} |`;
     });
 }
 
