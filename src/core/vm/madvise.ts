@@ -5,6 +5,7 @@
  *   DONTFORK DOFORK             whether fork copies it          WIPEONFORK KEEPONFORK   or copies it empty
  *   DONTDUMP DODUMP             whether a core dump has it      HUGEPAGE NOHUGEPAGE     huge pages wanted or not
  *   DONTNEED                    the pages go: anonymous memory reads as zeros, files are read again
+ *   COLD PAGEOUT FREE WILLNEED  about the pages (madvise-pages.ts)    POPULATE_READ _WRITE    faults them in (populate.ts)
  *
  * A hole in the range does not stop the rest; it makes the call fail in the end.
  * Linux: mm/madvise.c (6.12)   Doc: man 2 madvise
@@ -28,6 +29,7 @@ import {
 import { findVma, findVmaPrev } from "../space/vma-tree.ts";
 import { zapRange } from "../space/zap.ts";
 import { isPageAligned, pageAlign, TWO_TO_64 } from "./bytes.ts";
+import { adviseCold, adviseFree, advisePageout, adviseWillneed } from "./madvise-pages.ts";
 import { modifyVma, rangeOf } from "./merge.ts";
 import {
   MADV_COLD,
@@ -56,17 +58,12 @@ import {
   MADV_WILLNEED,
   MADV_WIPEONFORK,
 } from "./mman.ts";
+import { populateAdvised } from "./populate.ts";
 import type { VmState } from "./state.ts";
 
 /** Advice that Linux knows and this kernel cannot follow. */
 const ABSENT: readonly number[] = [
-  MADV_WILLNEED,
-  MADV_FREE,
   MADV_REMOVE,
-  MADV_COLD,
-  MADV_PAGEOUT,
-  MADV_POPULATE_READ,
-  MADV_POPULATE_WRITE,
   MADV_MERGEABLE,
   MADV_UNMERGEABLE,
   MADV_COLLAPSE,
@@ -88,12 +85,21 @@ const PRESENT: readonly number[] = [
   MADV_DODUMP,
   MADV_WIPEONFORK,
   MADV_KEEPONFORK,
+  MADV_WILLNEED,
+  MADV_FREE,
+  MADV_COLD,
+  MADV_PAGEOUT,
+  MADV_POPULATE_READ,
+  MADV_POPULATE_WRITE,
 ];
+
+/** The answer of advisePages to advice that is a mark of the VMA. */
+const NOT_PAGES = 1;
 
 /**
  * Applies advice MADV_* to [addr, addr + len) bytes. Returns 0, -EINVAL (unknown advice, addr not at a page, advice that
- * does not suit the mapping), -ENOMEM (a hole in the range; the rest was done), -EAGAIN (vm.max_map_count), or -ENOSYS
- * (advice this kernel does not have).
+ * does not suit the mapping), -ENOMEM (a hole in the range; the rest was done), -EAGAIN (vm.max_map_count), -ENOSYS
+ * (advice this kernel does not have), or what populateAdvised returns for the running task, BLOCKED among it.
  */
 export function doMadvise(k: VmState, mm: Mm, addr: number, len: number, advice: number): number {
   if (!PRESENT.includes(advice) && !ABSENT.includes(advice)) return -EINVAL;
@@ -102,7 +108,10 @@ export function doMadvise(k: VmState, mm: Mm, addr: number, len: number, advice:
   if (bytes >= TWO_TO_64 || addr + bytes >= TWO_TO_64) return -EINVAL;
   if (bytes === 0) return 0;
   if (ABSENT.includes(advice)) return -ENOSYS;
-  return walkVmas(k, mm, { start: addr / PAGE_SIZE, end: (addr + bytes) / PAGE_SIZE, advice });
+  const range = { start: addr / PAGE_SIZE, end: (addr + bytes) / PAGE_SIZE, advice };
+  if (advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE)
+    return populateAdvised(k, k.task.cpuTask[k.boot[2]], range, advice === MADV_POPULATE_WRITE);
+  return walkVmas(k, mm, range);
 }
 
 /** A range in vpns and what is advised about it. */
@@ -144,12 +153,8 @@ function walkVmas(k: VmState, mm: Mm, range: Advice): number {
  */
 function adviseVma(k: VmState, prev: Vma, vma: Vma, part: Advice): Vma {
   const flags = k.vma.flags[vma];
-  if (part.advice === MADV_DONTNEED || part.advice === MADV_DONTNEED_LOCKED) {
-    const forbidden = part.advice === MADV_DONTNEED ? VM_PFNMAP | VM_LOCKED : VM_PFNMAP;
-    if ((flags & forbidden) !== 0) return -EINVAL;
-    zapRange(k, k.vma.mm[vma], vma, part.start, part.end);
-    return vma;
-  }
+  const done = advisePages(k, vma, part);
+  if (done !== NOT_PAGES) return done < 0 ? done : vma;
   // All other advice is a flag of the VMA, and a part with other flags is a VMA of its own.
   const refused = refusal(k, vma, part.advice);
   if (refused < 0) return refused;
@@ -159,6 +164,29 @@ function adviseVma(k: VmState, prev: Vma, vma: Vma, part: Advice): Vma {
   if (changed < 0) return changed === -ENOMEM ? -EAGAIN : changed;
   k.vma.flags[changed] = newFlags;
   return changed;
+}
+
+/** Advice about pages. Returns 0, a negative errno, or NOT_PAGES: it is about the VMA. */
+function advisePages(k: VmState, vma: Vma, part: Advice): number {
+  switch (part.advice) {
+    case MADV_DONTNEED:
+    case MADV_DONTNEED_LOCKED:
+    case MADV_FREE: {
+      const forbidden = part.advice === MADV_DONTNEED_LOCKED ? VM_PFNMAP : VM_PFNMAP | VM_LOCKED;
+      if ((k.vma.flags[vma] & forbidden) !== 0) return -EINVAL;
+      if (part.advice === MADV_FREE) return adviseFree(k, vma, part);
+      zapRange(k, k.vma.mm[vma], vma, part.start, part.end);
+      return 0;
+    }
+    case MADV_COLD:
+      return adviseCold(k, vma, part);
+    case MADV_PAGEOUT:
+      return advisePageout(k, vma, part);
+    case MADV_WILLNEED:
+      return adviseWillneed(k, vma, part);
+    default:
+      return NOT_PAGES;
+  }
 }
 
 /** 0, or the errno of advice that does not suit the VMA. */

@@ -1,17 +1,27 @@
 /**
- * Faulting pages in ahead of use, for MAP_POPULATE: every page of a range as if it were written (private writable
- * memory) or read (the rest), without the exceptions.
+ * Faulting pages in ahead of use. MAP_POPULATE: every page of a range as if it were written (private writable memory) or
+ * read (the rest), and nobody hears of what failed. MADV_POPULATE_READ and _WRITE: all read or all written, and the first
+ * failure ends the call.
  *
  *   entry there, and good enough      the page is marked accessed
  *   otherwise                         a fault, counted as one, and then the same
  *
- * Linux: mm/gup.c (__mm_populate, populate_vma_page_range) (6.12)   Doc: man 2 mmap (MAP_POPULATE)
+ * Linux: mm/gup.c (__mm_populate, populate_vma_page_range, faultin_page_range) (6.12)   Doc: man 2 mmap, man 2 madvise
  */
+import { EFAULT, EINVAL, ENOMEM, FAULT_OOM } from "../base/errno.ts";
 import { BLOCKED, NONE, type Task, type Vma } from "../base/types.ts";
 import { PTE_PRESENT, PTE_RW, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
-import { markPageAccessed } from "../space/lruvec.ts";
+import { lruAddDrain, markPageAccessed } from "../space/lruvec.ts";
 import { afterHole, findPte, NO_PTE_TABLE } from "../space/pagetable.ts";
-import { VM_ACCESS_FLAGS, VM_IO, VM_LOCKONFAULT, VM_PFNMAP, VM_SHARED, VM_WRITE } from "../space/vma.ts";
+import {
+  VM_ACCESS_FLAGS,
+  VM_IO,
+  VM_LOCKONFAULT,
+  VM_PFNMAP,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+} from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { handleMmFault } from "./fault.ts";
 import { FAULT_FLAG_POPULATE, FAULT_FLAG_WRITE } from "./fault-flags.ts";
@@ -41,14 +51,47 @@ export function populate(k: VmState, task: Task, startVpn: number, endVpn: numbe
   return 0;
 }
 
+/**
+ * Populates the vpns [startVpn, endVpn) for MADV_POPULATE_READ or MADV_POPULATE_WRITE. Returns 0, -ENOMEM (a hole, or no
+ * memory), -EINVAL (the VMA does not allow it), -EFAULT (a fault that would have been a signal), or BLOCKED: asked again,
+ * it goes on where it was.
+ */
+export function populateAdvised(
+  k: VmState,
+  task: Task,
+  range: { readonly start: number; readonly end: number },
+  isWrite: boolean,
+): number {
+  const mm = k.task.mm[task]!;
+  const { populated } = k.task;
+  let vpn = Math.max(range.start, populated[task]!);
+  populated[task] = 0;
+  while (vpn < range.end) {
+    const vma = findVma(k, mm, vpn);
+    if (vma === NONE || k.vma.start[vma]! > vpn) return -ENOMEM;
+    const flags = k.vma.flags[vma]!;
+    if ((flags & (VM_PFNMAP | VM_IO)) !== 0 || (flags & (isWrite ? VM_WRITE : VM_READ)) === 0) return -EINVAL;
+    const end = Math.min(range.end, k.vma.end[vma]!, afterHole(vpn, NO_PTE_TABLE));
+    // A retry remembers that it is one, as for a copy to the program's memory: a fault that waited is major.
+    const result = populateTable(k, task, vma, { start: vpn, end }, isWrite ? FAULT_FLAG_WRITE : 0);
+    if (result === BLOCKED) return BLOCKED;
+    if (result !== 0) return result === FAULT_OOM ? -ENOMEM : -EFAULT;
+    vpn = end;
+  }
+  lruAddDrain(k);
+  return 0;
+}
+
 /** One VMA's part. Returns 0 or BLOCKED. */
 function populateVma(k: VmState, task: Task, vma: Vma, start: number, stop: number): number {
   const flags = k.vma.flags[vma]!;
   // Locked on fault: the program pays as it goes.
   if ((flags & VM_LOCKONFAULT) !== 0 || (flags & VM_ACCESS_FLAGS) === 0) return 0;
+  const isWrite = (flags & (VM_WRITE | VM_SHARED)) === VM_WRITE;
+  const faultFlags = isWrite ? FAULT_FLAG_POPULATE | FAULT_FLAG_WRITE : FAULT_FLAG_POPULATE;
   for (let vpn = start; vpn < stop; ) {
     const end = Math.min(stop, afterHole(vpn, NO_PTE_TABLE));
-    const result = populateTable(k, task, vma, vpn, end);
+    const result = populateTable(k, task, vma, { start: vpn, end }, faultFlags);
     // Whatever is wrong ends this VMA; only waiting is the caller's business.
     if (result !== 0) return result === BLOCKED ? BLOCKED : 0;
     vpn = end;
@@ -57,10 +100,15 @@ function populateVma(k: VmState, task: Task, vma: Vma, start: number, stop: numb
 }
 
 /** The part of a VMA that one page table covers. Returns 0, or what the first fault that failed returned. */
-function populateTable(k: VmState, task: Task, vma: Vma, start: number, end: number): number {
-  const isWrite = (k.vma.flags[vma]! & (VM_WRITE | VM_SHARED)) === VM_WRITE;
-  const need = isWrite ? PTE_PRESENT | PTE_RW : PTE_PRESENT;
-  const faultFlags = isWrite ? FAULT_FLAG_POPULATE | FAULT_FLAG_WRITE : FAULT_FLAG_POPULATE;
+function populateTable(
+  k: VmState,
+  task: Task,
+  vma: Vma,
+  part: { readonly start: number; readonly end: number },
+  faultFlags: number,
+): number {
+  const { start, end } = part;
+  const need = (faultFlags & FAULT_FLAG_WRITE) !== 0 ? PTE_PRESENT | PTE_RW : PTE_PRESENT;
   const mm = k.vma.mm[vma]!;
   const { words } = k.ram;
   let pte = findPte(k, mm, start);
