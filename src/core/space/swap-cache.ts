@@ -159,8 +159,7 @@ export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
   k.vmstat.zone[(k.page[record + FLAGS] >>> PG_ZONE_SHIFT) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING]++;
   const type = entry >>> 26;
   if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
-    transferNow(k, s.disk[type]);
-    finishWrite(k, pfn);
+    endWrite(k, pfn, transferNow(k, s.disk[type]));
     return true;
   }
   s.request[row] = submitIo(k, {
@@ -192,7 +191,7 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
   countMemcgEvents(k, k.pageMemcg[pfn], PSWPIN, 1);
   const type = entry >>> 26;
   if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
-    transferNow(k, s.disk[type]);
+    if (transferNow(k, s.disk[type])) s.slotFlags[row] |= SLOT_BAD;
     finishRead(k, pfn, row);
     return;
   }
@@ -221,11 +220,7 @@ export function endSwapWrite(k: SpaceState, type: number, index: number, hasFail
   k.swap.request[row] = NONE;
   const pfn = k.swap.cache[row];
   if (pfn === NONE) bug(`slot ${index} of swap area ${type} left the cache while it was written`);
-  if (hasFailed) {
-    k.page[pfn * PAGE_WORDS + FLAGS] |= PG_dirty;
-    k.page[pfn * PAGE_WORDS + FLAGS] &= ~PG_reclaim;
-  }
-  finishWrite(k, pfn);
+  endWrite(k, pfn, hasFailed);
 }
 
 /** Bug when a cached page and its slot do not know each other, or the counters are not what the cache holds. */
@@ -255,8 +250,12 @@ function finishRead(k: SpaceState, pfn: Pfn, row: number): void {
   k.page[at] &= ~PG_locked;
 }
 
-function finishWrite(k: SpaceState, pfn: Pfn): void {
+function endWrite(k: SpaceState, pfn: Pfn, hasFailed: boolean): void {
   const at = pfn * PAGE_WORDS + FLAGS;
+  if (hasFailed) {
+    k.page[at] |= PG_dirty;
+    k.page[at] &= ~PG_reclaim;
+  }
   const isWanted = (k.page[at] & PG_reclaim) !== 0;
   k.page[at] &= ~PG_reclaim;
   if (isWanted) folioRotateReclaimable(k, pfn);
@@ -266,11 +265,14 @@ function finishWrite(k: SpaceState, pfn: Pfn): void {
   k.vmstat.zone[(k.page[at] >>> PG_ZONE_SHIFT) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING]--;
 }
 
-/** The time a device without a queue takes for a page passes on the running CPU. */
-function transferNow(k: SpaceState, disk: number): void {
+/** The time a device without a queue takes for a page passes on the running CPU. Returns whether the transfer failed. */
+function transferNow(k: SpaceState, disk: number): boolean {
   const ns = k.disk.latencyNs[disk] + Math.ceil(4096 * k.disk.nsPerByte[disk]);
   k.clock.ns[0] += ns;
   k.clock.spent[CAUSE_IO_WAIT] += ns;
+  const hasFailed = k.disk.failNext[disk] !== 0;
+  k.disk.failNext[disk] = 0;
+  return hasFailed;
 }
 
 function isZeroFilled(k: SpaceState, pfn: Pfn): boolean {

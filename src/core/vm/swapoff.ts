@@ -7,8 +7,7 @@
  *   4  no slot is in use: the area is forgotten
  *
  * A page that cannot be read leaves an entry whose touch is a SIGBUS. Without memory for a page the area is used again.
- * Differs: the call waits for its reads and writes on the running CPU's clock and lets no other task run meanwhile, so
- * one pass over the address spaces is enough.
+ * Differs: the call waits for its reads and writes on the running CPU's clock and lets no other task run meanwhile.
  * Linux: mm/swapfile.c try_to_unuse, unuse_pte (6.12)   Doc: man 2 swapoff
  */
 import { ENOMEM } from "../base/errno.ts";
@@ -57,15 +56,18 @@ export function swapOffArea(k: VmState, type: number): number {
   const { swap } = k;
   stopSwapArea(k, type);
   closePriorities(k, type);
-  let error = 0;
-  for (let mm = 1; mm < k.mm.rowCount[1] && error === 0; mm++)
-    if (k.mm.pgd[mm] !== NONE) error = unuseMm(k, mm, type);
-  if (error < 0) {
-    if (swap.prio[type] < 0) swap.prio[type] = nextLeastPriority(k);
-    resumeSwapArea(k, type);
-    return error;
+  // Making room may put a page that is mapped again back into the area, if another entry still keeps its slot.
+  while (swap.inuse[type] !== 0) {
+    let error = 0;
+    for (let mm = 1; mm < k.mm.rowCount[1] && error === 0; mm++)
+      if (k.mm.pgd[mm] !== NONE) error = unuseMm(k, mm, type);
+    if (error < 0) {
+      if (swap.prio[type] < 0) swap.prio[type] = nextLeastPriority(k);
+      resumeSwapArea(k, type);
+      return error;
+    }
+    dropCached(k, type);
   }
-  dropCached(k, type);
   dropSwapArea(k, type);
   return 0;
 }

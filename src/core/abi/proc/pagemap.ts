@@ -49,14 +49,10 @@ export function pagemapEntries(k: AbiState, mm: Mm, from: number, count: number)
     for (let vpn = first; vpn < last; vpn++) entries[(vpn - from) * 2 + 1] = soft;
     forEachPte(k, mm, first, last, (vpn, pte) => {
       const low = k.ram.words[pte];
-      if ((low & PTE_MAPPED) === 0) {
-        const high = k.ram.words[pte + 1];
-        if (!isSwapPte(low, high)) return;
-        entries[(vpn - from) * 2] = (high >>> 26) | ((high & (SLOTS_PER_AREA - 1)) << TYPE_SHIFT);
-        entries[(vpn - from) * 2 + 1] =
-          PM_SWAP_HIGH | soft | ((low & PTE_SWP_SOFT_DIRTY) !== 0 ? softDirty : 0);
-        return;
-      }
+      const high = k.ram.words[pte + 1];
+      if (isSwapPte(low, high))
+        swapEntryTo(entries, (vpn - from) * 2, high, soft | swapSoftDirty(low, softDirty));
+      if ((low & PTE_MAPPED) === 0) return;
       const pfn = normalPage(k, pte);
       let bits = PM_PRESENT_HIGH | soft;
       if ((low & PTE_SOFT_DIRTY) !== 0) bits |= softDirty;
@@ -64,11 +60,22 @@ export function pagemapEntries(k: AbiState, mm: Mm, from: number, count: number)
         if ((k.page[pfn * PAGE_WORDS + MAPPING] & 1) === 0) bits |= PM_FILE_HIGH;
         if (k.page[pfn * PAGE_WORDS + MAPCOUNT] === 1) bits |= PM_EXCLUSIVE_HIGH;
       }
-      entries[(vpn - from) * 2] = ptePfn(low, k.ram.words[pte + 1]);
+      entries[(vpn - from) * 2] = ptePfn(low, high);
       entries[(vpn - from) * 2 + 1] = bits;
     });
   }
   return entries;
+}
+
+/** The bit `softDirty` when a swap entry's low word says so. */
+function swapSoftDirty(low: number, softDirty: number): number {
+  return (low & PTE_SWP_SOFT_DIRTY) !== 0 ? softDirty : 0;
+}
+
+/** Writes the two words for a page in swap. */
+function swapEntryTo(entries: Uint32Array, at: number, entry: number, bits: number): void {
+  entries[at] = (entry >>> 26) | ((entry & (SLOTS_PER_AREA - 1)) << TYPE_SHIFT);
+  entries[at + 1] = PM_SWAP_HIGH | bits;
 }
 
 /** The same as the bytes of the file. */

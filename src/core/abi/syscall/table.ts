@@ -25,6 +25,8 @@ import { sysMunmap } from "./munmap.ts";
 import { sysCreat, sysOpen, sysOpenat } from "./open.ts";
 import { sysPread64, sysRead } from "./read.ts";
 import type { SyscallArgs, SyscallRow } from "./row.ts";
+import { sysSwapoff } from "./swapoff.ts";
+import { sysSwapon } from "./swapon.ts";
 import { sysWait4 } from "./wait4.ts";
 import { sysPwrite64, sysWrite } from "./write.ts";
 
@@ -88,6 +90,13 @@ export const SYSCALLS: readonly SyscallRow[] = [
   { nr: 77, name: "ftruncate", faithful: "exact", run: sysFtruncate },
   { nr: 85, name: "creat", faithful: PATHS, run: sysCreat },
   { nr: 110, name: "getppid", faithful: "exact", run: sysGetppid },
+  {
+    nr: 167,
+    name: "swapon",
+    faithful: "partial: regular files only; areas on block devices come with the machine",
+    run: sysSwapon,
+  },
+  { nr: 168, name: "swapoff", faithful: "partial: nothing else runs while it waits", run: sysSwapoff },
   { nr: 186, name: "gettid", faithful: "exact", run: sysGettid },
   { nr: 221, name: "fadvise64", faithful: "partial: write-back takes no time", run: sysFadvise64 },
   { nr: 231, name: "exit_group", faithful: "exact", run: sysExitGroup },

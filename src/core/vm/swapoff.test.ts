@@ -1,0 +1,136 @@
+import { expect, test } from "vitest";
+import {
+  call,
+  check,
+  fileMachine,
+  newFile,
+  newTask,
+  PAGE,
+  touch,
+} from "../../../test/support/file-machine.ts";
+import { showSwaps } from "../abi/proc/swaps.ts";
+import { EBUSY, EINVAL, EPERM, FAULT_SIGBUS } from "../base/errno.ts";
+import type { Task } from "../base/types.ts";
+import { PSWPIN, PSWPOUT } from "../frame/vmstat.ts";
+import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
+import type { Kernel } from "../kernel.ts";
+import { MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
+import { addSwapArea, SWAP_TOTAL, SWP_SOLIDSTATE, SWP_SYNCHRONOUS_IO } from "../space/swap.ts";
+import { writeSwapHeader } from "../space/swap-header.ts";
+import { loadBytes, storeBytes } from "./user-bytes.ts";
+
+const [MMAP, MADVISE, PWRITE, FORK, SWAPON, SWAPOFF] = [9, 28, 18, 57, 167, 168];
+const [PROT_RW, PRIVATE_ANON, MADV_PAGEOUT] = [3, 0x22, 21];
+const ROOT = { knobs: { "capabilities=": 1 } };
+
+function addArea(k: Kernel, pages: number, prio: number, path = "/dev/nvme1n1"): number {
+  return addSwapArea(k, { pages, prio, disk: 0, flags: SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO, path });
+}
+
+/** `pages` anonymous pages, each holding its number, and written out to a device that does so at once. Returns their address. */
+function swappedOut(k: Kernel, task: Task, pages: number): number {
+  const addr = call(k, task, MMAP, [0, pages * PAGE, PROT_RW, PRIVATE_ANON, -1, 0]);
+  for (let i = 0; i < pages; i++) {
+    expect(touch(k, task, addr + i * PAGE, ACCESS_STORE)).toBe(0);
+    storeBytes(k, task, addr + i * PAGE + 8, Uint8Array.of(i + 1));
+  }
+  pageOut(k, task, addr, pages);
+  return addr;
+}
+
+function pageOut(k: Kernel, task: Task, addr: number, pages: number): void {
+  expect(call(k, task, MADVISE, [addr, pages * PAGE, MADV_PAGEOUT])).toBe(0);
+}
+
+function counts(k: Kernel, task: Task): [number, number] {
+  const mm = k.task.mm[task] * 4;
+  return [k.mm.rss[mm + MM_ANONPAGES], k.mm.rss[mm + MM_SWAPENTS]];
+}
+
+/** Numbers of the pages, as their own bytes say. */
+function numbers(k: Kernel, task: Task, addr: number, pages: number): number[] {
+  const found: number[] = [];
+  const bytes = new Uint8Array(1);
+  for (let i = 0; i < pages; i++) {
+    touch(k, task, addr + i * PAGE, ACCESS_LOAD);
+    loadBytes(k, task, addr + i * PAGE + 8, bytes);
+    found.push(bytes[0]);
+  }
+  return found;
+}
+
+test("pages go out and come back with the bytes they had", () => {
+  const { k, task } = fileMachine(ROOT);
+  addArea(k, 1024, -2);
+  const addr = swappedOut(k, task, 4);
+  expect(counts(k, task)).toEqual([0, 4]);
+  expect(k.vmstat.event[PSWPOUT]).toBe(4);
+  expect(numbers(k, task, addr, 4)).toEqual([1, 2, 3, 4]);
+  expect(counts(k, task)).toEqual([4, 0]);
+  expect(k.vmstat.event[PSWPIN]).toBe(4);
+  check(k);
+});
+
+test("swapoff brings back what parent and child have in the area, and forgets it", () => {
+  const { k, task } = fileMachine(ROOT);
+  addArea(k, 1024, -2);
+  const addr = swappedOut(k, task, 6);
+  const child = newTask(k);
+  const other = swappedOut(k, child, 3);
+  const forked = call(k, task, FORK, []);
+  expect(call(k, task, SWAPOFF, ["/dev/nvme1n1"])).toBe(0);
+  expect(showSwaps(k).split("\n")).toHaveLength(2);
+  expect(k.swap.state[SWAP_TOTAL]).toBe(0);
+  expect(counts(k, task)).toEqual([6, 0]);
+  expect(numbers(k, task, addr, 6)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(numbers(k, child, other, 3)).toEqual([1, 2, 3]);
+  expect(forked).toBeGreaterThan(0);
+  check(k);
+});
+
+test("a page that swapoff cannot read is a SIGBUS, and the others are there", () => {
+  const { k, task } = fileMachine(ROOT);
+  addArea(k, 1024, -2);
+  k.knob.pageCluster = 0;
+  const addr = swappedOut(k, task, 3);
+  k.disk.failNext[0] = 1;
+  expect(call(k, task, SWAPOFF, ["/dev/nvme1n1"])).toBe(0);
+  expect(touch(k, task, addr, ACCESS_LOAD)).toBe(FAULT_SIGBUS);
+  expect(numbers(k, task, addr + PAGE, 2)).toEqual([2, 3]);
+  expect(counts(k, task)).toEqual([2, 0]);
+  check(k);
+});
+
+test("areas without a priority get -2, -3, …, and move up when one before them goes", () => {
+  const { k, task } = fileMachine(ROOT);
+  const files = [0, 1, 2].map((i) => {
+    const { inode, fd } = newFile(k, task, 64 * PAGE);
+    const header = { lastPage: 63, uuid: new Uint8Array(16).fill(i + 1), label: "", badPages: [] };
+    const addr = call(k, task, MMAP, [0, PAGE, PROT_RW, PRIVATE_ANON, -1, 0]);
+    touch(k, task, addr, ACCESS_STORE);
+    storeBytes(k, task, addr, writeSwapHeader(header));
+    expect(call(k, task, PWRITE, [fd, addr, PAGE, 0])).toBe(PAGE);
+    expect(call(k, task, SWAPON, [k.file.path[inode], i === 1 ? 0x8000 | 5 : 0])).toBe(0);
+    return k.file.path[inode];
+  });
+  const line = (path: string, prio: number): string => `${path.padEnd(40)}file\t\t252\t\t0\t\t${prio}`;
+  expect(showSwaps(k).trimEnd().split("\n").slice(1)).toEqual([
+    line(files[0], -2),
+    line(files[1], 5),
+    line(files[2], -3),
+  ]);
+  expect(call(k, task, SWAPON, [files[0], 0])).toBe(-EBUSY);
+  expect(call(k, task, SWAPOFF, [files[0]])).toBe(0);
+  expect(showSwaps(k).trimEnd().split("\n").slice(1)).toEqual([line(files[1], 5), line(files[2], -2)]);
+  expect(call(k, task, SWAPOFF, [files[0]])).toBe(-EINVAL);
+  check(k);
+});
+
+test("only root, and only a file with a header, makes a swap area", () => {
+  const { k, task } = fileMachine();
+  const { inode } = newFile(k, task, 64 * PAGE);
+  expect(call(k, task, SWAPON, [k.file.path[inode], 0])).toBe(-EPERM);
+  k.knob.privileged = 1;
+  expect(call(k, task, SWAPON, [k.file.path[inode], 0])).toBe(-EINVAL);
+  expect(call(k, task, SWAPON, [k.file.path[inode], 0x100000])).toBe(-EINVAL);
+});
