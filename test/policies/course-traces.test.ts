@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { TEXTBOOK_POLICIES } from "../../src/core/index.ts";
 import { openTraceFile } from "../../src/hosts/record/pwt-file.ts";
-import { createPageNumbers, futureOf, readReferences } from "../../src/programs/replay/references.ts";
+import { createPageNumbers, futureOf, readReferences } from "../../src/programs/references.ts";
 
 /** Where the traces are, beside the checkout; they are too large to be part of it. */
 const FOLDER = path.join(import.meta.dirname, "../../../shared/traces");

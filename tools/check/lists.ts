@@ -14,6 +14,7 @@ interface FolderList {
 const FOLDERS: readonly FolderList[] = [
   { folder: "src/core/abi/syscall", list: "src/core/abi/syscall/table.ts" },
   { folder: "src/core/abi/proc", list: "src/core/abi/proc/tree.ts" },
+  { folder: "src/core/reclaim/policy/textbook", list: "src/core/reclaim/policy/textbook/list.ts" },
   { folder: "src/programs/replay", list: "src/programs/replay/index.ts" },
 ];
 

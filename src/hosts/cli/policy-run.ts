@@ -8,12 +8,7 @@
  * Doc: docs/policies.md
  */
 import { type RunningCache, TEXTBOOK_POLICIES, type TextbookPolicy } from "../../core/index.ts";
-import {
-  createPageNumbers,
-  futureOf,
-  type PageNumbers,
-  readReferences,
-} from "../../programs/replay/references.ts";
+import { createPageNumbers, futureOf, type PageNumbers, readReferences } from "../../programs/references.ts";
 import { openTraceFile } from "../record/pwt-file.ts";
 import type { PolicyReport } from "./report/policy-schema.ts";
 import { plainTable } from "./report/text.ts";

@@ -5,6 +5,7 @@
  *
  *   <- B1 <- [ T1 | T2 ] -> B2 ->        |T1| + |T2| <= c,  |T1| + |B1| <= c,  all four <= 2c
  *
+ * Linux: none, this is a policy of the books
  * Doc: Megiddo and Modha, "ARC: a self-tuning, low overhead replacement cache" (FAST 2003), figure 4; docs/policies.md
  */
 import { type CacheSpec, type CacheState, createCache, dropPage, type RunningCache } from "./cache.ts";

@@ -6,6 +6,7 @@
  *   fault       the page was not there: it is brought in, and when no frame is free one page leaves
  *   write-back  the page that leaves was written since it came in; what is left at the end is not counted
  *
+ * Linux: none, this is a policy of the books
  * Doc: docs/policies.md
  */
 

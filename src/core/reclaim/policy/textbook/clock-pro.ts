@@ -10,6 +10,7 @@
  *   list head: right behind the hand of hot pages, where new pages and those that earned another round go
  *
  * At the beginning nearly all frames are for cold pages; one at least is, at all times.
+ * Linux: none, this is a policy of the books
  * Doc: Jiang, Chen and Zhang, "CLOCK-Pro: an effective improvement of the CLOCK replacement" (USENIX 2005), section 4;
  * docs/policies.md
  */

@@ -7,6 +7,7 @@
  *
  * Books differ in one point: whether the reference that brings a page in sets its bit. `clock` sets it, as hardware does
  * that sets the bit at every access; `clock-0` leaves it clear until the next use.
+ * Linux: none, this is a policy of the books
  * Doc: Corbató, "A paging experiment with the Multics system" (1968); docs/policies.md
  */
 import { type CacheSpec, type CacheState, createCache, dropPage, type RunningCache } from "./cache.ts";

@@ -3,6 +3,7 @@
  *
  *   ring of frames   [p q r s t]     the hand stands at the oldest; the new page takes its frame
  *                         ^
+ * Linux: none, this is a policy of the books
  * Doc: Belady, Nelson and Shedler, "An anomaly in space-time characteristics of certain programs" (1969); docs/policies.md
  */
 import { type CacheSpec, type CacheState, createCache, dropPage, type RunningCache } from "./cache.ts";

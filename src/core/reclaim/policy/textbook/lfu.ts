@@ -4,6 +4,7 @@
  *
  *   count 1: d <> a      count 2: b      count 7: c <> e       levels in ascending order, each with its pages by last use
  *
+ * Linux: none, this is a policy of the books
  * Doc: Matani, Shah and Mitra, "An O(1) algorithm for implementing the LFU cache eviction scheme" (2010); docs/policies.md
  */
 import { type CacheSpec, type CacheState, createCache, dropPage, type RunningCache } from "./cache.ts";

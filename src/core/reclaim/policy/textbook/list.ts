@@ -1,5 +1,6 @@
 /**
  * The textbook policies there are, in the order in which they are told: one line each.
+ * Linux: none, this is a policy of the books
  * Doc: docs/policies.md
  */
 import { startArc } from "./arc.ts";

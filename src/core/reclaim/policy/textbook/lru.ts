@@ -3,6 +3,7 @@
  *
  *   newest  next> a <> c <> b  <prev  oldest          a page that is used goes to the front
  *
+ * Linux: none, this is a policy of the books
  * Doc: Mattson, Gecsei, Slutz and Traiger, "Evaluation techniques for storage hierarchies" (1970); docs/policies.md
  */
 import { type CacheSpec, type CacheState, createCache, dropPage, type RunningCache } from "./cache.ts";

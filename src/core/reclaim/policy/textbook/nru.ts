@@ -6,6 +6,7 @@
  *
  * Books leave the tick open; here it comes every `frames` references, so that a cache looks back over about as many
  * references as it has pages.
+ * Linux: none, this is a policy of the books
  * Doc: Tanenbaum and Bos, "Modern operating systems" (2014), section 3.4.2; docs/policies.md
  */
 import { createRng, type RngColumns, randomU32 } from "../../../base/rng.ts";

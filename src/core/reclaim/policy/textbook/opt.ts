@@ -5,6 +5,7 @@
  *   a heap of the pages that are there, the one used last of all on top; each reference moves its page down or up
  *
  * Among pages that are never used again any may leave, which changes write-backs but not faults.
+ * Linux: none, this is a policy of the books
  * Doc: Belady, "A study of replacement algorithms for a virtual-storage computer" (1966); docs/policies.md
  */
 import { bug } from "../../../base/bug.ts";

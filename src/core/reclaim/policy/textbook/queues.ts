@@ -3,6 +3,7 @@
  *
  *   head (newest) <-> … <-> tail (oldest)        one more row a queue closes the circle: next of it is the head
  *
+ * Linux: none, this is a policy of the books
  * Doc: docs/policies.md
  */
 

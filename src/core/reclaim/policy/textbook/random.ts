@@ -1,5 +1,6 @@
 /**
  * Random: a page drawn by lot leaves, every one with the same chance.
+ * Linux: none, this is a policy of the books
  * Doc: Belady, "A study of replacement algorithms for a virtual-storage computer" (1966); docs/policies.md
  */
 import { createRng, type RngColumns, randomU32 } from "../../../base/rng.ts";

@@ -6,6 +6,7 @@
  *   small S, a tenth of the frames  --used again-->  main M  --not used-->  out
  *        '--not used--> ghost G, numbers only, as many as M has frames
  *
+ * Linux: none, this is a policy of the books
  * Doc: Yang, Zhang, Qiu, Yue and Rashmi, "FIFO queues are all you need for cache eviction" (SOSP 2023), algorithm 1;
  * docs/policies.md
  */

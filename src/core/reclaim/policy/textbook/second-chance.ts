@@ -5,6 +5,7 @@
  *   oldest a(used) b c d newest   ->   b c d a     then b leaves, if it was not used either
  *
  * The reference that brings a page in counts as a use.
+ * Linux: none, this is a policy of the books
  * Doc: Tanenbaum and Bos, "Modern operating systems" (2014), section 3.4.4; docs/policies.md
  */
 import { type CacheSpec, type CacheState, createCache, dropPage, type RunningCache } from "./cache.ts";

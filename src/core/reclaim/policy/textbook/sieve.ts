@@ -5,6 +5,7 @@
  *   newest  a b' c d' e  oldest       ' bit set
  *                 ^ hand: clears d', takes c, stays before b
  *
+ * Linux: none, this is a policy of the books
  * Doc: Zhang, Yang, Yue, Vigfusson and Rashmi, "SIEVE is simpler than LRU" (NSDI 2024); docs/policies.md
  */
 import { type CacheSpec, type CacheState, createCache, dropPage, type RunningCache } from "./cache.ts";

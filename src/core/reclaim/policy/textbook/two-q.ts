@@ -7,6 +7,7 @@
  *   Am     LRU list of pages that were asked for while in A1out
  *
  * A page asked for while it is in A1in stays where it is: that is still the burst that brought it in.
+ * Linux: none, this is a policy of the books
  * Doc: Johnson and Shasha, "2Q: a low overhead high performance buffer management replacement algorithm" (VLDB 1994);
  * docs/policies.md
  */

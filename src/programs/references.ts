@@ -6,9 +6,9 @@
  *
  * Doc: docs/policies.md
  */
-import { NEVER } from "../../core/index.ts";
-import { type ChunkSource, createChunk } from "./events.ts";
-import { KIND_MODIFY, KIND_STORE } from "./merge.ts";
+import { NEVER } from "../core/index.ts";
+import { type ChunkSource, createChunk } from "./replay/events.ts";
+import { KIND_MODIFY, KIND_STORE } from "./replay/merge.ts";
 
 /** Numbers of pages, kept from one reading of a trace to the next. */
 export interface PageNumbers {
