@@ -61,6 +61,11 @@ export const SWAP_TOTAL = 1;
 const FIRST_NEVER_USED = 2;
 const TURN = 3;
 export const SWAP_UNKNOWN_CONTENTS = 4;
+/** Areas on rotating disks; and for read-ahead on them: slot that faulted last, pages used since, the last window. */
+export const SWAP_ROTATING = 5;
+export const CLUSTER_RA_SLOT = 6;
+export const CLUSTER_RA_HITS = 7;
+export const CLUSTER_RA_WINDOW = 8;
 
 /** No area. */
 export function createSwapColumns(cpus: number): SwapColumns {
@@ -89,7 +94,7 @@ export function createSwapColumns(cpus: number): SwapColumns {
     listHead: new Int32Array(MAX_SWAPFILES * 2),
     listTail: new Int32Array(MAX_SWAPFILES * 2),
     current: new Int32Array(MAX_SWAPFILES * cpus),
-    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0, 0),
+    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0, 0, 0, 0, 4, 0),
   };
 }
 
@@ -135,6 +140,7 @@ export function addSwapArea(k: SpaceState, area: SwapArea): number {
   }
   s.state[SWAP_FREE] += area.pages - 1;
   s.state[SWAP_TOTAL] += area.pages - 1;
+  if ((area.flags & SWP_SOLIDSTATE) === 0) s.state[SWAP_ROTATING]++;
   return type;
 }
 
@@ -158,6 +164,7 @@ export function resumeSwapArea(k: SpaceState, type: number): void {
 export function dropSwapArea(k: SpaceState, type: number): void {
   const s = k.swap;
   if (s.inuse[type] !== 0) bug(`swap area ${type} is dropped with ${s.inuse[type]} slots in use`);
+  if ((s.flags[type] & SWP_SOLIDSTATE) === 0) s.state[SWAP_ROTATING]--;
   for (const column of [s.flags, s.prio, s.pages, s.base, s.disk]) column[type] = 0;
   s.listHead.fill(0, type * 2, type * 2 + 2);
   s.listTail.fill(0, type * 2, type * 2 + 2);

@@ -24,7 +24,7 @@ import {
   PG_unevictable,
   PG_workingset,
 } from "../frame/page.ts";
-import { isSwapPte, PTE_ACCESSED, PTE_DIRTY } from "../hw/pte.ts";
+import { isSwapPte, PTE_ACCESSED, PTE_DIRTY, PTE_POISONED_HIGH } from "../hw/pte.ts";
 import { isolatePage, reclaimPages } from "../reclaim/reclaim-pages.ts";
 import { folioDeactivate, folioMarkLazyfree, lruAddDrain } from "../space/lruvec.ts";
 import { addRss, MM_SWAPENTS, updateHiwaterRss } from "../space/mm.ts";
@@ -129,10 +129,12 @@ export function adviseFree(k: VmState, vma: Vma, range: PageRange): number {
     const high = words[pte + 1];
     if (isSwapPte(words[pte], high)) {
       // Reading it in would cost more than a new page of zeros.
-      zapSwapEntry(k, high);
+      if (high !== PTE_POISONED_HIGH) {
+        zapSwapEntry(k, high);
+        swapped++;
+      }
       words[pte] = 0;
       words[pte + 1] = 0;
-      swapped++;
     } else if (mayDrop(k, pte)) {
       if ((words[pte] & (PTE_ACCESSED | PTE_DIRTY)) !== 0) {
         words[pte] &= ~(PTE_ACCESSED | PTE_DIRTY);
@@ -174,7 +176,7 @@ export function adviseWillneed(k: VmState, vma: Vma, range: PageRange): number {
     const pte = findPte(k, mm, vpn);
     const high = k.ram.words[pte + 1];
     // Without memory to read into, the advice is not followed; nobody is told.
-    if (isSwapPte(k.ram.words[pte], high)) bringIn(k, mm, high);
+    if (isSwapPte(k.ram.words[pte], high) && high !== PTE_POISONED_HIGH) bringIn(k, mm, high);
     vpn = nextMapped(k, mm, vpn + 1, range.end);
   }
   lruAddDrain(k);

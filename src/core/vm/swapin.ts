@@ -6,7 +6,8 @@
  *   not in memory                    pages around it in the VMA are read with it; the task waits; a major fault
  *
  * How far read-ahead goes is learnt per VMA: the window grows with the pages that were read ahead and then used, and
- * halves when none was. On a store the slot is given back when nobody else needs the page's copy in it.
+ * halves when none was. Where an area lies on a rotating disk, it is learnt for all together and what is read are the
+ * slots around, a run that is as long and aligned: neighbours on the disk cost no seek. On a store the slot is given back when nobody else needs the page's copy in it.
  * Linux: mm/memory.c do_swap_page, mm/swap_state.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst (page-cluster)
  */
 
@@ -64,7 +65,17 @@ import { addRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
 import { findPte } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { anonVmaPrepare } from "../space/rmap.ts";
-import { memcgSwapFull, swapFree, swapSlot, unchargeSwap } from "../space/swap.ts";
+import {
+  CLUSTER_RA_HITS,
+  CLUSTER_RA_SLOT,
+  CLUSTER_RA_WINDOW,
+  memcgSwapFull,
+  SLOTS_PER_AREA,
+  SWAP_ROTATING,
+  swapFree,
+  swapSlot,
+  unchargeSwap,
+} from "../space/swap.ts";
 import { addPageToCache, findSwapCache, folioFreeSwap, startSwapRead } from "../space/swap-cache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { VM_LOCKED, VM_WRITE } from "../space/vma.ts";
@@ -136,6 +147,13 @@ function findInCache(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
   const wasAhead = (k.page[at] & PG_readahead) !== 0;
   k.page[at] &= ~PG_readahead;
   const { swapRaVpn, swapRaHits } = k.vma;
+  if (k.swap.state[SWAP_ROTATING] !== 0) {
+    if (wasAhead) {
+      k.swap.state[CLUSTER_RA_HITS]++;
+      k.vmstat.event[SWAP_RA_HIT]++;
+    }
+    return pfn;
+  }
   beginReadAhead(k, vma);
   if (wasAhead) {
     swapRaHits[vma] = Math.min(swapRaHits[vma] + 1, RA_HITS_MAX);
@@ -147,6 +165,10 @@ function findInCache(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
 
 /** Reads the page and those around it that are in swap, too. Returns its frame, or a negative errno. */
 export function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
+  if (k.swap.state[SWAP_ROTATING] !== 0) {
+    readCluster(k, k.vma.mm[vma], entry);
+    return bringIn(k, k.vma.mm[vma], entry);
+  }
   const window = nextWindow(k, vma, vpn);
   if (window > 1) {
     const previous = k.vma.swapRaVpn[vma];
@@ -185,19 +207,47 @@ function nextWindow(k: VmState, vma: Vma, vpn: number): number {
   if (most === 1) return 1;
   beginReadAhead(k, vma);
   const { swapRaVpn, swapRaWindow, swapRaHits } = k.vma;
-  const hits = swapRaHits[vma];
-  let pages = hits + 2;
-  if (pages === 2) {
-    if (vpn !== swapRaVpn[vma] + 1 && vpn !== swapRaVpn[vma] - 1) pages = 1;
-  } else {
-    let roundup = 4;
-    while (roundup < pages) roundup *= 2;
-    pages = roundup;
-  }
-  pages = Math.max(Math.min(pages, most), swapRaWindow[vma] >> 1);
+  const isNext = vpn === swapRaVpn[vma] + 1 || vpn === swapRaVpn[vma] - 1;
+  const pages = Math.max(Math.min(wantedPages(swapRaHits[vma], isNext), most), swapRaWindow[vma] >> 1);
   swapRaWindow[vma] = pages;
   swapRaHits[vma] = 0;
   return pages;
+}
+
+/** Pages worth reading after so many of the last ones were used; without any, two if the fault is next to the last. */
+function wantedPages(hits: number, isNext: boolean): number {
+  if (hits === 0) return isNext ? 2 : 1;
+  let pages = 4;
+  while (pages < hits + 2) pages *= 2;
+  return pages;
+}
+
+/** Reads the slots in use around an entry's: the aligned run of them that is as long as the window (Linux: swap_cluster_readahead). */
+function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
+  const { swap } = k;
+  const most = 2 ** k.knob.pageCluster;
+  if (most === 1) return;
+  const slot = entry & (SLOTS_PER_AREA - 1);
+  const { state } = swap;
+  const hits = state[CLUSTER_RA_HITS];
+  const isNext = slot === state[CLUSTER_RA_SLOT] + 1 || slot === state[CLUSTER_RA_SLOT] - 1;
+  const pages = Math.max(Math.min(wantedPages(hits, isNext), most), state[CLUSTER_RA_WINDOW] >> 1);
+  if (hits === 0) state[CLUSTER_RA_SLOT] = slot;
+  state[CLUSTER_RA_HITS] = 0;
+  state[CLUSTER_RA_WINDOW] = pages;
+  if (pages === 1) return;
+  const type = entry >>> 26;
+  const first = slot - (slot % pages);
+  const beyond = Math.min(first + pages, swap.pages[type]);
+  for (let at = Math.max(1, first); at < beyond; at++) {
+    const row = swap.base[type] + at;
+    if (swap.count[row] === 0 || swap.cache[row] !== NONE) continue;
+    const pfn = bringIn(k, mm, entry - slot + at);
+    if (pfn < 0 || at === slot) continue;
+    k.page[pfn * PAGE_WORDS + FLAGS] |= PG_readahead;
+    k.vmstat.event[SWAP_RA]++;
+  }
+  lruAddDrain(k);
 }
 
 /** A VMA that never had a fault of this kind begins with a few hits, so that its first window is not the smallest. */

@@ -11,7 +11,7 @@ import {
 import { showSwaps } from "../abi/proc/swaps.ts";
 import { EBUSY, EINVAL, EPERM, FAULT_SIGBUS } from "../base/errno.ts";
 import type { Task } from "../base/types.ts";
-import { PSWPIN, PSWPOUT } from "../frame/vmstat.ts";
+import { PSWPIN, PSWPOUT, SWAP_RA } from "../frame/vmstat.ts";
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import type { Kernel } from "../kernel.ts";
 import { MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
@@ -68,6 +68,18 @@ test("pages go out and come back with the bytes they had", () => {
   expect(numbers(k, task, addr, 4)).toEqual([1, 2, 3, 4]);
   expect(counts(k, task)).toEqual([4, 0]);
   expect(k.vmstat.event[PSWPIN]).toBe(4);
+  check(k);
+});
+
+test("with an area on a rotating disk the slots around are read, an aligned run of them", () => {
+  const { k, task } = fileMachine(ROOT);
+  addSwapArea(k, { pages: 1024, prio: -2, disk: 0, flags: SWP_SYNCHRONOUS_IO, path: "/dev/sda2" });
+  const addr = swappedOut(k, task, 32);
+  // Four hits are given at boot: 4 + 2 rounded up is a run of 8. Slots begin at 1, so page 11 lies in slot 12 of 8..15.
+  touch(k, task, addr + 11 * PAGE, ACCESS_LOAD);
+  expect(k.vmstat.event[SWAP_RA]).toBe(7);
+  expect(k.vmstat.event[PSWPIN]).toBe(8);
+  expect(numbers(k, task, addr, 32)).toEqual(Array.from({ length: 32 }, (_, i) => i + 1));
   check(k);
 });
 
