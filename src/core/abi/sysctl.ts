@@ -3,11 +3,12 @@
  * them only changes the number that code reads; what more has to happen is in EFFECTS.
  * Linux: kernel/sysctl.c proc_doulongvec_minmax, mm/util.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst
  */
-import { EINVAL, ENOENT } from "../base/errno.ts";
+import { EACCES, EINVAL, ENOENT } from "../base/errno.ts";
 import { KNOBS, type KnobKey, type KnobRow } from "../base/knobs.ts";
 import { setupPageset } from "../frame/pcp-tune.ts";
 import { setupWatermarks } from "../frame/watermark.ts";
 import { OVERCOMMIT_NEVER, syncCommitted } from "../vm/accounting.ts";
+import { dropCaches } from "../vm/drop-caches.ts";
 import type { AbiState } from "./state.ts";
 
 /** What writing a tunable does besides setting it. `value` is what was written and is in force already. */
@@ -31,6 +32,7 @@ const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   minFreeKbytes: (k) => updateWatermarks(k),
   watermarkScaleFactor: (k) => updateWatermarks(k),
   percpuPagelistHighFraction: (k) => updatePagesets(k),
+  dropCaches,
   // The kernel keeps a power of two.
   faultAroundBytes: (k, value) => {
     k.knob.faultAroundBytes = 2 ** Math.floor(Math.log2(value));
@@ -42,10 +44,11 @@ export function sysctlPaths(k: AbiState): string[] {
   return KNOBS.flatMap((row) => pathsOf(k, row));
 }
 
-/** The text of a tunable's file, or -ENOENT. */
+/** The text of a tunable's file, -ENOENT, or -EACCES (drop_caches is an order, there is nothing to read). */
 export function readSysctl(k: AbiState, path: string): string | number {
   const row = findRow(k, path);
-  return row === undefined ? -ENOENT : `${k.knob[row.key]}\n`;
+  if (row === undefined) return -ENOENT;
+  return row.key === "dropCaches" ? -EACCES : `${k.knob[row.key]}\n`;
 }
 
 /**

@@ -37,6 +37,7 @@ export type KnobKey =
   | "readAheadKb"
   | "maxSectorsKb"
   | "swappiness"
+  | "dropCaches"
   | "pageCluster"
   | "stackGuardGap"
   | "stackRlimitBytes"
@@ -152,6 +153,7 @@ export const KNOBS: readonly KnobRow[] = [
     max: 2147483647,
     unit: "kB",
   },
+  { key: "dropCaches", path: "vm.drop_caches", initial: 0, min: 1, max: 4, unit: "bits" },
   { key: "swappiness", path: "vm.swappiness", initial: 60, min: 0, max: 200, unit: "weight" },
   { key: "pageCluster", path: "vm.page-cluster", initial: 3, min: 0, max: 31, unit: "log2 pages" },
   { key: "stackGuardGap", path: "stack_guard_gap=", initial: 256, min: 0, max: 65536, unit: "pages" },

@@ -16,8 +16,16 @@ import { PTE_DIRTY, PTE_RW } from "../hw/pte.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
-import { lruAddDrainAll } from "../space/lruvec.ts";
-import { cleanPage, dropShadows, filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
+import { deactivateFileFolio, lruAddDrainAll } from "../space/lruvec.ts";
+import {
+  cleanPage,
+  dropShadows,
+  filePages,
+  findPage,
+  nextCached,
+  pageRequest,
+  removePage,
+} from "../space/pagecache.ts";
 import { forEachMapping } from "../space/rmap.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { VM_SHARED } from "../space/vma.ts";
@@ -108,8 +116,14 @@ export function invalidatePages(k: VmState, inode: Inode, first: number, last: n
     index >= 0;
     index = nextCached(k, inode, index + 1, last)
   ) {
-    const record = findPage(k, inode, index) * PAGE_WORDS;
-    if (k.page[record + MAPCOUNT] > 0 || k.page[record + FLAGS] & (PG_dirty | PG_locked)) continue;
+    const pfn = findPage(k, inode, index);
+    const flags = k.page[pfn * PAGE_WORDS + FLAGS];
+    if ((flags & PG_locked) !== 0) continue;
+    if (k.page[pfn * PAGE_WORDS + MAPCOUNT] > 0 || (flags & PG_dirty) !== 0) {
+      // It stays, but reclaim shall find it soon.
+      deactivateFileFolio(k, pfn);
+      continue;
+    }
     dropPage(k, inode, index);
     dropped++;
   }
