@@ -5,6 +5,7 @@
  *   npm run fidelity:record -- CASE…     these cases anew
  *   npm run fidelity:record -- --all     every case anew
  *   … --runs=5                           five runs each
+ *   … --add                              keep the runs that are there, add what is missing of so many
  *   … --kernel=6.18                      only cases of that kernel
  *
  * Cases with a cgroup share a boot, since each has a fresh one; cases of the whole machine boot it for every run. Only one virtual machine
@@ -111,7 +112,7 @@ const releases = new Set<string>();
 const args = process.argv.slice(2);
 const runs = Number(valueOf(args, "runs") ?? USUAL_RUNS);
 const cases = chosenCases(args, runs);
-const isAnew = args.includes("--all") || args.some((arg) => !arg.startsWith("--"));
+const isAnew = !args.includes("--add") && (args.includes("--all") || args.some((arg) => !arg.startsWith("--")));
 if (isAnew) for (const each of cases) rmSync(path.join(FOLDER, each.name, "runs"), { recursive: true, force: true });
 let missing = 0;
 for (const kernel of ["host", "qemu"] as const) {
