@@ -211,6 +211,7 @@ function createChild(k: AbiState, task: Task, cloneFlags: number, mm: Mm): Task 
   if (!sharesFds) copyFds(k, task, child);
   t.pgrp[child] = t.pgrp[task];
   inheritMemcg(k, child, task);
+  k.task.oomScoreAdj[child] = k.task.oomScoreAdj[leaderOf(k, task)];
   t.vruntime[child] = t.vruntime[task];
   return child;
 }

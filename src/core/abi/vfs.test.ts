@@ -47,6 +47,8 @@ test("directories list their files, tasks by number", () => {
     "smaps_rollup",
     "pagemap",
     "cgroup",
+    "oom_score",
+    "oom_score_adj",
   ]);
   expect(listDirectory(k, "/proc/1/task")).toEqual(["1", "3"]);
   expect(listDirectory(k, "/proc/sys/vm")).toContain("overcommit_memory");

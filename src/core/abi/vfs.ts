@@ -102,6 +102,9 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
     if (file === undefined) return inCgroup.rest.includes("/") ? -ENOENT : -EACCES;
     return file.write === undefined ? -EINVAL : file.write(k, inCgroup.memcg, text, self);
   }
+  const inTask = taskPath(k, clean, self);
+  const file = inTask && TASK_FILES.find((row) => row.name === inTask.rest);
+  if (inTask !== undefined && file?.write !== undefined) return file.write(k, inTask.task, text);
   const result = writeSysctl(k, clean, text);
   if (result !== -ENOENT) return result;
   if (isDirectory(k, clean)) return -EISDIR;

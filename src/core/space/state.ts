@@ -389,6 +389,8 @@ export interface TaskColumns {
   readonly countedFaults: Float64Array;
   /** Pages charged above memory.high that the task has not made good for yet (Linux: memcg_nr_pages_over_high). */
   readonly overHigh: Int32Array;
+  /** By leader: what is asked of the choice of a victim when memory is out, -1000 to 1000; inherited. */
+  readonly oomScoreAdj: Int32Array;
 }
 
 /** What floor 4 sees of the kernel. */

@@ -10,6 +10,8 @@ import { showTaskCgroup } from "./cgroup.ts";
 import { showComm } from "./comm.ts";
 import { showMaps } from "./maps.ts";
 import { showMeminfo } from "./meminfo.ts";
+import { showOomScore } from "./oom-score.ts";
+import { showOomScoreAdj, writeOomScoreAdj } from "./oom-score-adj.ts";
 import { pagemapFile } from "./pagemap.ts";
 import { showSmaps } from "./smaps.ts";
 import { showSmapsRollup } from "./smaps-rollup.ts";
@@ -34,6 +36,8 @@ export interface TaskFile {
   readonly show: (k: AbiState, task: Task, range: ByteRange) => string | Uint8Array | number;
   /** The same for a single thread, where it differs. */
   readonly showThread?: (k: AbiState, task: Task, range: ByteRange) => string | Uint8Array | number;
+  /** Takes what is written. Returns 0 or a negative errno; absent where a file cannot be written. */
+  readonly write?: (k: AbiState, task: Task, text: string) => number;
 }
 
 /** A file of the whole machine, directly below /proc. */
@@ -53,6 +57,8 @@ export const TASK_FILES: readonly TaskFile[] = [
   { name: "smaps_rollup", show: showSmapsRollup },
   { name: "pagemap", show: pagemapFile },
   { name: "cgroup", show: showTaskCgroup },
+  { name: "oom_score", show: showOomScore },
+  { name: "oom_score_adj", show: showOomScoreAdj, write: writeOomScoreAdj },
 ];
 
 /** Files of the machine. */
