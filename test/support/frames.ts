@@ -16,8 +16,14 @@ import { MIGRATE_TYPES, NR_PAGE_ORDERS } from "../../src/core/frame/mmzone.ts";
 import { NEXT, PAGE_WORDS } from "../../src/core/frame/page.ts";
 import { checkPcp } from "../../src/core/frame/pcp.ts";
 import { checkZones } from "../../src/core/frame/zone.ts";
+import { createClock } from "../../src/core/hw/clock.ts";
+import { createDisk } from "../../src/core/hw/disk.ts";
 import { checkRam, createRam } from "../../src/core/hw/ram.ts";
 import { completeMachine, type MachineInput } from "../../src/core/hw/machine.ts";
+import { createReclaimColumns } from "../../src/core/reclaim/scan-control.ts";
+import { createLruvec } from "../../src/core/space/lruvec.ts";
+import { createMemcgColumns } from "../../src/core/space/memcg.ts";
+import { createSwapColumns } from "../../src/core/space/swap.ts";
 
 const MIB = 1048576;
 /** First frame of every picture: 32 MiB, in zone DMA32 (row 2). */
@@ -33,9 +39,15 @@ export function frameKernel(input: MachineInput): AllocState {
     knob: createKnobs(machine.knobs),
     rng: createRng(1),
     trace: createTrace(),
-    clock: { ns: new Float64Array(1) },
+    clock: createClock(machine),
     ram,
     ...createFrameColumns(machine, { ram }),
+    // Nothing is on any list, so that reclaim, when an allocation asks it, finds nothing.
+    lruvec: createLruvec(2, machine.nodes.length, machine.cpus),
+    memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),
+    swap: createSwapColumns(machine.cpus),
+    disk: createDisk([]),
+    reclaim: createReclaimColumns(machine.nodes.length),
   } as unknown as AllocState;
   bootFrames(k);
   return k;

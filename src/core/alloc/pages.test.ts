@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { checkFrames, frameKernel } from "../../../test/support/frames.ts";
 import { ENOMEM } from "../base/errno.ts";
-import { BOOT_RUNNING_CPU, ZONE_BELOW_HIGH, ZONE_WAKE_KSWAPD } from "../frame/mmzone.ts";
+import { BOOT_RUNNING_CPU, ZONE_BELOW_HIGH } from "../frame/mmzone.ts";
 import { FLAGS, PAGE_WORDS, PG_head, PG_tail } from "../frame/page.ts";
 import { foldPcp, freePage } from "../frame/pcp.ts";
 import {
@@ -10,6 +10,7 @@ import {
   NUMA_FOREIGN,
   NUMA_MISS,
   NUMA_OTHER,
+  PAGEOUTRUN,
   sumZoneItem,
 } from "../frame/vmstat.ts";
 import { zoneOf } from "../frame/zone.ts";
@@ -68,8 +69,8 @@ test("below the low watermark kswapd is called, at the high one the zone is mark
   const k = frameKernel({ sizeBytes: 256 * MIB });
   while ((k.zone.flags[2] & ZONE_BELOW_HIGH) === 0) allocPage(k, GFP_HIGHUSER_MOVABLE);
   expect(free(k, 2)).toBeLessThanOrEqual(k.zone.watermarkHigh[2]);
-  expect(k.zone.flags[2] & ZONE_WAKE_KSWAPD).toBe(0);
-  while ((k.zone.flags[2] & ZONE_WAKE_KSWAPD) === 0) allocPage(k, GFP_HIGHUSER_MOVABLE);
+  expect(k.vmstat.event[PAGEOUTRUN]).toBe(0);
+  while (k.vmstat.event[PAGEOUTRUN] === 0) allocPage(k, GFP_HIGHUSER_MOVABLE);
   expect(free(k, 2)).toBeLessThanOrEqual(k.zone.watermarkLow[2]);
 });
 

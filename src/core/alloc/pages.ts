@@ -11,6 +11,7 @@ import { unreserveHighatomic } from "../frame/fallback.ts";
 import { nofragmentFlag, type PageRequest, preferredIndex, takePages } from "../frame/freelist.ts";
 import {
   BOOT_RUNNING_CPU,
+  COSTLY_ORDER,
   MAX_PAGE_ORDER,
   PCP_COUNT,
   PCP_FREE_COUNT,
@@ -22,7 +23,6 @@ import {
   ZONE_DMA32,
   ZONE_MOVABLE,
   ZONE_NORMAL,
-  ZONE_WAKE_KSWAPD,
   ZONES_PER_NODE,
 } from "../frame/mmzone.ts";
 import { FLAGS, NEXT, PAGE_WORDS, PG_head, PG_tail, PG_ZONE_SHIFT, PREV, REFCOUNT } from "../frame/page.ts";
@@ -36,8 +36,10 @@ import {
   ALLOC_NON_BLOCK,
   ALLOC_WMARK_LOW,
   ALLOC_WMARK_MIN,
+  watermark,
+  zoneWatermarkOk,
 } from "../frame/watermark.ts";
-import { zoneType } from "../frame/zone.ts";
+import { zoneNode, zoneType } from "../frame/zone.ts";
 import { setFill } from "../hw/ram.ts";
 import {
   __GFP_COMP,
@@ -50,10 +52,15 @@ import {
   __GFP_MEMALLOC,
   __GFP_MOVABLE,
   __GFP_NOMEMALLOC,
+  __GFP_NORETRY,
   __GFP_RECLAIMABLE,
+  __GFP_RETRY_MAYFAIL,
   __GFP_THISNODE,
   __GFP_ZERO,
 } from "../reclaim/gfp.ts";
+import { runKswapds, wakeKswapd, zoneReclaimablePages } from "../reclaim/kswapd.ts";
+import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
+import { tryToFreePages } from "../reclaim/vmscan.ts";
 import type { AllocState } from "./state.ts";
 
 /**
@@ -128,33 +135,73 @@ function takeSlowly(k: AllocState, gfp: number, order: number, request: PageRequ
   if ((gfp & __GFP_HIGH) !== 0) flags |= ALLOC_MIN_RESERVE;
   if ((gfp & __GFP_KSWAPD_RECLAIM) !== 0) {
     flags |= ALLOC_KSWAPD;
-    wakeKswapds(k, request);
+    wakeKswapds(k, order, request);
   }
   if (!canReclaim && (gfp & __GFP_NOMEMALLOC) === 0) {
     flags |= ALLOC_NON_BLOCK;
     if (order > 0 && (gfp & __GFP_HIGH) !== 0) flags |= ALLOC_HIGHATOMIC;
   }
-  let pfn = takePages(k, order, request, flags);
+  const pfn = takePages(k, order, request, flags);
   if (pfn !== NONE) return pfn;
-  if ((gfp & (__GFP_MEMALLOC | __GFP_NOMEMALLOC)) === __GFP_MEMALLOC) {
-    pfn = takePages(k, order, request, ALLOC_NO_WATERMARKS | (flags & ALLOC_KSWAPD));
-    if (pfn !== NONE) return pfn;
+  // Who works for reclaim, or asks for it, may use everything there is.
+  const isWanted = (gfp & (__GFP_MEMALLOC | __GFP_NOMEMALLOC)) === __GFP_MEMALLOC;
+  if (isWanted || (k.reclaim.inside[0] !== 0 && (gfp & __GFP_NOMEMALLOC) === 0)) {
+    const reserved = takePages(k, order, request, ALLOC_NO_WATERMARKS | (flags & ALLOC_KSWAPD));
+    if (reserved !== NONE) return reserved;
   }
-  if (!canReclaim) return NONE;
-  // Free pages may sit on other CPUs' lists or in the atomic reserve: both are given up before an allocation fails.
-  drainAllPcp(k);
-  pfn = takePages(k, order, request, flags);
-  if (pfn !== NONE || !giveUpReserve(k, request)) return pfn;
-  return takePages(k, order, request, flags);
+  return canReclaim && k.reclaim.inside[0] === 0 ? takeWithReclaim(k, gfp, order, request, flags) : NONE;
 }
 
-/** Tells the scheduler that kswapd is wanted on every node the request may use. */
-function wakeKswapds(k: AllocState, request: PageRequest): void {
+/** Reclaims and tries again, as long as there is progress or something left that could be reclaimed. */
+function takeWithReclaim(
+  k: AllocState,
+  gfp: number,
+  order: number,
+  request: PageRequest,
+  flags: number,
+): Pfn {
+  let rounds = 0;
+  for (;;) {
+    const freed = tryToFreePages(k, order, gfp, request.highest);
+    let pfn = takePages(k, order, request, flags);
+    if (pfn !== NONE) return pfn;
+    // Free pages may sit on other CPUs' lists or in the atomic reserve: both are given up before an allocation fails.
+    drainAllPcp(k);
+    const hasGiven = giveUpReserve(k, request);
+    pfn = takePages(k, order, request, flags);
+    if (pfn !== NONE) return pfn;
+    if ((gfp & __GFP_NORETRY) !== 0) return NONE;
+    if (order > COSTLY_ORDER && (gfp & __GFP_RETRY_MAYFAIL) === 0) return NONE;
+    rounds = freed > 0 && order <= COSTLY_ORDER ? 0 : rounds + 1;
+    if (rounds > MAX_RECLAIM_RETRIES) return NONE;
+    if (!hasGiven && !couldReclaim(k, order, request, flags)) return NONE;
+    wakeKswapds(k, order, request);
+  }
+}
+
+/** Whether some zone would be above its minimum if everything reclaimable in it were free (Linux: should_reclaim_retry). */
+function couldReclaim(k: AllocState, order: number, request: PageRequest, flags: number): boolean {
   for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
     const zone = k.zonelist[at];
-    if (zoneType(zone) <= request.highest && k.zone.managedPages[zone] > 0)
-      k.zone.flags[zone] |= ZONE_WAKE_KSWAPD;
+    if (zoneType(zone) > request.highest || k.zone.managedPages[zone] === 0) continue;
+    const spare = zoneReclaimablePages(k, zone);
+    const how = { highest: request.highest, flags };
+    if (zoneWatermarkOk(k, zone, order, watermark(k, zone, ALLOC_WMARK_MIN) - spare, how)) return true;
   }
+  return false;
+}
+
+/** Wakes kswapd on every node the request may use, and lets those that are awake work up to now. */
+function wakeKswapds(k: AllocState, order: number, request: PageRequest): void {
+  let last = -1;
+  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+    const zone = k.zonelist[at];
+    const node = zoneNode(zone);
+    if (zoneType(zone) > request.highest || k.zone.managedPages[zone] === 0 || node === last) continue;
+    last = node;
+    wakeKswapd(k, node, order, request.highest);
+  }
+  if (k.reclaim.inside[0] === 0) runKswapds(k);
 }
 
 /** Gives a pageblock of the first atomic reserve there is to ordinary use. False when there is none. */

@@ -3,8 +3,8 @@
  * A run is one object; nothing is allocated while pages are looked at.
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
-import { type Memcg, ROOT_MEMCG } from "../base/types.ts";
-import type { ReclaimColumns } from "./state.ts";
+import { ROOT_MEMCG } from "../base/types.ts";
+import type { ReclaimColumns, ScanControl } from "./state.ts";
 
 /** The priority reclaim begins with: a 4096th part of each list is scanned. */
 export const DEF_PRIORITY = 12;
@@ -22,48 +22,6 @@ export const DEACTIVATE_FILE = 2;
 /** Bits of nodeFlags: kswapd may write file pages; it waits where it meets pages under write-back. */
 export const PGDAT_DIRTY = 1;
 export const PGDAT_WRITEBACK = 2;
-
-/** One run of reclaim. */
-export interface ScanControl {
-  readonly nrToReclaim: number;
-  /** Order of the allocation that waits, its GFP_* flags, and the highest zone type it may use. */
-  readonly order: number;
-  readonly gfp: number;
-  readonly reclaimIdx: number;
-  /** The cgroup whose limit is reached; for reclaim of the machine ROOT_MEMCG and isCgroup false. */
-  readonly memcg: Memcg;
-  readonly isCgroup: boolean;
-  readonly isKswapd: boolean;
-  readonly mayUnmap: boolean;
-  readonly maySwap: boolean;
-  readonly isProactive: boolean;
-  /** Swappiness that the request itself gives, or -1. */
-  readonly swappiness: number;
-  priority: number;
-  mayWritepage: boolean;
-  mayDeactivate: number;
-  forceDeactivate: boolean;
-  skippedDeactivate: boolean;
-  lowReclaim: boolean;
-  lowSkipped: boolean;
-  fullWalk: boolean;
-  cacheTrimMode: boolean;
-  cacheTrimFailed: boolean;
-  noCacheTrim: boolean;
-  fileIsTiny: boolean;
-  anonCost: number;
-  fileCost: number;
-  nrScanned: number;
-  nrReclaimed: number;
-  /** Pages of this node's pass: dirty, dirty and not yet written, congested, under write-back, to wait for, taken. */
-  dirty: number;
-  unqueuedDirty: number;
-  congested: number;
-  writeback: number;
-  immediate: number;
-  taken: number;
-  fileTaken: number;
-}
 
 /** What is said of a run; the rest begins at its usual value. */
 export type ScanRequest = Partial<
@@ -134,6 +92,10 @@ export function createReclaimColumns(nodes: number): ReclaimColumns {
     targets: new Float64Array(8),
     failures: new Int32Array(nodes),
     nodeFlags: new Uint8Array(nodes),
+    kswapdRun: Array.from({ length: nodes }, () => undefined),
+    kswapdNs: new Float64Array(nodes),
+    kswapdOrder: new Int32Array(nodes),
+    kswapdHighest: new Int32Array(nodes),
     inside: new Uint8Array(1),
   };
 }

@@ -56,8 +56,8 @@ import {
 } from "../space/swap-cache.ts";
 import { VM_EXEC, VM_LOCKED } from "../space/vma.ts";
 import { __GFP_FS, __GFP_IO } from "./gfp.ts";
-import { PGDAT_DIRTY, PGDAT_WRITEBACK, type ScanControl } from "./scan-control.ts";
-import type { ReclaimState } from "./state.ts";
+import { PGDAT_DIRTY, PGDAT_WRITEBACK } from "./scan-control.ts";
+import type { ReclaimState, ScanControl } from "./state.ts";
 import { workingsetEviction } from "./workingset.ts";
 
 /** What `k.reclaim.stat` counts of a batch, in pages. */

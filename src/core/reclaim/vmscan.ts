@@ -52,10 +52,9 @@ import {
   DEF_PRIORITY,
   PGDAT_DIRTY,
   PGDAT_WRITEBACK,
-  type ScanControl,
   SWAP_CLUSTER_MAX,
 } from "./scan-control.ts";
-import type { ReclaimState } from "./state.ts";
+import type { ReclaimState, ScanControl } from "./state.ts";
 
 /** What a request of tryToFreeMemcgPages says besides (Linux: MEMCG_RECLAIM_*). */
 export const MEMCG_RECLAIM_MAY_SWAP = 2;

@@ -58,13 +58,7 @@ import { memcgSwappiness } from "../../space/memcg-v1.ts";
 import { folioReferenced } from "../../space/rmap-walk.ts";
 import { memcgSwapPages, nrSwapPages, SWAP_TOTAL } from "../../space/swap.ts";
 import { VM_EXEC } from "../../space/vma.ts";
-import {
-  DEACTIVATE_ANON,
-  DEF_PRIORITY,
-  MAX_SWAPPINESS,
-  type ScanControl,
-  SWAP_CLUSTER_MAX,
-} from "../scan-control.ts";
+import { DEACTIVATE_ANON, DEF_PRIORITY, MAX_SWAPPINESS, SWAP_CLUSTER_MAX } from "../scan-control.ts";
 import {
   STAT_CONGESTED,
   STAT_DIRTY,
@@ -74,7 +68,7 @@ import {
   STAT_WRITEBACK,
   shrinkFolioList,
 } from "../shrink-list.ts";
-import type { ReclaimState } from "../state.ts";
+import type { ReclaimState, ScanControl } from "../state.ts";
 
 /** Which lists getScanCount chooses. */
 const SCAN_EQUAL = 0;
@@ -248,7 +242,7 @@ function shrinkInactiveList(
 }
 
 /** Moves pages from the end of an active list to the inactive one; executable file pages that were used get another round. */
-function shrinkActiveList(
+export function shrinkActiveList(
   k: ReclaimState,
   lruvec: Lruvec,
   list: number,
