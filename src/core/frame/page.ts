@@ -39,7 +39,7 @@ export const PG_mlocked = 1 << 15;
 /** On a per-CPU list. */
 export const PG_pcp = 1 << 16;
 /** Under write-back or to be written, and to be reclaimed as soon as that is done; the same bit, as in Linux. */
-export const PG_reclaim = PG_readahead;
+export const PG_reclaim = 1 << 13;
 export const PG_head = 1 << 20;
 export const PG_tail = 1 << 21;
 /** In the swap cache: PRIVATE is its swap entry. */

@@ -36,7 +36,7 @@ export const PTRS_PER_TABLE = 512;
 export const WORDS_PER_TABLE = 1024;
 
 /** In an entry without a frame that names a place in swap: the page was soft-dirty; it was this process's alone. */
-export const PTE_SWP_SOFT_DIRTY = PTE_RW;
+export const PTE_SWP_SOFT_DIRTY = 2;
 export const PTE_SWP_EXCLUSIVE = 0x8;
 
 /** The high word of an entry whose page is lost: a touch is a SIGBUS (Linux: PTE_MARKER_POISONED, of type SWP_PTE_MARKER). */

@@ -268,11 +268,6 @@ function awaitRequest(k: SpaceState, pfn: Pfn, row: number): void {
   k.page[pfn * PAGE_WORDS + PRIVATE] = row;
 }
 
-/** Node of a frame. */
-export function nodeOf(k: SpaceState, pfn: Pfn): number {
-  return (zoneOf(k, pfn) - 1) >> 2;
-}
-
 /**
  * Walks the trees of all inodes. Invariants: a cached page knows its file and index and has a reference; a file counts
  * its pages; a locked page waits for a request that is under way; dirty pages and all pages add up to the counters.

@@ -24,6 +24,7 @@ import {
   readHiwaterRss,
   runAccesses,
   SIGKILL,
+  SWAP_UNKNOWN_CONTENTS,
   syscall,
   TASK_ZOMBIE,
   type Task,
@@ -92,6 +93,8 @@ const PAGE = 4096;
 
 /** Sets up the replay of a source: a task for its stream 0. Driving the programs throws a FormatError for damaged data. */
 export function startReplay(k: Kernel, source: ChunkSource, options: ReplayOptions = {}): StartedReplay {
+  // A recording has no values: a page that was stored to may look all zeros, and is not.
+  k.swap.state[SWAP_UNKNOWN_CONTENTS] = 1;
   const summary: ReplaySummary = { accesses: 0, calls: new Map(), notes: new Map(), ended: [] };
   const replay: Replay = {
     source,
