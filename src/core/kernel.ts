@@ -25,6 +25,7 @@ import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
+import { checkLruGen, createLruGen } from "./space/lru-gen.ts";
 import { checkLruvecs } from "./space/lru-list.ts";
 import { createLruvec } from "./space/lruvec.ts";
 import { checkMemcgs, createMemcgColumns } from "./space/memcg.ts";
@@ -101,6 +102,7 @@ function createKernel(machine: Machine): Kernel {
     vma: createVmaColumns(rows(MOST_VMAS)),
     anonVma: createAnonVmaColumns(rows(MOST_VMAS)),
     lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus),
+    lruGen: createLruGen(ram.nrFrames, MOST_MEMCGS, machine.nodes.length, rows(MOST_MMS)),
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
@@ -138,6 +140,7 @@ export function hashKernel(k: Kernel): string {
 const WORDS_PER_FRAME: Readonly<Record<string, number>> = {
   page: PAGE_WORDS,
   pageMemcg: 0.5,
+  "lruGen.page": 0.25,
   "ram.fill": 1,
   "ram.slot": 1,
 };
@@ -179,6 +182,9 @@ function usedRows(k: Kernel): readonly UsedRows[] {
       used: k.swap.state[2]!,
       all: k.swap.count.length,
     })),
+    { prefix: "lruGen.mm", used: mm.rowCount[1]!, all: mm.users.length },
+    { prefix: "lruGen.fifo", used: 512, all: 512 },
+    { prefix: "lruGen.", used: k.memcg.rows[0]!, all: MOST_MEMCGS },
     { prefix: "shadow.value", used: k.shadow.rows[0]!, all: k.shadow.value.length },
     { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
@@ -257,6 +263,7 @@ export function checkKernel(k: Kernel): void {
   checkCpuMasks(k);
   checkTranslations(k);
   checkLruvecs(k);
+  checkLruGen(k);
   checkMemcgs(k);
   checkSwap(k);
   checkSwapCache(k);

@@ -53,42 +53,6 @@ export function lruvecOfPage(k: SpaceState, pfn: Pfn): Lruvec {
   return k.pageMemcg[pfn]! * k.lruvec.nodes + (((k.page[pfn * PAGE_WORDS]! >>> PG_ZONE_SHIFT) - 1) >> 2);
 }
 
-/** Links a page at the head of its list and counts it. The page is on no list. */
-export function lruvecAdd(k: SpaceState, pfn: Pfn): void {
-  const page = k.page;
-  const record = pfn * PAGE_WORDS;
-  const flags = page[record]! | PG_lru;
-  page[record + FLAGS] = flags;
-  const list = lruListOf(flags);
-  const lruvec = lruvecOfPage(k, pfn);
-  linkAtHead(k, pfn, lruvec * NR_LRU_LISTS + list);
-  countLru(k, lruvec, flags >>> PG_ZONE_SHIFT, list, 1);
-}
-
-/** The same at the tail, where reclaim looks next. */
-export function lruvecAddTail(k: SpaceState, pfn: Pfn): void {
-  const page = k.page;
-  const record = pfn * PAGE_WORDS;
-  const flags = page[record]! | PG_lru;
-  page[record + FLAGS] = flags;
-  const list = lruListOf(flags);
-  const lruvec = lruvecOfPage(k, pfn);
-  linkAtTail(k, pfn, lruvec * NR_LRU_LISTS + list);
-  countLru(k, lruvec, flags >>> PG_ZONE_SHIFT, list, 1);
-}
-
-/** Takes a page off its list and forgets which it was on (Linux: lruvec_del_folio and __folio_clear_lru_flags). */
-export function lruvecRemove(k: SpaceState, pfn: Pfn): void {
-  const page = k.page;
-  const record = pfn * PAGE_WORDS;
-  const flags = page[record]!;
-  const list = lruListOf(flags);
-  const lruvec = lruvecOfPage(k, pfn);
-  unlink(k, pfn, lruvec * NR_LRU_LISTS + list);
-  page[record] = flags & ~(PG_lru | PG_active | PG_unevictable);
-  countLru(k, lruvec, flags >>> PG_ZONE_SHIFT, list, -1);
-}
-
 /** Unlinks a page from a list whose row is known; counters are the caller's. */
 export function unlink(k: SpaceState, pfn: Pfn, row: number): void {
   const page = k.page;

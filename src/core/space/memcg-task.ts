@@ -29,8 +29,10 @@ export function chargedMemcg(k: SpaceState, memcg: Memcg): Memcg {
 
 /** The cgroup that the running task's memory is charged to; the root's when nobody runs. */
 export function currentMemcg(k: SpaceState): Memcg {
-  const mm = k.task.mm[k.task.cpuTask[k.boot[2]]];
-  return mm === NONE ? ROOT_MEMCG : k.mm.memcg[mm];
+  const task = k.task.cpuTask[k.boot[2]];
+  const mm = k.task.mm[task];
+  // A task that has no memory yet is about to execute its first program.
+  return mm === NONE ? chargedMemcg(k, k.task.memcg[task]) : k.mm.memcg[mm];
 }
 
 /** A new task begins where the one that made it is. */

@@ -2,14 +2,15 @@
  * `pagewalk run`: boots a machine, runs a workload on it, and reports what its memory did.
  */
 import { Command, InvalidArgumentError } from "commander";
-import { boot, hashKernel, type Kernel, type Machine } from "../../core/index.ts";
+import { boot, hashKernel, type Kernel, type Machine, readPressureTotals } from "../../core/index.ts";
 import { buildMachine } from "./machine-file.ts";
 import { type PolicyRunOptions, policyList, runPolicies } from "./policy-run.ts";
 import { createCollector } from "./report/collect.ts";
 import type { RunReport } from "./report/schema.ts";
 import { reportText } from "./report/text.ts";
+import { parseBytes } from "./units.ts";
 import { EXIT_FAILED, userError } from "./user-error.ts";
-import { openWorkload, type Workload, type WorkloadResult } from "./workload.ts";
+import { openWorkload, type Pressure, type Workload, type WorkloadResult } from "./workload.ts";
 import { writeWhole } from "./write-file.ts";
 
 declare const PAGEWALK_VERSION: string;
@@ -21,6 +22,8 @@ interface RunOptions {
   readonly transcript?: string;
   readonly json?: string;
   readonly quiet?: boolean;
+  readonly limit?: number;
+  readonly swap?: number;
   readonly policy?: string;
   readonly frames?: readonly number[];
 }
@@ -43,6 +46,8 @@ export function runCommand(): Command {
       "set a tunable, e.g. vm.overcommit_memory=2; may be repeated",
       addSetting,
     )
+    .option("-l, --limit <size>", "run it in a memory cgroup with this memory.max, e.g. 48M", byteSize)
+    .option("--swap <size>", "give the machine an area for swap of this size, e.g. 1G", byteSize)
     .option("--seed <number>", "seed of all randomness: address space layout", wholeNumber)
     .option("-t, --transcript <file>", "write a script's transcript; - prints it instead of the report")
     .option(
@@ -57,7 +62,7 @@ export function runCommand(): Command {
     .option("-f, --frames <n>", "sizes of memory for --policy, in pages, e.g. 16,64,256", frameCounts)
     .addHelpText(
       "after",
-      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run cow.pw -t -\n  pagewalk run bzip.trace.gz --policy lru,arc,opt --frames 16,64,256",
+      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run sort.pwt --limit 24M --swap 256M -s vm.swappiness=100\n  pagewalk run cow.pw -t -\n  pagewalk run bzip.trace.gz --policy lru,arc,opt --frames 16,64,256",
     )
     .action((path: string | undefined, options: RunOptions, command: Command) => {
       if (options.policy === "list") process.stdout.write(policyList());
@@ -71,7 +76,7 @@ export function runCommand(): Command {
 /** The options of a replay against policies; those that need a machine are refused. */
 function policyOptions(options: RunOptions, policy: string, command: Command): PolicyRunOptions {
   const given = (name: string): boolean => command.getOptionValueSource(name) === "cli";
-  for (const name of ["machine", "set", "transcript"])
+  for (const name of ["machine", "set", "limit", "swap", "transcript"])
     if (given(name)) throw userError(`--${name}: a replay with --policy has no machine`);
   const { frames, seed, json, quiet } = options;
   return {
@@ -90,7 +95,8 @@ function runWorkload(path: string, options: RunOptions): void {
   const k = bootMachine(options.machine, machine);
   const collector = createCollector(k);
   const started = process.hrtime.bigint();
-  const result = runOn(workload, k, collector);
+  const pressure = { limitBytes: options.limit ?? 0, swapBytes: options.swap ?? 0 };
+  const result = runOn(workload, k, collector, pressure);
   const hostSeconds = Number(process.hrtime.bigint() - started) / 1e9;
   if (options.transcript !== undefined && result.transcript === undefined) {
     throw userError(`--transcript: only scripts have one; ${path} is a ${workload.kind}`);
@@ -119,6 +125,7 @@ function runWorkload(path: string, options: RunOptions): void {
           ? 0
           : ((collected.faults.minor + collected.faults.major) * 1e6) / result.accesses,
     },
+    pressure: readPressureTotals(k),
     calls: result.calls,
     notes: result.notes,
     hash: hashKernel(k),
@@ -128,9 +135,14 @@ function runWorkload(path: string, options: RunOptions): void {
 }
 
 /** Runs the workload; a pool that the machine file made too small is the user's to mend. */
-function runOn(workload: Workload, k: Kernel, collector: ReturnType<typeof createCollector>): WorkloadResult {
+function runOn(
+  workload: Workload,
+  k: Kernel,
+  collector: ReturnType<typeof createCollector>,
+  pressure: Pressure,
+): WorkloadResult {
   try {
-    return workload.run(k, collector);
+    return workload.run(k, collector, pressure);
   } catch (error) {
     if (error instanceof RangeError) throw userError(error.message, EXIT_FAILED);
     if (error instanceof Error && error.name === "FormatError") throw userError(error.message);
@@ -179,6 +191,12 @@ function frameCounts(text: string): number[] {
   if (!/^\d+(,\d+)*$/.test(text) || !counts.every((n) => n >= 1 && n <= MOST_FRAMES))
     throw new InvalidArgumentError(`expected numbers of pages from 1 to ${MOST_FRAMES}, e.g. 16,64,256`);
   return counts;
+}
+
+function byteSize(text: string): number {
+  const size = parseBytes(text);
+  if (size === undefined) throw new InvalidArgumentError("expected a size of at least a page, e.g. 48M");
+  return size;
 }
 
 function wholeNumber(text: string): number {

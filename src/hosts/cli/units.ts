@@ -15,6 +15,14 @@ export function bytes(count: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : trim(value.toFixed(1))} ${BINARY[unit]}`;
 }
 
+/** A size in bytes as people write it ("48M", "1.5G", "65536"), in whole pages; undefined when it is none. */
+export function parseBytes(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)([KMGT]?)(?:iB|B)?$/i.exec(text);
+  if (match === null) return undefined;
+  const size = Number(match[1]) * 1024 ** " KMGT".indexOf(match[2] === "" ? " " : match[2]!.toUpperCase());
+  return size >= 4096 && Number.isSafeInteger(size) ? Math.floor(size / 4096) * 4096 : undefined;
+}
+
 /** A time in nanoseconds with the unit that leaves one to three digits before the point. */
 export function duration(ns: number): string {
   if (ns < 1e3) return `${Math.round(ns)} ns`;

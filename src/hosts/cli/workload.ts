@@ -9,6 +9,7 @@ import { FORMAT_ERROR } from "../../programs/replay/format-error.ts";
 import type { StartedReplay } from "../../programs/replay/replay.ts";
 import { formatScriptError } from "../../programs/script/ast.ts";
 import { readScript } from "../../programs/script/check.ts";
+import { enterCgroup, makeSwap, setCgroup } from "../../programs/script/pressure.ts";
 import { runScript } from "../../programs/script/run.ts";
 import { openTraceFile } from "../record/pwt-file.ts";
 import { startProgress } from "./progress.ts";
@@ -29,7 +30,13 @@ export interface WorkloadResult {
 /** A workload that was opened and found sound as far as that can be told without running it. */
 export interface Workload {
   readonly kind: string;
-  readonly run: (k: Kernel, collector: Collector) => WorkloadResult;
+  readonly run: (k: Kernel, collector: Collector, pressure: Pressure) => WorkloadResult;
+}
+
+/** What a recording or trace is put under: memory.max of its cgroup, and an area for swap, in bytes; 0 for none. */
+export interface Pressure {
+  readonly limitBytes: number;
+  readonly swapBytes: number;
 }
 
 const NO_CALLS: WorkloadResult["calls"] = [];
@@ -50,7 +57,11 @@ function openScript(path: string): Workload {
   if (errors.length > 0) throw userError(errors.map(formatScriptError).join("\n"));
   return {
     kind: "script",
-    run: (k, collector) => {
+    run: (k, collector, pressure) => {
+      if (pressure.limitBytes > 0 || pressure.swapBytes > 0)
+        throw userError(
+          "--limit and --swap are for recordings and traces; a script says `cgroup` and `swap`",
+        );
       const transcript: string[] = [];
       const error = runScript(k, script, (line) => {
         transcript.push(line);
@@ -74,11 +85,26 @@ function openReplay(path: string): Workload {
   const trace = openTraceFile(path);
   return {
     kind: trace.about === "" ? "trace" : trace.about,
-    run: (k, collector) => {
+    run: (k, collector, pressure) => {
       const replay = trace.start(k, { cached: trace.files, beforeExit: collector.beforeExit });
+      applyPressure(k, replay, pressure);
       return play(k, replay, trace.accesses, collector);
     },
   };
+}
+
+/** The cgroup that a limited workload runs in. */
+const GROUP = "workload";
+
+/** Makes the swap area, and the cgroup with its limit, before the workload's first access. */
+function applyPressure(k: Kernel, replay: StartedReplay, pressure: Pressure): void {
+  if (pressure.swapBytes > 0 && makeSwap(k, pressure.swapBytes, -1) < 0)
+    throw userError(`--swap: ${pressure.swapBytes} bytes are no size for an area`, EXIT_FAILED);
+  if (pressure.limitBytes === 0) return;
+  const made = setCgroup(k, GROUP, [{ file: "memory.max", value: pressure.limitBytes }]);
+  for (const task of replay.programs.keys())
+    if (made < 0 || enterCgroup(k, task, GROUP) < 0)
+      throw userError("--limit: no cgroup could be made", EXIT_FAILED);
 }
 
 /** Drives a replay to its end, with progress on a terminal. */

@@ -73,6 +73,16 @@ export const runReportSchema = z.object({
   time: z
     .array(z.object({ cause: z.string(), ns: z.number() }))
     .describe("virtual time by cause, largest first"),
+  pressure: z
+    .object({
+      swapin: count.describe("pages read from swap (pswpin)"),
+      swapout: count.describe("pages written to swap (pswpout)"),
+      refault_anon: count.describe("anonymous pages that came back (workingset_refault_anon)"),
+      refault_file: count.describe("file pages that came back (workingset_refault_file)"),
+      filein: count.describe("pages read from other disks (pgpgin without swap)"),
+      fileout: count.describe("pages written to other disks (pgpgout without swap)"),
+    })
+    .describe("what memory pressure cost, in pages, since boot"),
   calls: z
     .array(z.object({ name: z.string(), count, errors: count }))
     .describe("system calls made, most frequent first"),

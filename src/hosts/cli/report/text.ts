@@ -21,6 +21,9 @@ export function reportText(report: RunReport, colour: boolean): string {
     `${heading("Faults")}\n${faultTable(report)}`,
     `${heading("Memory over time")}\n${rssChart(report)}`,
   ];
+  const { swapin, swapout, refault_anon: anon, refault_file: file } = report.pressure;
+  if (swapin + swapout + anon + file > 0)
+    parts.push(`${heading("Memory pressure")}\n${pressureLine(report)}`);
   for (const process of report.processes.slice(0, 4)) {
     if (process.vmas.length > 0)
       parts.push(
@@ -43,6 +46,14 @@ function summary(report: RunReport): string {
   return [
     `${report.workload.path} (${report.workload.kind}) on ${machine.name}: ${machine.cpus} CPUs, ${machine.nodes} ${machine.nodes === 1 ? "node" : "nodes"}, ${bytes(machine.ramBytes)}, seed ${machine.seed}`,
     `${report.outcome.message}; ${count(report.accesses)} accesses in ${duration(report.virtualNs)} of virtual time (${duration(report.hostSeconds * 1e9)} here, ${count(rate)}/s)`,
+  ].join("\n");
+}
+
+function pressureLine({ pressure }: RunReport): string {
+  return [
+    `  swap: ${count(pressure.swapout)} pages out, ${count(pressure.swapin)} in`,
+    `  refaults: ${count(pressure.refault_anon)} anonymous, ${count(pressure.refault_file)} file`,
+    `  files: ${count(pressure.filein)} pages read, ${count(pressure.fileout)} written`,
   ].join("\n");
 }
 
