@@ -25,8 +25,8 @@ import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
-import { checkLruGen, createLruGen } from "./space/lru-gen.ts";
-import { checkLruvecs } from "./space/lru-list.ts";
+import { checkLruvecs } from "./space/lru-check.ts";
+import { createLruGen } from "./space/lru-gen.ts";
 import { createLruvec } from "./space/lruvec.ts";
 import { checkMemcgs, createMemcgColumns } from "./space/memcg.ts";
 import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
@@ -263,7 +263,6 @@ export function checkKernel(k: Kernel): void {
   checkCpuMasks(k);
   checkTranslations(k);
   checkLruvecs(k);
-  checkLruGen(k);
   checkMemcgs(k);
   checkSwap(k);
   checkSwapCache(k);
