@@ -25,8 +25,7 @@ import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
-import { checkLruvecs } from "./space/lru-check.ts";
-import { createLruGen } from "./space/lru-gen.ts";
+import { checkLruvecs } from "./space/lru-list.ts";
 import { createLruvec } from "./space/lruvec.ts";
 import { checkMemcgs, createMemcgColumns } from "./space/memcg.ts";
 import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
@@ -102,7 +101,6 @@ function createKernel(machine: Machine): Kernel {
     vma: createVmaColumns(rows(MOST_VMAS)),
     anonVma: createAnonVmaColumns(rows(MOST_VMAS)),
     lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus),
-    lruGen: createLruGen(ram.nrFrames, MOST_MEMCGS, machine.nodes.length, rows(MOST_MMS)),
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
@@ -140,7 +138,6 @@ export function hashKernel(k: Kernel): string {
 const WORDS_PER_FRAME: Readonly<Record<string, number>> = {
   page: PAGE_WORDS,
   pageMemcg: 0.5,
-  "lruGen.page": 0.25,
   "ram.fill": 1,
   "ram.slot": 1,
 };
@@ -182,9 +179,6 @@ function usedRows(k: Kernel): readonly UsedRows[] {
       used: k.swap.state[2]!,
       all: k.swap.count.length,
     })),
-    { prefix: "lruGen.mm", used: mm.rowCount[1]!, all: mm.users.length },
-    { prefix: "lruGen.fifo", used: 512, all: 512 },
-    { prefix: "lruGen.", used: k.memcg.rows[0]!, all: MOST_MEMCGS },
     { prefix: "shadow.value", used: k.shadow.rows[0]!, all: k.shadow.value.length },
     { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },

@@ -182,7 +182,7 @@ test("long arguments take pages from the top down, each one fault, and the stack
 });
 
 test("with 5 levels of page tables the strings come from beyond 2^53 and end up in the same place", () => {
-  const k = boot({ ...PRESETS["tiny"], levels: 5, seed: 7 });
+  const k = boot({ ...PRESETS.tiny, levels: 5, seed: 7 });
   const task = createTask(k, { comm: "shell" });
   install(k, "/t2", T2);
   expect(run(k, task, "/t2", { argv: ["/t2", "a".repeat(4080)] })).toBe(0);
@@ -203,7 +203,7 @@ test("an empty argument list becomes one empty string", () => {
 
 test("random addresses: stack, mappings and program move, the heap too from mode 2 on, and the seed decides", () => {
   const start = (mode: number, seed: number): { k: Kernel; task: Task } => {
-    const k = boot({ ...PRESETS["tiny"], seed });
+    const k = boot({ ...PRESETS.tiny, seed });
     k.knob.randomizeVaSpace = mode;
     const task = createTask(k, { comm: "shell" });
     install(k, "/t3", T3);

@@ -37,8 +37,6 @@ export type KnobKey =
   | "readAheadKb"
   | "maxSectorsKb"
   | "swappiness"
-  | "lruGenEnabled"
-  | "lruGenMinTtlMs"
   | "dropCaches"
   | "pageCluster"
   | "stackGuardGap"
@@ -157,22 +155,6 @@ export const KNOBS: readonly KnobRow[] = [
   },
   { key: "dropCaches", path: "vm.drop_caches", initial: 0, min: 1, max: 4, unit: "bits" },
   { key: "swappiness", path: "vm.swappiness", initial: 60, min: 0, max: 200, unit: "weight" },
-  {
-    key: "lruGenEnabled",
-    path: "/sys/kernel/mm/lru_gen/enabled",
-    initial: 0,
-    min: 0,
-    max: 4294967295,
-    unit: "bits",
-  },
-  {
-    key: "lruGenMinTtlMs",
-    path: "/sys/kernel/mm/lru_gen/min_ttl_ms",
-    initial: 0,
-    min: 0,
-    max: 4294967295,
-    unit: "ms",
-  },
   { key: "pageCluster", path: "vm.page-cluster", initial: 3, min: 0, max: 31, unit: "log2 pages" },
   { key: "stackGuardGap", path: "stack_guard_gap=", initial: 256, min: 0, max: 65536, unit: "pages" },
   {

@@ -36,10 +36,12 @@ import {
   LRU_INACTIVE_ANON,
   linkAtHead,
   lruListOf,
+  lruvecAdd,
+  lruvecAddTail,
   lruvecOfPage,
+  lruvecRemove,
   NR_LRU_LISTS,
 } from "./lru-list.ts";
-import { lruvecAdd, lruvecAddTail, lruvecRemove } from "./lru-move.ts";
 import { countMemcgEvents } from "./memcg-count.ts";
 import { flushedState } from "./memcg-flush.ts";
 import type { LruvecColumns, SpaceState } from "./state.ts";

@@ -46,10 +46,10 @@ import {
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
   linkAtHead,
+  lruvecAdd,
   NR_LRU_LISTS,
   unlink,
 } from "../../space/lru-list.ts";
-import { lruvecAdd } from "../../space/lru-move.ts";
 import { ageNonresident, lruAddDrain, lruNoteCost } from "../../space/lruvec.ts";
 import { MEMCG_ONLINE } from "../../space/memcg.ts";
 import { countMemcgEvents } from "../../space/memcg-count.ts";
