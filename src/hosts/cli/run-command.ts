@@ -2,7 +2,8 @@
  * `pagewalk run`: boots a machine, runs a workload on it, and reports what its memory did.
  */
 import { Command, InvalidArgumentError } from "commander";
-import { boot, hashKernel, type Kernel, type Machine, readPressureTotals } from "../../core/index.ts";
+import { boot, hashKernel, type Kernel, type Machine, readFile } from "../../core/index.ts";
+import { groupDirectory } from "../../programs/script/pressure.ts";
 import { buildMachine } from "./machine-file.ts";
 import { type PolicyRunOptions, policyList, runPolicies } from "./policy-run.ts";
 import { createCollector } from "./report/collect.ts";
@@ -10,7 +11,7 @@ import type { RunReport } from "./report/schema.ts";
 import { reportText } from "./report/text.ts";
 import { parseBytes } from "./units.ts";
 import { EXIT_FAILED, userError } from "./user-error.ts";
-import { openWorkload, type Pressure, type Workload, type WorkloadResult } from "./workload.ts";
+import { GROUP, openWorkload, type Pressure, type Workload, type WorkloadResult } from "./workload.ts";
 import { writeWhole } from "./write-file.ts";
 
 declare const PAGEWALK_VERSION: string;
@@ -125,13 +126,25 @@ function runWorkload(path: string, options: RunOptions): void {
           ? 0
           : ((collected.faults.minor + collected.faults.major) * 1e6) / result.accesses,
     },
-    pressure: readPressureTotals(k),
+    pressure: result.pressure,
+    ...(options.limit === undefined ? {} : { cgroup: readCgroup(k, options.limit) }),
     calls: result.calls,
     notes: result.notes,
     hash: hashKernel(k),
   };
   write(options, report, result);
   if (!result.ok) process.exitCode = EXIT_FAILED;
+}
+
+/** What the files of the workload's cgroup say at the end. */
+function readCgroup(k: Kernel, limitBytes: number): NonNullable<RunReport["cgroup"]> {
+  const text = (file: string): string => String(readFile(k, `${groupDirectory(k, GROUP)}/${file}`)).trim();
+  const events: Record<string, number> = {};
+  for (const line of text("memory.events").split("\n")) {
+    const [name = "", value = "0"] = line.split(" ");
+    events[name] = Number(value);
+  }
+  return { limitBytes, peakBytes: Number(text("memory.peak")), events };
 }
 
 /** Runs the workload; a pool that the machine file made too small is the user's to mend. */

@@ -3,7 +3,7 @@
  * running it is the same for all: on a booted kernel, watched by a collector.
  */
 import { readFileSync } from "node:fs";
-import { type Kernel, SIGBUS, SIGKILL, SIGSEGV } from "../../core/index.ts";
+import { type Kernel, readPressureTotals, SIGBUS, SIGKILL, SIGSEGV } from "../../core/index.ts";
 import { drive } from "../../programs/driver.ts";
 import { FORMAT_ERROR } from "../../programs/replay/format-error.ts";
 import type { StartedReplay } from "../../programs/replay/replay.ts";
@@ -25,7 +25,11 @@ export interface WorkloadResult {
   readonly notes: string[];
   /** Lines of a script's transcript; undefined for other workloads. */
   readonly transcript: string[] | undefined;
+  /** What the run itself cost in pages: not what filled the page cache before it. */
+  readonly pressure: Totals;
 }
+
+type Totals = ReturnType<typeof readPressureTotals>;
 
 /** A workload that was opened and found sound as far as that can be told without running it. */
 export interface Workload {
@@ -76,6 +80,7 @@ function openScript(path: string): Workload {
         calls: NO_CALLS,
         notes: [],
         transcript,
+        pressure: readPressureTotals(k),
       };
     },
   };
@@ -87,14 +92,16 @@ function openReplay(path: string): Workload {
     kind: trace.about === "" ? "trace" : trace.about,
     run: (k, collector, pressure) => {
       const replay = trace.start(k, { cached: trace.files, beforeExit: collector.beforeExit });
+      const before = readPressureTotals(k);
       applyPressure(k, replay, pressure);
-      return play(k, replay, trace.accesses, collector);
+      const result = play(k, replay, trace.accesses, collector);
+      return { ...result, pressure: since(before, readPressureTotals(k)) };
     },
   };
 }
 
 /** The cgroup that a limited workload runs in. */
-const GROUP = "workload";
+export const GROUP = "workload";
 
 /** Makes the swap area, and the cgroup with its limit, before the workload's first access. */
 function applyPressure(k: Kernel, replay: StartedReplay, pressure: Pressure): void {
@@ -108,7 +115,12 @@ function applyPressure(k: Kernel, replay: StartedReplay, pressure: Pressure): vo
 }
 
 /** Drives a replay to its end, with progress on a terminal. */
-function play(k: Kernel, replay: StartedReplay, accesses: number, collector: Collector): WorkloadResult {
+function play(
+  k: Kernel,
+  replay: StartedReplay,
+  accesses: number,
+  collector: Collector,
+): Omit<WorkloadResult, "pressure"> {
   const { programs, summary } = replay;
   const progress = startProgress("replaying", accesses, "accesses");
   try {
@@ -146,6 +158,17 @@ function play(k: Kernel, replay: StartedReplay, accesses: number, collector: Col
   } finally {
     progress.stop();
   }
+}
+
+function since(before: Totals, after: Totals): Totals {
+  return {
+    swapin: after.swapin - before.swapin,
+    swapout: after.swapout - before.swapout,
+    refault_anon: after.refault_anon - before.refault_anon,
+    refault_file: after.refault_file - before.refault_file,
+    filein: after.filein - before.filein,
+    fileout: after.fileout - before.fileout,
+  };
 }
 
 /** How a process ended, from its wait status. */

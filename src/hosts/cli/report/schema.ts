@@ -82,7 +82,15 @@ export const runReportSchema = z.object({
       filein: count.describe("pages read from other disks (pgpgin without swap)"),
       fileout: count.describe("pages written to other disks (pgpgout without swap)"),
     })
-    .describe("what memory pressure cost, in pages, since boot"),
+    .describe("what the run cost in pages of I/O and refaults"),
+  cgroup: z
+    .object({
+      limitBytes: count.describe("memory.max"),
+      peakBytes: count.describe("memory.peak"),
+      events: z.record(z.string(), count).describe("memory.events, by name"),
+    })
+    .optional()
+    .describe("the cgroup of a workload that was run with --limit"),
   calls: z
     .array(z.object({ name: z.string(), count, errors: count }))
     .describe("system calls made, most frequent first"),

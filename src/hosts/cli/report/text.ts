@@ -22,7 +22,7 @@ export function reportText(report: RunReport, colour: boolean): string {
     `${heading("Memory over time")}\n${rssChart(report)}`,
   ];
   const { swapin, swapout, refault_anon: anon, refault_file: file } = report.pressure;
-  if (swapin + swapout + anon + file > 0)
+  if (swapin + swapout + anon + file > 0 || report.cgroup !== undefined)
     parts.push(`${heading("Memory pressure")}\n${pressureLine(report)}`);
   for (const process of report.processes.slice(0, 4)) {
     if (process.vmas.length > 0)
@@ -49,12 +49,18 @@ function summary(report: RunReport): string {
   ].join("\n");
 }
 
-function pressureLine({ pressure }: RunReport): string {
+function pressureLine({ pressure, cgroup }: RunReport): string {
   return [
+    ...(cgroup === undefined ? [] : [cgroupLine(cgroup)]),
     `  swap: ${count(pressure.swapout)} pages out, ${count(pressure.swapin)} in`,
     `  refaults: ${count(pressure.refault_anon)} anonymous, ${count(pressure.refault_file)} file`,
     `  files: ${count(pressure.filein)} pages read, ${count(pressure.fileout)} written`,
   ].join("\n");
+}
+
+function cgroupLine({ limitBytes, peakBytes, events }: NonNullable<RunReport["cgroup"]>): string {
+  const killed = events["oom_kill"] ?? 0;
+  return `  cgroup: at most ${bytes(peakBytes)} of ${bytes(limitBytes)}, at the limit ${count(events["max"] ?? 0)} times${killed > 0 ? `, ${count(killed)} killed for want of memory` : ""}`;
 }
 
 function faultTable(report: RunReport): string {
