@@ -8,6 +8,7 @@
 import { checkPrograms } from "./abi/program.ts";
 import { type AbiState, createProgramColumns } from "./abi/state.ts";
 import { badConfig } from "./base/bug.ts";
+import { createDmesg } from "./base/dmesg.ts";
 import { createHash, type HashState, hashDigits, hashText, hashWords } from "./base/hash.ts";
 import { createKnobs } from "./base/knobs.ts";
 import { createRng } from "./base/rng.ts";
@@ -84,6 +85,7 @@ function createKernel(machine: Machine): Kernel {
     knob: createKnobs(machine.knobs),
     rng: createRng(machine.seed),
     trace: createTrace(),
+    dmesg: createDmesg(),
     clock: createClock(machine),
     ram,
     tlb: createTlb(machine),
