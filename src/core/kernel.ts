@@ -22,6 +22,7 @@ import { checkZones } from "./frame/zone.ts";
 import { createClock } from "./hw/clock.ts";
 import { checkDisks, createDisk } from "./hw/disk.ts";
 import { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
+import { checkPlugs } from "./hw/plug.ts";
 import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
@@ -248,6 +249,7 @@ export function checkKernel(k: Kernel): void {
   checkRam(k);
   checkTlb(k);
   checkDisks(k);
+  checkPlugs(k);
   checkZones(k);
   checkBuddy(k);
   checkPcp(k);
