@@ -8,7 +8,6 @@
 import { checkPrograms } from "./abi/program.ts";
 import { type AbiState, createProgramColumns } from "./abi/state.ts";
 import { badConfig } from "./base/bug.ts";
-import { createDmesg } from "./base/dmesg.ts";
 import { createHash, type HashState, hashDigits, hashText, hashWords } from "./base/hash.ts";
 import { createKnobs } from "./base/knobs.ts";
 import { createRng } from "./base/rng.ts";
@@ -22,12 +21,13 @@ import { checkZones } from "./frame/zone.ts";
 import { createClock } from "./hw/clock.ts";
 import { checkDisks, createDisk } from "./hw/disk.ts";
 import { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
-import { checkPlugs } from "./hw/plug.ts";
 import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
-import { checkLruvecs } from "./space/lru-list.ts";
+import { checkLruvecs } from "./space/lru-check.ts";
+import { createLruGen } from "./space/lru-gen.ts";
+import { bootLruGen } from "./space/lru-gen-memcg.ts";
 import { createLruvec } from "./space/lruvec.ts";
 import { checkMemcgs, createMemcgColumns } from "./space/memcg.ts";
 import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
@@ -71,6 +71,7 @@ export function boot(input: MachineInput): Kernel {
   if (k.boot[0]! <= 0) badConfig("e820", "no page is left for the page allocator");
   setupReserves(k);
   bootZeroPage(k);
+  bootLruGen(k);
   createInit(k);
   return k;
 }
@@ -86,7 +87,6 @@ function createKernel(machine: Machine): Kernel {
     knob: createKnobs(machine.knobs),
     rng: createRng(machine.seed),
     trace: createTrace(),
-    dmesg: createDmesg(),
     clock: createClock(machine),
     ram,
     tlb: createTlb(machine),
@@ -104,6 +104,7 @@ function createKernel(machine: Machine): Kernel {
     vma: createVmaColumns(rows(MOST_VMAS)),
     anonVma: createAnonVmaColumns(rows(MOST_VMAS)),
     lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus),
+    lruGen: createLruGen(ram.nrFrames, MOST_MEMCGS, machine.nodes.length, rows(MOST_MMS)),
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
@@ -141,6 +142,7 @@ export function hashKernel(k: Kernel): string {
 const WORDS_PER_FRAME: Readonly<Record<string, number>> = {
   page: PAGE_WORDS,
   pageMemcg: 0.5,
+  "lruGen.page": 0.25,
   "ram.fill": 1,
   "ram.slot": 1,
 };
@@ -182,6 +184,9 @@ function usedRows(k: Kernel): readonly UsedRows[] {
       used: k.swap.state[2]!,
       all: k.swap.count.length,
     })),
+    { prefix: "lruGen.mm", used: mm.rowCount[1]!, all: mm.users.length },
+    { prefix: "lruGen.fifo", used: 512, all: 512 },
+    { prefix: "lruGen.", used: k.memcg.rows[0]!, all: MOST_MEMCGS },
     { prefix: "shadow.value", used: k.shadow.rows[0]!, all: k.shadow.value.length },
     { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
@@ -249,7 +254,6 @@ export function checkKernel(k: Kernel): void {
   checkRam(k);
   checkTlb(k);
   checkDisks(k);
-  checkPlugs(k);
   checkZones(k);
   checkBuddy(k);
   checkPcp(k);

@@ -7,6 +7,8 @@ import { EACCES, EINVAL, ENOENT } from "../base/errno.ts";
 import { KNOBS, type KnobKey, type KnobRow } from "../base/knobs.ts";
 import { setupPageset } from "../frame/pcp-tune.ts";
 import { setupWatermarks } from "../frame/watermark.ts";
+import { LRU_GEN_CORE, LRU_GEN_MM_WALK, LRU_GEN_NONLEAF_YOUNG } from "../space/lru-gen.ts";
+import { settleLruPolicy } from "../space/lru-gen-switch.ts";
 import { OVERCOMMIT_NEVER, syncCommitted } from "../vm/accounting.ts";
 import { dropCaches } from "../vm/drop-caches.ts";
 import type { AbiState } from "./state.ts";
@@ -14,8 +16,13 @@ import type { AbiState } from "./state.ts";
 /** What writing a tunable does besides setting it. `value` is what was written and is in force already. */
 type Effect = (k: AbiState, value: number) => void;
 
+const LRU_GEN_ALL = LRU_GEN_CORE | LRU_GEN_MM_WALK | LRU_GEN_NONLEAF_YOUNG;
+
 /** A smaller fraction than this would leave the per-CPU lists too much (Linux: MIN_PERCPU_PAGELIST_HIGH_FRACTION). */
 const LEAST_PCP_FRACTION = 8;
+
+/** Time-outs are kept in ticks of the clock (Linux: CONFIG_HZ, 250 in Debian). */
+const TICK_MS = 4;
 
 const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   // Ratio and size exclude each other: setting one switches the other off.
@@ -33,6 +40,13 @@ const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   watermarkScaleFactor: (k) => updateWatermarks(k),
   percpuPagelistHighFraction: (k) => updatePagesets(k),
   dropCaches,
+  lruGenEnabled: (k, value) => {
+    k.knob.lruGenEnabled = value & LRU_GEN_ALL;
+    settleLruPolicy(k);
+  },
+  lruGenMinTtlMs: (k, value) => {
+    k.knob.lruGenMinTtlMs = Math.ceil(value / TICK_MS) * TICK_MS;
+  },
   // The kernel keeps a power of two.
   faultAroundBytes: (k, value) => {
     k.knob.faultAroundBytes = 2 ** Math.floor(Math.log2(value));
@@ -48,7 +62,9 @@ export function sysctlPaths(k: AbiState): string[] {
 export function readSysctl(k: AbiState, path: string): string | number {
   const row = findRow(k, path);
   if (row === undefined) return -ENOENT;
-  return row.key === "dropCaches" ? -EACCES : `${k.knob[row.key]}\n`;
+  if (row.key === "dropCaches") return -EACCES;
+  if (row.key === "lruGenEnabled") return `0x${k.knob.lruGenEnabled.toString(16).padStart(4, "0")}\n`;
+  return `${k.knob[row.key]}\n`;
 }
 
 /**
@@ -60,7 +76,7 @@ export function writeSysctl(k: AbiState, path: string, text: string): number {
   if (row === undefined) return -ENOENT;
   const written = text.trim();
   if (written === "") return 0;
-  const value = parseNumber(written);
+  const value = row.key === "lruGenEnabled" ? parseYesNo(written) : parseNumber(written);
   if (Number.isNaN(value) || value < row.min || value > row.max) return -EINVAL;
   if (row.key === "percpuPagelistHighFraction" && value > 0 && value < LEAST_PCP_FRACTION) return -EINVAL;
   k.knob[row.key] = value;
@@ -88,6 +104,13 @@ function pathsOf(k: AbiState, row: KnobRow): string[] {
 
 function findRow(k: AbiState, path: string): KnobRow | undefined {
   return KNOBS.find((row) => pathsOf(k, row).includes(path));
+}
+
+/** A number, or y for all parts of MGLRU, or n for none. */
+function parseYesNo(text: string): number {
+  const first = text.charAt(0).toLowerCase();
+  if (first === "y") return LRU_GEN_ALL;
+  return first === "n" ? 0 : parseNumber(text);
 }
 
 /** A number as the kernel reads it, or NaN. */

@@ -37,9 +37,8 @@ export type KnobKey =
   | "readAheadKb"
   | "maxSectorsKb"
   | "swappiness"
-  | "panicOnOom"
-  | "oomKillAllocatingTask"
-  | "oomDumpTasks"
+  | "lruGenEnabled"
+  | "lruGenMinTtlMs"
   | "dropCaches"
   | "pageCluster"
   | "stackGuardGap"
@@ -158,22 +157,21 @@ export const KNOBS: readonly KnobRow[] = [
   },
   { key: "dropCaches", path: "vm.drop_caches", initial: 0, min: 1, max: 4, unit: "bits" },
   { key: "swappiness", path: "vm.swappiness", initial: 60, min: 0, max: 200, unit: "weight" },
-  { key: "panicOnOom", path: "vm.panic_on_oom", initial: 0, min: 0, max: 2, unit: "mode" },
   {
-    key: "oomKillAllocatingTask",
-    path: "vm.oom_kill_allocating_task",
+    key: "lruGenEnabled",
+    path: "/sys/kernel/mm/lru_gen/enabled",
     initial: 0,
-    min: -2147483648,
-    max: 2147483647,
-    unit: "flag",
+    min: 0,
+    max: 4294967295,
+    unit: "bits",
   },
   {
-    key: "oomDumpTasks",
-    path: "vm.oom_dump_tasks",
-    initial: 1,
-    min: -2147483648,
-    max: 2147483647,
-    unit: "flag",
+    key: "lruGenMinTtlMs",
+    path: "/sys/kernel/mm/lru_gen/min_ttl_ms",
+    initial: 0,
+    min: 0,
+    max: 4294967295,
+    unit: "ms",
   },
   { key: "pageCluster", path: "vm.page-cluster", initial: 3, min: 0, max: 31, unit: "log2 pages" },
   { key: "stackGuardGap", path: "stack_guard_gap=", initial: 256, min: 0, max: 65536, unit: "pages" },

@@ -25,12 +25,13 @@ import {
 } from "../frame/vmstat.ts";
 import { ALLOC_WMARK_HIGH, watermark, zoneWatermarkOk } from "../frame/watermark.ts";
 import { setZoneFlags } from "../frame/zone.ts";
-import { switchPlug } from "../hw/plug.ts";
+import { isLruGen } from "../space/lru-gen.ts";
 import { LRU_ACTIVE_ANON, LRU_INACTIVE_ANON, LRUVEC_NODE_CONGESTED, lruvecOf } from "../space/lru-list.ts";
 import { nextMemcg } from "../space/memcg.ts";
 import { nrSwapPages, SWAP_TOTAL } from "../space/swap.ts";
 import { GFP_KERNEL } from "./gfp.ts";
 import { inactiveIsLow, shrinkActiveList } from "./policy/classic.ts";
+import { lruGenAgeNode } from "./policy/mglru-shrink.ts";
 import {
   createScan,
   DEF_PRIORITY,
@@ -84,10 +85,8 @@ function besides(k: ReclaimState, node: number, sc: ScanControl): void {
     boot[2] = (cpu + 1) % k.machine.cpus;
   }
   const wasInside = r.inside[0];
-  const plug = switchPlug(k, node + 1);
   r.inside[0] = 1;
   round(k, node, sc);
-  switchPlug(k, plug);
   r.inside[0] = wasInside;
   r.kswapdNs[node] = clock.ns[0];
   if (isAlone) return;
@@ -101,7 +100,8 @@ function round(k: ReclaimState, node: number, sc: ScanControl): void {
     sleep(k, node);
     return;
   }
-  ageAnon(k, node, sc);
+  if (isLruGen(k)) lruGenAgeNode(k, node, sc);
+  else ageAnon(k, node, sc);
   sc.nrScanned = 0;
   const before = sc.nrReclaimed;
   const wanted = pagesWanted(k, node, sc.reclaimIdx);

@@ -6,7 +6,7 @@ import { bug } from "../base/bug.ts";
 import { NONE, type Pfn } from "../base/types.ts";
 import { FLAGS, NEXT, PAGE_WORDS, PG_active, PG_lru, PREV, REFCOUNT } from "../frame/page.ts";
 import { putFolio } from "../space/folio.ts";
-import { lruvecRemove } from "../space/lru-list.ts";
+import { lruvecRemove } from "../space/lru-move.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { GFP_KERNEL } from "./gfp.ts";
 import { createScan } from "./scan-control.ts";

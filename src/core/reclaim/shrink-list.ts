@@ -40,9 +40,9 @@ import {
   PGLAZYFREED,
 } from "../frame/vmstat.ts";
 import { CAUSE_RECLAIM, CAUSE_RECLAIM_WAIT, COST_SCAN_PAGE, COST_SWAP_OUT_PAGE, spend } from "../hw/clock.ts";
-import { flushPlug } from "../hw/plug.ts";
 import { releaseFolio } from "../space/folio.ts";
 import { completeIo } from "../space/io.ts";
+import { isLruGen } from "../space/lru-gen.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
 import { removePage } from "../space/pagecache.ts";
@@ -127,6 +127,8 @@ function shrinkOne(k: ReclaimState, pfn: Pfn, sc: ScanControl, node: number, ign
   sc.nrScanned++;
   if ((flags & (PG_unevictable | PG_mlocked)) !== 0) return ACTIVATE;
   if (!sc.mayUnmap && page[record + MAPCOUNT] !== 0) return KEEP;
+  // A walk of page tables has found it in use while it was on no list.
+  if (isLruGen(k) && !ignore && page[record + MAPCOUNT] !== 0 && (flags & PG_referenced) !== 0) return KEEP;
   const waits = countWaiting(k, pfn, flags, sc, node);
   if (waits !== FREED) return waits;
   const references = ignore ? REF_RECLAIM : checkReferences(k, pfn, sc.memcg);
@@ -183,7 +185,6 @@ function awaitWriteback(k: ReclaimState, pfn: Pfn, sc: ScanControl): boolean {
     return false;
   const row = swapRequest(k, pfn);
   if (row === NONE) return false;
-  flushPlug(k);
   const waitNs = Math.max(0, k.disk.completeNs[row] - k.clock.ns[0]);
   k.clock.ns[0] += waitNs;
   k.clock.spent[CAUSE_RECLAIM_WAIT] += waitNs;

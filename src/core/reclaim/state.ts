@@ -52,6 +52,8 @@ export interface ReclaimColumns {
   /** Pages isolated, oldest first: those to look at, those that go back. One batch at a time. */
   readonly isolated: Int32Array;
   readonly kept: Int32Array;
+  /** MGLRU's batch under way: pages in it, and their kind. */
+  readonly evicting: Int32Array;
   /** Pages being freed, until they are as many as the allocator takes at once. */
   readonly freeing: Int32Array;
   /** By STAT_* of shrink-list.ts: what became of the batch. */

@@ -4,13 +4,13 @@
  *   tryToFreePages, tryToFreeMemcgPages
  *     priority 12, 11, … 0: a 4096th, a 2048th, … all of each list is scanned, until enough is free
  *       shrinkNode: every cgroup below the one that is short, or as many as it takes
- *         policy: shrinkLruvec
+ *         policy: shrinkLruvec, or with MGLRU lruGenShrinkLruvec; for the machine MGLRU has an order of cgroups of its own
  *
  * What did not help is tried harder: the whole tree of cgroups, active pages whatever the balance, memory.low overridden.
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
 import { bug } from "../base/bug.ts";
-import { type Memcg, NONE } from "../base/types.ts";
+import { type Memcg, NONE, ROOT_MEMCG } from "../base/types.ts";
 import {
   ALLOCSTALL_DMA,
   NR_ACTIVE_FILE,
@@ -21,6 +21,7 @@ import {
   NR_ZONE_ITEMS,
 } from "../frame/vmstat.ts";
 import { ALLOC_WMARK_HIGH, watermark } from "../frame/watermark.ts";
+import { isLruGen } from "../space/lru-gen.ts";
 import {
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
@@ -45,6 +46,7 @@ import {
 } from "../space/memcg-flush.ts";
 import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
 import { inactiveIsLow, shrinkLruvec } from "./policy/classic.ts";
+import { lruGenShrinkLruvec, lruGenShrinkNode } from "./policy/mglru-shrink.ts";
 import {
   createScan,
   DEACTIVATE_ANON,
@@ -100,8 +102,12 @@ export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void
   sc.immediate = 0;
   sc.taken = 0;
   sc.fileTaken = 0;
+  if (isLruGen(k) && sc.memcg === ROOT_MEMCG) {
+    lruGenShrinkNode(k, node, sc);
+    return;
+  }
   const before = sc.nrReclaimed;
-  prepareScan(k, node, sc);
+  if (!isLruGen(k)) prepareScan(k, node, sc);
   shrinkMemcgs(k, node, sc);
   const target = lruvecOf(k, sc.memcg, node);
   if (sc.isKswapd) {
@@ -197,7 +203,9 @@ function shrinkMemcgs(k: ReclaimState, node: number, sc: ScanControl): void {
     if (isLow && !sc.lowReclaim && !memcgBelowMin(k, root, memcg)) sc.lowSkipped = true;
     else if (!memcgBelowMin(k, root, memcg)) {
       if (isLow) memcgEvent(k, memcg, MEMCG_LOW);
-      shrinkLruvec(k, lruvecOf(k, memcg, node), sc);
+      const lruvec = lruvecOf(k, memcg, node);
+      if (isLruGen(k)) lruGenShrinkLruvec(k, lruvec, sc);
+      else shrinkLruvec(k, lruvec, sc);
       if (isPartial && sc.nrReclaimed >= sc.nrToReclaim) return;
     }
     memcg = isPartial ? iterReclaim(k, root, node, false) : nextMemcg(k, root, memcg);

@@ -9,7 +9,7 @@
 import { type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { FLAGS, INDEX, MAPPING, PAGE_WORDS, PG_lru, PRIVATE, REFCOUNT } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
-import { lruvecRemove } from "./lru-list.ts";
+import { lruvecRemove } from "./lru-move.ts";
 import { unchargePage } from "./memcg.ts";
 import type { SpaceState } from "./state.ts";
 

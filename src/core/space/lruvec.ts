@@ -30,21 +30,21 @@ import {
 } from "../frame/page.ts";
 import { PGACTIVATE, PGDEACTIVATE, PGLAZYFREE, PGROTATED } from "../frame/vmstat.ts";
 import { releaseFolio } from "./folio.ts";
+import { IN_FAULT, incRefs, isLruGen, lruGenAdd } from "./lru-gen.ts";
 import {
   countLru,
   LRU_ACTIVE_FILE,
   LRU_INACTIVE_ANON,
   linkAtHead,
   lruListOf,
-  lruvecAdd,
-  lruvecAddTail,
   lruvecOfPage,
-  lruvecRemove,
   NR_LRU_LISTS,
 } from "./lru-list.ts";
+import { lruvecAdd, lruvecAddTail, lruvecRemove } from "./lru-move.ts";
 import { countMemcgEvents } from "./memcg-count.ts";
 import { flushedState } from "./memcg-flush.ts";
 import type { LruvecColumns, SpaceState } from "./state.ts";
+import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 
 /** Batches of a CPU, in the order in which they are drained. */
 const BATCH_ADD = 0;
@@ -86,8 +86,23 @@ export function createLruvec(memcgs: number, nodes: number, cpus: number): Lruve
   };
 }
 
+/**
+ * The same for a page that a fault in a VMA with these flags has made: with MGLRU it is among the youngest, unless the
+ * VMA's pages are not used in an order that tells anything (Linux: folio_add_lru_vma).
+ */
+export function folioAddLruVma(k: SpaceState, pfn: Pfn, vmFlags: number): void {
+  if (isLruGen(k) && (vmFlags & (VM_SEQ_READ | VM_RAND_READ)) === 0)
+    k.page[pfn * PAGE_WORDS + FLAGS]! |= PG_active;
+  queueAdd(k, pfn);
+}
+
 /** Queues a new page for its LRU list; the list is chosen when the batch is drained (Linux: folio_add_lru). */
 export function folioAddLru(k: SpaceState, pfn: Pfn): void {
+  if (k.lruGen.state[IN_FAULT] !== 0) k.page[pfn * PAGE_WORDS + FLAGS]! |= PG_active;
+  queueAdd(k, pfn);
+}
+
+function queueAdd(k: SpaceState, pfn: Pfn): void {
   const batch = k.lruvec.batch;
   const at = k.boot[2]! * (NR_LRU_BATCHES * BATCH_WORDS);
   k.page[pfn * PAGE_WORDS + REFCOUNT]!++;
@@ -121,6 +136,10 @@ export function lruAddDrainAll(k: SpaceState): void {
 export function markPageAccessed(k: SpaceState, pfn: Pfn): void {
   const at = pfn * PAGE_WORDS + FLAGS;
   const flags = k.page[at]!;
+  if (isLruGen(k)) {
+    incRefs(k, pfn);
+    return;
+  }
   if ((flags & PG_referenced) === 0) {
     k.page[at] = flags | PG_referenced;
     return;
@@ -130,6 +149,13 @@ export function markPageAccessed(k: SpaceState, pfn: Pfn): void {
   else activateInBatch(k, pfn);
   k.page[at] = k.page[at]! & ~PG_referenced;
   ageNonresident(k, lruvecOfPage(k, pfn), 1);
+}
+
+/** An inactive page that is in use: to the active list (Linux: folio_activate). */
+export function folioActivate(k: SpaceState, pfn: Pfn): void {
+  const flags = k.page[pfn * PAGE_WORDS + FLAGS]!;
+  if ((flags & (PG_active | PG_unevictable)) === 0 && (flags & PG_lru) !== 0)
+    queueMove(k, pfn, BATCH_ACTIVATE);
 }
 
 /** A page whose write-back is over and that reclaim wants: to the end where reclaim looks next (Linux: folio_rotate_reclaimable). */
@@ -148,7 +174,7 @@ export function deactivateFileFolio(k: SpaceState, pfn: Pfn): void {
 /** An active page that a program will not need soon: to the head of the inactive list (Linux: folio_deactivate). */
 export function folioDeactivate(k: SpaceState, pfn: Pfn): void {
   const flags = k.page[pfn * PAGE_WORDS + FLAGS]!;
-  if ((flags & PG_unevictable) === 0 && (flags & PG_lru) !== 0 && (flags & PG_active) !== 0)
+  if ((flags & PG_unevictable) === 0 && (flags & PG_lru) !== 0 && ((flags & PG_active) !== 0 || isLruGen(k)))
     queueMove(k, pfn, BATCH_DEACTIVATE);
 }
 
@@ -195,8 +221,26 @@ export function lruNoteCost(
   }
 }
 
+/** Moves a batch of new pages into their generations and drops the batch's references. */
+function drainAddGen(k: SpaceState, at: number): void {
+  const batch = k.lruvec.batch;
+  const page = k.page;
+  const count = batch[at]!;
+  batch[at] = 0;
+  for (let i = 1; i <= count; i++) {
+    const pfn = batch[at + i]!;
+    if ((page[pfn * PAGE_WORDS + FLAGS]! & PG_unevictable) !== 0) lruvecAdd(k, pfn);
+    else lruGenAdd(k, pfn, false);
+    if (--page[pfn * PAGE_WORDS + REFCOUNT]! === 0) releaseFolio(k, pfn);
+  }
+}
+
 /** Moves a batch of new pages to their lists and drops the batch's references; counters change once a run of equal pages. */
 function drainAdd(k: SpaceState, at: number): void {
+  if (isLruGen(k)) {
+    drainAddGen(k, at);
+    return;
+  }
   const batch = k.lruvec.batch;
   const page = k.page;
   const count = batch[at]!;
@@ -278,7 +322,7 @@ function moveOne(k: SpaceState, pfn: Pfn, flags: number, which: number): void {
     k.vmstat.event[PGROTATED]!++;
   } else if (which === BATCH_DEACTIVATE_FILE) deactivateFile(k, pfn, flags);
   else if (which === BATCH_DEACTIVATE) {
-    if ((flags & PG_active) === 0) return;
+    if ((flags & PG_active) === 0 && !isLruGen(k)) return;
     lruvecRemove(k, pfn);
     k.page[at]! &= ~PG_referenced;
     lruvecAdd(k, pfn);

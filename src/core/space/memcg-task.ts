@@ -10,6 +10,7 @@
  */
 import { type Memcg, type Mm, NONE, ROOT_MEMCG, type Task } from "../base/types.ts";
 import { NR_EVENTS, PGFAULT } from "../frame/vmstat.ts";
+import { lruGenMigrateMm } from "./lru-gen-mm.ts";
 import { isBelow } from "./memcg.ts";
 import { isLegacy } from "./memcg-v1.ts";
 import type { SpaceState } from "./state.ts";
@@ -18,16 +19,6 @@ import { TASK_FREE, TASK_ZOMBIE, taskRows } from "./task.ts";
 /** Whether the cgroup has a memory controller of its own. The root always has. */
 export function hasMemory(k: SpaceState, memcg: Memcg): boolean {
   return memcg === ROOT_MEMCG || isLegacy(k) || k.memcg.subtree[k.memcg.parent[memcg]] === 1;
-}
-
-/** Word of `k.task.rows`: the last place given in a cgroup. */
-const LAST_PLACE = 5;
-
-/** Path of a cgroup from the root of the tree, as /proc/PID/cgroup prints it. */
-export function pathOfMemcg(k: SpaceState, memcg: Memcg): string {
-  let path = "";
-  for (let at = memcg; at !== ROOT_MEMCG; at = k.memcg.parent[at]) path = `/${k.memcg.name[at]}${path}`;
-  return path === "" ? "/" : path;
 }
 
 /** The cgroup that memory of tasks in this one is charged to (Linux: cgroup_e_css). */
@@ -48,20 +39,18 @@ export function currentMemcg(k: SpaceState): Memcg {
 /** A new task begins where the one that made it is. */
 export function inheritMemcg(k: SpaceState, task: Task, from: Task): void {
   k.task.memcg[task] = k.task.memcg[from];
-  placeInCgroup(k, task);
 }
 
 /** Puts all threads of a process into a cgroup; what it allocates from now on is charged there (Linux: cgroup_attach_task). */
 export function moveProcess(k: SpaceState, leader: Task, memcg: Memcg): void {
   let thread = leader;
-  if (k.task.memcg[leader] !== memcg) placeInCgroup(k, leader);
   do {
     settleFaults(k, thread);
     k.task.memcg[thread] = memcg;
     thread = k.task.nextThread[thread];
   } while (thread !== leader);
   const mm = k.task.mm[leader];
-  if (mm !== NONE && ownerOf(k, mm) === k.task.tgid[leader]) k.mm.memcg[mm] = chargedMemcg(k, memcg);
+  if (mm !== NONE && ownerOf(k, mm) === k.task.tgid[leader]) chargeTo(k, mm, memcg);
 }
 
 /** Memory was handed out to the children of a cgroup, or is no longer: its tasks below are charged elsewhere from now on. */
@@ -70,9 +59,14 @@ export function updateCharged(k: SpaceState, top: Memcg): void {
     if (!isAlive(k, task) || !isBelow(k, k.task.memcg[task], top)) continue;
     settleFaults(k, task);
     const mm = k.task.mm[task];
-    if (mm !== NONE && ownerOf(k, mm) === k.task.tgid[task])
-      k.mm.memcg[mm] = chargedMemcg(k, k.task.memcg[task]);
+    if (mm !== NONE && ownerOf(k, mm) === k.task.tgid[task]) chargeTo(k, mm, k.task.memcg[task]);
   }
+}
+
+/** What an address space allocates from now on is charged to the cgroup or the nearest one above it with memory. */
+function chargeTo(k: SpaceState, mm: Mm, memcg: Memcg): void {
+  k.mm.memcg[mm] = chargedMemcg(k, memcg);
+  lruGenMigrateMm(k, mm);
 }
 
 /**
@@ -121,9 +115,4 @@ function ownerOf(k: SpaceState, mm: Mm): number {
     if (owner === NONE || startNs[task] < startNs[owner]) owner = task;
   }
   return tgid[owner];
-}
-
-/** Puts a process behind all others of its cgroup. */
-function placeInCgroup(k: SpaceState, leader: Task): void {
-  k.task.cgroupPlace[leader] = ++k.task.rows[LAST_PLACE];
 }

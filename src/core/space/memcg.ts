@@ -12,6 +12,7 @@ import { bug } from "../base/bug.ts";
 import { type Memcg, NONE, type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_table } from "../frame/page.ts";
 import { NR_EVENTS, NR_NODE_ITEMS, NR_PAGETABLE, PGPGOUT } from "../frame/vmstat.ts";
+import { lruGenOfflineMemcg, lruGenOnlineMemcg, lruGenReleaseMemcg } from "./lru-gen-memcg.ts";
 import { unchargeMemsw } from "./memcg-v1.ts";
 import type { MemcgColumns, SpaceState } from "./state.ts";
 
@@ -111,6 +112,7 @@ export function createMemcg(k: SpaceState, parent: Memcg, name: string): Memcg {
   else m.nextSibling[m.lastChild[parent]] = memcg;
   m.lastChild[parent] = memcg;
   m.held[parent]++;
+  lruGenOnlineMemcg(k, memcg);
   return memcg;
 }
 
@@ -124,6 +126,7 @@ export function offlineMemcg(k: SpaceState, memcg: Memcg): void {
   protect(m, memcg);
   for (let cpu = 0; cpu < k.machine.cpus; cpu++) if (m.stockMemcg[cpu] === memcg) drainStock(k, cpu);
   if (m.kmem[memcg] > 0) reparentKernelPages(k, memcg);
+  lruGenOfflineMemcg(k, memcg);
   if (m.held[memcg] === 0) freeRow(k, memcg);
 }
 
@@ -438,6 +441,7 @@ function freeRow(k: SpaceState, memcg: Memcg): void {
   else m.nextSibling[before] = m.nextSibling[memcg];
   if (m.lastChild[parent] === memcg) m.lastChild[parent] = before;
   leaveCounts(k, memcg, parent);
+  lruGenReleaseMemcg(k, memcg);
   const { nodes } = k.lruvec;
   for (let row = 0; row < m.iter.length; row++) if (m.iter[row] === memcg) m.iter[row] = -1;
   for (const column of columns(m)) column[memcg] = 0;

@@ -54,6 +54,22 @@ export function findPteTable(k: SpaceState, mm: Mm, vpn: number): number {
   return below(k, table + (vpnLow(vpn) >>> 9) * 2, NO_PTE_TABLE);
 }
 
+/** Frame of the table whose entries cover 2 MiB each and one of which covers the vpn, or a negative NO_*. */
+export function findPmdTable(k: SpaceState, mm: Mm, vpn: number): Pfn {
+  const { words } = k.ram;
+  const high = vpnHigh(vpn);
+  let table = k.ram.slot[k.mm.pgd[mm]!]! * 1024;
+  if (k.machine.levels === 5) {
+    table = below(k, table + (high >>> 18) * 2, NO_P4D_TABLE);
+    if (table < 0) return table;
+  }
+  table = below(k, table + ((high >>> 9) & 511) * 2, NO_PUD_TABLE);
+  if (table < 0) return table;
+  const at = table + (high & 511) * 2;
+  if ((words[at]! & (PTE_PRESENT | PTE_PSE)) !== PTE_PRESENT) return NO_PMD_TABLE;
+  return ptePfn(words[at]!, words[at + 1]!);
+}
+
 /** The first vpn after the hole that findPteTable answered with. */
 export function afterHole(vpn: number, missing: number): number {
   const span = SPAN[-missing]!;

@@ -20,6 +20,8 @@ import {
   REFCOUNT,
 } from "../frame/page.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_SWP_EXCLUSIVE, PTE_SWP_SOFT_DIRTY } from "../hw/pte.ts";
+import { isLruGen } from "./lru-gen.ts";
+import { lookAround } from "./lru-gen-walk.ts";
 import { isBelow } from "./memcg.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
 import { markMappedDirty } from "./pagecache.ts";
@@ -56,8 +58,7 @@ export function folioReferenced(k: SpaceState, pfn: Pfn, memcg: Memcg): number {
         referencedFlags[0] |= VM_LOCKED;
         return referenced;
       }
-      if ((k.ram.words[pte] & PTE_ACCESSED) !== 0) {
-        k.ram.words[pte] &= ~PTE_ACCESSED;
+      if (wasUsed(k, pfn, vma, pte)) {
         referenced++;
         referencedFlags[0] |= flags;
       }
@@ -87,6 +88,14 @@ export function tryToUnmap(k: SpaceState, pfn: Pfn): boolean {
     } else vma = k.vma.nextShared[vma];
   }
   return k.page[record + MAPCOUNT] === 0;
+}
+
+/** Whether the entry was used, and so may be those around it, which MGLRU looks at, too. */
+function wasUsed(k: SpaceState, pfn: Pfn, vma: Vma, pte: number): boolean {
+  if (isLruGen(k)) return lookAround(k, pfn, vma, vpnInVma(k, pfn, vma), pte);
+  if ((k.ram.words[pte] & PTE_ACCESSED) === 0) return false;
+  k.ram.words[pte] &= ~PTE_ACCESSED;
+  return true;
 }
 
 /** The entry of a VMA that counts for folioReferenced, or -1: no such entry, no use of it, or another cgroup's. */

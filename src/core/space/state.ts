@@ -59,9 +59,6 @@ export interface MmColumns {
   readonly rowCount: Int32Array;
   /** The memory cgroup that the address space's pages are charged to (Linux: that of mm->owner). */
   readonly memcg: Column<Memcg>;
-  /** MM_* bits of mm.ts; and when the reaper looks at it, in ns, or 0. */
-  readonly oomFlags: Uint8Array;
-  readonly reapNs: Float64Array;
 }
 
 /** VMAs; row = Vma. vma.ts creates and frees rows and has the flag bits; vma-tree.ts keeps them in order. */
@@ -157,6 +154,61 @@ export interface LruvecColumns {
   readonly gather: Int32Array;
   /** The unmapping under way (Linux: mmu_gather); zap.ts names the fields. */
   readonly gatherRange: Float64Array;
+}
+
+/**
+ * The multi-generational LRU. A lruvec's four generations have a list for each kind (anonymous, file) and zone type.
+ * lru-gen.ts owns pages and lists, lru-gen-walk.ts the walks of address spaces and their Bloom filters, lru-gen-memcg.ts
+ * the order of memory cgroups.
+ */
+export interface LruGenColumns {
+  /** By pfn: generation + 1, counted uses, list (lru-gen.ts). */
+  readonly page: Uint8Array;
+  /** [IN_FAULT]: 1 in a fault on memory whose uses count; [HAS_WALK]: 1 while reclaim has walked page tables. */
+  readonly state: Uint8Array;
+  /** By lruvec: number of the youngest generation; by lruvec * 2 + kind: of the oldest. */
+  readonly maxSeq: Int32Array;
+  readonly minSeq: Int32Array;
+  /** By lruvec * 4 + generation: when it began. */
+  readonly birthNs: Float64Array;
+  /** By genRow of lru-gen.ts: first and last page of a list, and pages of that generation wherever they lie. */
+  readonly head: Column<Pfn>;
+  readonly tail: Column<Pfn>;
+  readonly nrPages: Int32Array;
+  /** By lruvec * 8 + kind * 4 + tier: moving averages over the generations evicted, and counts of the one being evicted. */
+  readonly avgRefaulted: Float64Array;
+  readonly avgTotal: Float64Array;
+  readonly protectedPages: Float64Array;
+  readonly evicted: Float64Array;
+  readonly refaulted: Float64Array;
+  /** By lruvec: generation the last walk ended with; where a walk goes on and where the last ended (0: nowhere, 1: the list's end, mm + 1). */
+  readonly walkSeq: Int32Array;
+  readonly walkHead: Int32Array;
+  readonly walkTail: Int32Array;
+  /** By lruvec * 4 + MM_*: what walks have met. */
+  readonly walkStats: Float64Array;
+  /** By lruvec * 2 + filter: the bits, and whether the filter was ever made. */
+  readonly filter: Int32Array;
+  readonly hasFilter: Uint8Array;
+  /** Address spaces of a cgroup in the order they came (0: none), and the cgroup + 1 of an address space on such a list. */
+  readonly firstMm: Column<Mm>;
+  readonly lastMm: Column<Mm>;
+  readonly mmNext: Column<Mm>;
+  readonly mmPrev: Column<Mm>;
+  readonly mmMemcg: Int32Array;
+  /** By mm * nodes + node: the address space has run since it was walked last. */
+  readonly mmUsed: Uint8Array;
+  /** By node: number of the older generation of cgroups; by node * 3 + generation: cgroups in it. */
+  readonly fifoSeq: Int32Array;
+  readonly fifoCount: Int32Array;
+  /** By (node * 3 + generation) * 8 + bin: first and last lruvec + 1 of the bin. */
+  readonly fifoHead: Int32Array;
+  readonly fifoTail: Int32Array;
+  /** By lruvec: its neighbours + 1, the bin's row + 1 (0: in none), and MEMCG_LRU_HEAD or MEMCG_LRU_TAIL. */
+  readonly fifoNext: Int32Array;
+  readonly fifoPrev: Int32Array;
+  readonly fifoPlace: Int32Array;
+  readonly fifoSegment: Uint8Array;
 }
 
 /** Memory cgroups; row = Memcg, row 0 the root. Sizes in pages, Infinity for no limit. memcg.ts owns them. */
@@ -381,10 +433,7 @@ export interface TaskColumns {
   readonly runUserNs: Float64Array;
   /** By CPU: the task that ran there last. */
   readonly cpuTask: Column<Task>;
-  /**
-   * [0] first row never used, [1] first free row (chained by `nextThread`), [2] last pid given, [3] tasks, [4] the task init,
-   * [5] last place given in a cgroup, [6] 1 when some task was sent a fatal signal.
-   */
+  /** [0] first row never used, [1] first free row (chained by `nextThread`), [2] last pid given, [3] tasks, [4] the task init. */
   readonly rows: Int32Array;
   /** Progress of a call that waits midway (bytes read so far). */
   readonly progress: Float64Array;
@@ -397,12 +446,6 @@ export interface TaskColumns {
   readonly overHigh: Int32Array;
   /** By leader: what is asked of the choice of a victim when memory is out, -1000 to 1000; inherited. */
   readonly oomScoreAdj: Int32Array;
-  /** The signal that ends the task as soon as it would run again (Linux: a pending SIGKILL), or 0. */
-  readonly fatalSignal: Uint8Array;
-  /** By leader: 1 when it was killed to get memory back (Linux: signal->oom_mm). */
-  readonly oomVictim: Uint8Array;
-  /** By leader: its place among the processes of its cgroup, in the order in which they came there. */
-  readonly cgroupPlace: Float64Array;
 }
 
 /** What floor 4 sees of the kernel. */
@@ -411,6 +454,7 @@ export interface SpaceState extends FrameState {
   readonly vma: VmaColumns;
   readonly anonVma: AnonVmaColumns;
   readonly lruvec: LruvecColumns;
+  readonly lruGen: LruGenColumns;
   readonly memcg: MemcgColumns;
   /** By pfn: the memory cgroup the page is charged to. */
   readonly pageMemcg: Uint16Array;

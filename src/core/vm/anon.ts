@@ -27,7 +27,7 @@ import { copyContent } from "../hw/ram.ts";
 import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_4K } from "../hw/tlb-places.ts";
 import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
-import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
+import { folioAddLruVma, lruAddDrain } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
 import { normalPage } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
@@ -69,7 +69,7 @@ export function doAnonymousPage(k: VmState, vma: Vma, vpn: number, flags: number
   spend(k, CAUSE_ZEROING, COST_CLEAR_PAGE);
   addRss(k, mm, MM_ANONPAGES, 1);
   addAnonRmap(k, pfn, vma, vpn);
-  folioAddLru(k, pfn);
+  folioAddLruVma(k, pfn, vmFlags);
   words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
   words[pte] = pteLow(pfn, protLow(vmFlags) | ((vmFlags & VM_WRITE) !== 0 ? PTE_RW | DIRTY : 0));
   leaveTranslation(k, pfn, vmFlags);
@@ -142,8 +142,8 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   }
   flushTlbMmPage(k, mm, vpn);
   addAnonRmap(k, pfn, vma, vpn);
-  folioAddLru(k, pfn);
   const vmFlags = k.vma.flags[vma]!;
+  folioAddLruVma(k, pfn, vmFlags);
   words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
   words[pte] = pteLow(pfn, protLow(vmFlags) | DIRTY | ((vmFlags & VM_WRITE) !== 0 ? PTE_RW : 0));
   leaveTranslation(k, pfn, vmFlags);

@@ -22,7 +22,8 @@ import { copyContent } from "../hw/ram.ts";
 import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
-import { folioAddLru } from "../space/lruvec.ts";
+import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
+import { folioAddLruVma } from "../space/lruvec.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
 import { filePages, findPage, markMappedDirty, pageRequest, startReads } from "../space/pagecache.ts";
@@ -55,6 +56,14 @@ const RETRY_MAJOR = -2;
  * request, try the access again), FAULT_SIGBUS past the end of the file, FAULT_OOM.
  */
 export function fileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
+  enterLruFault(k, k.vma.flags[vma]);
+  const result = tryFileFault(k, task, vma, vpn, flags);
+  exitLruFault(k);
+  return result;
+}
+
+/** The same, with what is used counting for MGLRU. */
+function tryFileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
   const { faultTried } = k.task;
   // A retry that comes before its page has arrived is not an attempt.
   if (faultTried[task] !== 0 && sleepOnPage(k, task, vma, vpn)) return BLOCKED;
@@ -194,9 +203,9 @@ function mapCopy(k: VmState, vma: Vma, vpn: number, source: Pfn): number {
   copyContent(k, source, pfn);
   spend(k, CAUSE_COPY, COST_COPY_PAGE);
   addAnonRmap(k, pfn, vma, vpn);
-  folioAddLru(k, pfn);
-  addRss(k, mm, MM_ANONPAGES, 1);
   const vmFlags = k.vma.flags[vma];
+  folioAddLruVma(k, pfn, vmFlags);
+  addRss(k, mm, MM_ANONPAGES, 1);
   words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
   words[pte] = pteLow(pfn, protLow(vmFlags)) | writeBits(k, vma);
   return 0;

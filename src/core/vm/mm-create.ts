@@ -8,6 +8,7 @@ import { type Mm, NONE, ROOT_MEMCG } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_table, REFCOUNT } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { putFile } from "../space/file.ts";
+import { lruGenAddMm, lruGenDelMm } from "../space/lru-gen-mm.ts";
 import { unchargeKernelPage } from "../space/memcg.ts";
 import { currentMemcg } from "../space/memcg-task.ts";
 import { allocMm, freeMm } from "../space/mm.ts";
@@ -27,6 +28,7 @@ export function createMm(k: VmState): Mm {
     return -ENOMEM;
   }
   k.mm.pgd[mm] = pgd;
+  lruGenAddMm(k, mm);
   return mm;
 }
 
@@ -40,6 +42,7 @@ export function getMm(k: VmState, mm: Mm): Mm {
 export function putMm(k: VmState, mm: Mm): void {
   if (--k.mm.users[mm]! > 0) return;
   exitMmap(k, mm);
+  lruGenDelMm(k, mm);
   leaveMm(k, mm);
   if (k.mm.exeFile[mm] !== NONE) putFile(k, k.mm.exeFile[mm]!);
   for (let member = 0; member < 4; member++) {

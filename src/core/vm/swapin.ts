@@ -42,7 +42,6 @@ import {
 } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { NR_ANON_MAPPED, PGMAJFAULT, SWAP_RA, SWAP_RA_HIT } from "../frame/vmstat.ts";
-import { finishPlug, startPlug } from "../hw/plug.ts";
 import {
   isSwapPte,
   PTE_DIRTY,
@@ -58,6 +57,7 @@ import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { workingsetRefault } from "../reclaim/workingset.ts";
 import { getFolio } from "../space/folio.ts";
 import { isUptodate, waitRow } from "../space/io.ts";
+import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
 import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
 import { MEMCG_ONLINE } from "../space/memcg.ts";
 import { countMemcgEvents, modLruvecState } from "../space/memcg-count.ts";
@@ -103,6 +103,14 @@ const RA_FIRST_HITS = 4;
  * BLOCKED (the task waits, ask again), FAULT_OOM, or FAULT_SIGBUS when the slot could not be read, now or by swapoff.
  */
 export function doSwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
+  enterLruFault(k, k.vma.flags[vma]);
+  const result = trySwapPage(k, task, vma, vpn, flags);
+  exitLruFault(k);
+  return result;
+}
+
+/** The same, with what is used counting for MGLRU. */
+function trySwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
   const { faultTried } = k.task;
   const pte = findPte(k, k.vma.mm[vma], vpn);
   const low = k.ram.words[pte];
@@ -177,9 +185,7 @@ export function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry):
     let first = vpn - Math.floor((window - 1) / 2);
     if (vpn === previous + 1) first = vpn;
     else if (previous === vpn + 1) first = vpn - window + 1;
-    startPlug(k);
     readRange(k, vma, vpn, first, first + window);
-    finishPlug(k);
     lruAddDrain(k);
   } else k.vma.swapRaVpn[vma] = vpn;
   return bringIn(k, k.vma.mm[vma], entry);
@@ -242,7 +248,6 @@ function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
   const type = entry >>> 26;
   const first = slot - (slot % pages);
   const beyond = Math.min(first + pages, swap.pages[type]);
-  startPlug(k);
   for (let at = Math.max(1, first); at < beyond; at++) {
     const row = swap.base[type] + at;
     if (swap.count[row] === 0 || swap.cache[row] !== NONE) continue;
@@ -251,7 +256,6 @@ function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
     k.page[pfn * PAGE_WORDS + FLAGS] |= PG_readahead;
     k.vmstat.event[SWAP_RA]++;
   }
-  finishPlug(k);
   lruAddDrain(k);
 }
 

@@ -144,10 +144,7 @@ function startBare(replay: Replay, k: Kernel, process: ReplayProcess): void {
 
 /** A process as the driver wants it. */
 function programOf(replay: Replay, process: ReplayProcess): Program {
-  return {
-    run: (k, _task, untilNs, programs) => runProcess(replay, k, process, untilNs, programs),
-    end: (k, signal) => endProcess(replay, k, process, signal),
-  };
+  return { run: (k, _task, untilNs, programs) => runProcess(replay, k, process, untilNs, programs) };
 }
 
 /** Plays until the turn is over, the process waits, or it has ended. */

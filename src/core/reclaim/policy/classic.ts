@@ -38,7 +38,6 @@ import {
   PGSTEAL_KSWAPD,
 } from "../../frame/vmstat.ts";
 import { CAUSE_RECLAIM, COST_SCAN_PAGE, spend } from "../../hw/clock.ts";
-import { finishPlug, startPlug } from "../../hw/plug.ts";
 import { cleanRecord } from "../../space/folio.ts";
 import {
   countLru,
@@ -47,10 +46,10 @@ import {
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
   linkAtHead,
-  lruvecAdd,
   NR_LRU_LISTS,
   unlink,
 } from "../../space/lru-list.ts";
+import { lruvecAdd } from "../../space/lru-move.ts";
 import { ageNonresident, lruAddDrain, lruNoteCost } from "../../space/lruvec.ts";
 import { MEMCG_ONLINE } from "../../space/memcg.ts";
 import { countMemcgEvents } from "../../space/memcg-count.ts";
@@ -85,7 +84,6 @@ export function shrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): 
   let reclaimed = 0;
   // Direct reclaim of the machine does the whole of its first round: kswapd is not keeping up.
   const isProportional = !sc.isCgroup && !sc.isKswapd && sc.priority === DEF_PRIORITY;
-  startPlug(k);
   while (nr[LRU_INACTIVE_ANON] !== 0 || nr[LRU_ACTIVE_FILE] !== 0 || nr[LRU_INACTIVE_FILE] !== 0) {
     for (let list = LRU_INACTIVE_ANON; list <= LRU_ACTIVE_FILE; list++) {
       if (nr[list] === 0) continue;
@@ -96,7 +94,6 @@ export function shrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): 
     if (reclaimed < sc.nrToReclaim || isProportional) continue;
     if (!balanceTargets(nr, targets)) break;
   }
-  finishPlug(k);
   sc.nrReclaimed += reclaimed;
   // Anonymous pages age even when none was looked at, so that the lists keep their proportion.
   if (k.swap.state[SWAP_TOTAL] > 0 && inactiveIsLow(k, lruvec, LRU_INACTIVE_ANON))
@@ -342,7 +339,7 @@ function isolate(k: ReclaimState, lruvec: Lruvec, list: number, count: number, s
 }
 
 /** Puts an isolated page on the list its flags say; the last reference frees it instead. Returns whether it is on a list. */
-function putBack(k: ReclaimState, pfn: number): boolean {
+export function putBack(k: ReclaimState, pfn: number): boolean {
   const record = pfn * PAGE_WORDS;
   const { page } = k;
   if (--page[record + REFCOUNT] === 0) {
