@@ -8,6 +8,7 @@
 import { checkPrograms } from "./abi/program.ts";
 import { type AbiState, createProgramColumns } from "./abi/state.ts";
 import { badConfig } from "./base/bug.ts";
+import { createDmesg } from "./base/dmesg.ts";
 import { createHash, type HashState, hashDigits, hashText, hashWords } from "./base/hash.ts";
 import { createKnobs } from "./base/knobs.ts";
 import { createRng } from "./base/rng.ts";
@@ -21,6 +22,7 @@ import { checkZones } from "./frame/zone.ts";
 import { createClock } from "./hw/clock.ts";
 import { checkDisks, createDisk } from "./hw/disk.ts";
 import { completeMachine, type Machine, type MachineInput } from "./hw/machine.ts";
+import { checkPlugs } from "./hw/plug.ts";
 import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
@@ -87,6 +89,7 @@ function createKernel(machine: Machine): Kernel {
     knob: createKnobs(machine.knobs),
     rng: createRng(machine.seed),
     trace: createTrace(),
+    dmesg: createDmesg(),
     clock: createClock(machine),
     ram,
     tlb: createTlb(machine),
@@ -254,6 +257,7 @@ export function checkKernel(k: Kernel): void {
   checkRam(k);
   checkTlb(k);
   checkDisks(k);
+  checkPlugs(k);
   checkZones(k);
   checkBuddy(k);
   checkPcp(k);

@@ -16,6 +16,8 @@
  * Differs: one queue for all CPUs, and a CPU that is free takes any task; Linux has a queue a CPU and balances them.
  * Linux: kernel/sched/fair.c, core.c (6.12)   Doc: Documentation/scheduler/sched-eevdf.rst
  */
+import { endSignalled } from "./abi/process.ts";
+import type { AbiState } from "./abi/state.ts";
 import { NONE, type Task } from "./base/types.ts";
 import {
   CAUSE_CONTEXT_SWITCH,
@@ -103,11 +105,13 @@ export function beginTurn(k: VmState, task: Task): void {
 
 /**
  * Ends the turn that pickNext began: keeps the CPU's clock, charges the time to the task by its nice weight, and splits
- * it into user and system time. Call it once after each turn, also when the task has ended or waits.
+ * it into user and system time. Tasks that were sent a fatal signal meanwhile end here. Call it once after each turn, also
+ * when the task has ended or waits.
  */
-export function accountRun(k: VmState, task: Task): void {
+export function accountRun(k: AbiState, task: Task): void {
   const t = k.task;
   const cpu = t.cpu[task];
+  endSignalled(k);
   k.clock.cpuNs[cpu] = k.clock.ns[0];
   if (t.state[task] === TASK_FREE) return;
   chargeRun(k, task, niceWeight(t.nice[task]));

@@ -12,6 +12,7 @@ import {
   accountRun,
   BLOCKED,
   beginTurn,
+  isSignalled,
   type Kernel,
   NONE,
   pickNext,
@@ -31,6 +32,8 @@ export interface Program {
    * ended. Returns TURN_OVER, TURN_BLOCKED or TURN_ENDED. New tasks are put into `programs`.
    */
   run(k: Kernel, task: Task, untilNs: number, programs: Programs): number;
+  /** The kernel ends the task with this signal before it would run again: last words. */
+  readonly end?: (k: Kernel, signal: number) => void;
 }
 
 /** The program of every task that has one. */
@@ -64,10 +67,21 @@ export function drive(k: Kernel, programs: Programs, look?: () => boolean): Driv
       goesOn = look === undefined || look();
     } while (goesOn && outcome === TURN_OVER && k.clock.ns[0]! < endNs);
     if (outcome === TURN_ENDED) programs.delete(task);
+    if (isSignalled(k)) endPrograms(k, programs);
     accountRun(k, task);
     turns++;
   }
   return { stuck: [...programs.keys()], turns };
+}
+
+/** Forgets the programs of tasks that will end with this turn, because another one's memory ran out. */
+function endPrograms(k: Kernel, programs: Programs): void {
+  for (const [task, program] of programs) {
+    const signal = k.task.fatalSignal[task]!;
+    if (signal === 0) continue;
+    programs.delete(task);
+    program.end?.(k, signal);
+  }
 }
 
 /**

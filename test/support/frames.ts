@@ -6,6 +6,7 @@
  *   const k = frames("aaaa bb.. ....");     picture(k) === "aaaa bb.. ....";     blocks(k) === "6:1 8:2"
  */
 import type { AllocState } from "../../src/core/alloc/state.ts";
+import { createDmesg } from "../../src/core/base/dmesg.ts";
 import { createKnobs } from "../../src/core/base/knobs.ts";
 import { createRng } from "../../src/core/base/rng.ts";
 import { createTrace } from "../../src/core/base/trace.ts";
@@ -23,7 +24,9 @@ import { completeMachine, type MachineInput } from "../../src/core/hw/machine.ts
 import { createReclaimColumns } from "../../src/core/reclaim/scan-control.ts";
 import { createLruvec } from "../../src/core/space/lruvec.ts";
 import { createMemcgColumns } from "../../src/core/space/memcg.ts";
+import { createMmColumns } from "../../src/core/space/mm.ts";
 import { createSwapColumns } from "../../src/core/space/swap.ts";
+import { createTaskColumns } from "../../src/core/space/task.ts";
 
 const MIB = 1048576;
 /** First frame of every picture: 32 MiB, in zone DMA32 (row 2). */
@@ -47,6 +50,9 @@ export function frameKernel(input: MachineInput): AllocState {
     memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),
     swap: createSwapColumns(machine.cpus),
     disk: createDisk([]),
+    dmesg: createDmesg(),
+    mm: createMmColumns(2, machine.cpus),
+    task: createTaskColumns(2),
     reclaim: createReclaimColumns(machine.nodes.length),
   } as unknown as AllocState;
   bootFrames(k);

@@ -7,11 +7,13 @@ import { pathToFileURL } from "node:url";
 import path from "node:path";
 import { z } from "zod";
 import { machineFileSchema } from "../../src/hosts/cli/machine-file.ts";
+import { limitsReportSchema } from "../../src/hosts/cli/report/limits-schema.ts";
 import { policyReportSchema } from "../../src/hosts/cli/report/policy-schema.ts";
 import { runReportSchema } from "../../src/hosts/cli/report/schema.ts";
 import { linuxMap } from "./linux-map.ts";
 
 const GENERATED: Readonly<Record<string, () => string>> = {
+  "docs/schemas/limits-report.schema.json": () => schemaText(limitsReportSchema),
   "docs/schemas/machine.schema.json": () => schemaText(machineFileSchema),
   "docs/schemas/policy-report.schema.json": () => schemaText(policyReportSchema),
   "docs/schemas/run-report.schema.json": () => schemaText(runReportSchema),

@@ -16,14 +16,14 @@ const LRU_GEN = "/sys/kernel/mm/lru_gen/enabled";
 const LRU_GEN_ALL = 7;
 
 const PAGE_BYTES = 4096;
-/** Pages of a swap write on average, where the calibration was made. */
-const WRITE_PAGES = 5;
 
 /** How fast the machine is that a case was recorded on. */
 interface Speed {
   readonly faultNs: number;
   readonly readNs: number;
-  readonly writePageNs: number;
+  readonly writeNs: number;
+  readonly requestNs: number;
+  readonly pageNs: number;
   readonly fileByteNs: number;
 }
 
@@ -39,15 +39,19 @@ function modelFaultNs(): number {
 /** The processor and the disks of the machine a case was recorded on: the processor by what a fault takes there and here. */
 function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | "disks"> {
   const speeds = JSON.parse(readFileSync(path.join(FOLDER, "calibration.json"), "utf8")) as Record<string, Speed>;
-  const { faultNs, readNs, writePageNs, fileByteNs } = speeds[machine.kernel]!;
-  // A throttled disk gives every request its turn; writes carry some five pages, as without throttle.
-  const turnNs = machine.swapIops > 0 ? 1e9 / machine.swapIops : readNs;
-  const pageNs = machine.swapIops > 0 ? turnNs / WRITE_PAGES : writePageNs;
+  const { faultNs, readNs, writeNs, requestNs, pageNs, fileByteNs } = speeds[machine.kernel]!;
   return {
     cpuSlowdown: faultNs / modelFaultNs(),
     disks: [
       { name: "nvme0n1", readNs, bytesPerSecond: Math.round(1e9 / fileByteNs) },
-      { name: "nvme1n1", readNs: Math.max(0, turnNs - pageNs), bytesPerSecond: Math.round((PAGE_BYTES * 1e9) / pageNs) },
+      {
+        name: "nvme1n1",
+        readNs,
+        writeNs,
+        // A throttled disk gives every request its turn.
+        requestNs: machine.swapIops > 0 ? 1e9 / machine.swapIops : requestNs,
+        bytesPerSecond: Math.round((PAGE_BYTES * 1e9) / pageNs),
+      },
     ],
   };
 }

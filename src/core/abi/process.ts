@@ -11,8 +11,9 @@
  */
 import { EAGAIN, ECHILD, EINVAL, ENOMEM, ESRCH } from "../base/errno.ts";
 import { BLOCKED, type Mm, NONE, type Task } from "../base/types.ts";
-import { inheritMemcg, settleFaults } from "../space/memcg-task.ts";
+import { inheritMemcg, isAlive, settleFaults } from "../space/memcg-task.ts";
 import { readHiwaterRss } from "../space/mm.ts";
+import { clearSignalled, isSignalled } from "../space/signal.ts";
 import {
   chargeRun,
   copyFds,
@@ -120,6 +121,15 @@ export function doExitGroup(k: AbiState, task: Task, code: number): void {
  */
 export function killTask(k: AbiState, task: Task, signal: number): void {
   endGroup(k, task, signal);
+}
+
+/** Ends the processes that were sent a fatal signal since the last time: what they do before they would run again. */
+export function endSignalled(k: AbiState): void {
+  const { fatalSignal, rows } = k.task;
+  if (!isSignalled(k)) return;
+  for (let task: Task = 1; task < rows[0]; task++)
+    if (fatalSignal[task] !== 0 && isAlive(k, task)) killTask(k, task, fatalSignal[task]);
+  clearSignalled(k);
 }
 
 /**

@@ -33,7 +33,7 @@ test("directories list their files, tasks by number", () => {
   const { k, task } = procKernel();
   createTask(k, { comm: "other" });
   const thread = createTask(k, { comm: "worker", leader: task });
-  expect(listDirectory(k, "/")).toEqual(["proc", "sys"]);
+  expect(listDirectory(k, "/")).toEqual(["dev", "proc", "sys"]);
   expect(listDirectory(k, "/proc")).toEqual(expect.arrayContaining(["sys", "1", "2"]));
   expect(listDirectory(k, "/proc")).not.toContain(String(k.task.pid[thread]));
   expect(listDirectory(k, "/proc/1")).toEqual([

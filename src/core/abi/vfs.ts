@@ -4,13 +4,15 @@
  *   /proc/PID/FILE, /proc/self/FILE, /proc/PID/task/TID/FILE     proc/tree.ts: TASK_FILES
  *   /proc/FILE                                                   proc/tree.ts: MACHINE_FILES
  *   /sys/fs/cgroup/PATH/FILE                                     cgroup/tree.ts; the one tree with directories to make
+ *   /dev/kmsg                                                    base/dmesg.ts
  *   /proc/sys/vm/NAME, /proc/sys/kernel/NAME, /sys/…             sysctl.ts
  *
  * Linux: fs/proc/root.c, fs/proc/base.c, fs/proc/proc_sysctl.c (6.12)   Doc: Documentation/filesystems/proc.rst
  */
+import { readKmsg } from "../base/dmesg.ts";
 import { EACCES, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from "../base/errno.ts";
 import { NONE, type Task } from "../base/types.ts";
-import { findTask, leaderOf, TASK_FREE, taskRows } from "../space/task.ts";
+import { findTask, initTask, leaderOf, TASK_FREE, taskRows } from "../space/task.ts";
 import {
   type CgroupPath,
   cgroupMount,
@@ -23,6 +25,9 @@ import { filesOf } from "./cgroup/tree.ts";
 import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
 import type { AbiState } from "./state.ts";
 import { readSysctl, sysctlPaths, writeSysctl } from "./sysctl.ts";
+
+/** The kernel's messages. */
+const KMSG = "/dev/kmsg";
 
 /** Who asks, and which bytes. */
 export interface ReadOptions {
@@ -56,6 +61,7 @@ export function readFile(k: AbiState, path: string, options: ReadOptions = {}): 
     const show = inTask.isThread ? (file.showThread ?? file.show) : file.show;
     return show(k, inTask.task, { offset: options.offset ?? 0, length: options.length ?? -1 });
   }
+  if (clean === KMSG) return readKmsg(k);
   const file = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
   if (file !== undefined) return file.show(k);
   const text = readSysctl(k, clean);
@@ -78,7 +84,7 @@ export function listDirectory(k: AbiState, path: string, self: Task = NONE): str
     return TASK_FILES.some((row) => row.name === inTask.rest) ? -ENOTDIR : -ENOENT;
   }
   const prefix = clean === "/" ? "/" : `${clean}/`;
-  const all = [...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k), cgroupMount(k)];
+  const all = [KMSG, ...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k), cgroupMount(k)];
   const names = new Set(
     all.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length).split("/")[0]),
   );
@@ -100,7 +106,9 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
     const file = filesOf(k, inCgroup.memcg).find((row) => row.name === inCgroup.rest);
     // The tree's directories hold only what the kernel puts there: nobody can create a file.
     if (file === undefined) return inCgroup.rest.includes("/") ? -ENOENT : -EACCES;
-    return file.write === undefined ? -EINVAL : file.write(k, inCgroup.memcg, text, self);
+    return file.write === undefined
+      ? -EINVAL
+      : writeAs(k, self, () => file.write!(k, inCgroup.memcg, text, self));
   }
   const inTask = taskPath(k, clean, self);
   const file = inTask && TASK_FILES.find((row) => row.name === inTask.rest);
@@ -111,6 +119,17 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
   const isFile =
     MACHINE_FILES.some((row) => `/proc/${row.name}` === clean) || taskPath(k, clean, NONE) !== undefined;
   return isFile ? -EACCES : -ENOENT;
+}
+
+/** Does what a write is for in the name of a task; without one init does it, who is never the one that a kill hits. */
+function writeAs(k: AbiState, self: Task, write: () => number): number {
+  const { cpuTask } = k.task;
+  const cpu = k.boot[2];
+  const before = cpuTask[cpu];
+  cpuTask[cpu] = self === NONE ? initTask(k) : self;
+  const result = write();
+  cpuTask[cpu] = before;
+  return result;
 }
 
 /** A cgroup's file; root may open those that cannot be read, but not read them. */

@@ -17,6 +17,8 @@ import {
   __GFP_RETRY_MAYFAIL,
   GFP_KERNEL,
 } from "../reclaim/gfp.ts";
+import { memcgOutOfMemory } from "../reclaim/oom-kill.ts";
+import { currentTask, isDying } from "../reclaim/oom-task.ts";
 import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
 import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../reclaim/vmscan.ts";
 import {
@@ -39,7 +41,7 @@ import { chargeMemsw, isLegacy, tryChargeMemsw, unchargeMemsw } from "../space/m
 import { handleOverHigh, noteOverHigh } from "./memcg-high.ts";
 import type { AllocState } from "./state.ts";
 
-/** Pages up to which reclaim that made progress is worth another try (Linux: 1 << PAGE_ALLOC_COSTLY_ORDER). */
+/** Pages up to which reclaim that made progress is worth another try, and somebody's life (Linux: 1 << PAGE_ALLOC_COSTLY_ORDER). */
 const CHEAP_PAGES = 8;
 /** Allocations that are charged past the limit rather than refused. */
 const MUST = __GFP_NOFAIL | __GFP_HIGH;
@@ -126,13 +128,23 @@ function tryCharge(k: AllocState, memcg: Memcg, pages: number): number {
 
 /** What a charge that met a limit has tried so far. */
 interface Attempt {
+  readonly pages: number;
+  readonly gfp: number;
   retries: number;
   isDrained: boolean;
+  /** Somebody was killed for it. */
+  hasKilled: boolean;
 }
 
 /** Returns false when reclaim makes no room. */
 function chargeWithReclaim(k: AllocState, memcg: Memcg, first: number, pages: number, gfp: number): boolean {
-  const attempt: Attempt = { retries: MAX_RECLAIM_RETRIES, isDrained: false };
+  const attempt: Attempt = {
+    pages,
+    gfp,
+    retries: MAX_RECLAIM_RETRIES,
+    isDrained: false,
+    hasKilled: false,
+  };
   let refused = first;
   let options = SWAP_TOO;
   for (;;) {
@@ -141,8 +153,7 @@ function chargeWithReclaim(k: AllocState, memcg: Memcg, first: number, pages: nu
     const over = refused < 0 ? MEMSW - refused : refused;
     memcgEvent(k, over, MEMCG_MAX);
     const freed = tryToFreeMemcgPages(k, over, pages, gfp, options);
-    if (memcgMargin(k, over) < pages && !mayRetry(k, over, pages <= CHEAP_PAGES ? freed : 0, gfp, attempt))
-      return false;
+    if (memcgMargin(k, over) < pages && !mayRetry(k, over, freed, attempt)) return false;
     if (consumeStock(k, memcg, pages)) return true;
     refused = tryCharge(k, memcg, pages);
     if (refused !== CHARGED) continue;
@@ -152,14 +163,21 @@ function chargeWithReclaim(k: AllocState, memcg: Memcg, first: number, pages: nu
 }
 
 /** Reclaim that freed so much has not made room below the limit of `over`: whether another try is worth it. */
-function mayRetry(k: AllocState, over: Memcg, freed: number, gfp: number, attempt: Attempt): boolean {
+function mayRetry(k: AllocState, over: Memcg, freed: number, attempt: Attempt): boolean {
+  const { pages, gfp } = attempt;
   if (!attempt.isDrained) {
     drainAllStock(k, over);
     attempt.isDrained = true;
     return true;
   }
   if ((gfp & __GFP_NORETRY) !== 0) return false;
-  if (freed > 0 || attempt.retries-- > 0) return true;
-  if ((gfp & __GFP_RETRY_MAYFAIL) === 0) memcgEvent(k, over, MEMCG_OOM);
-  return false;
+  if ((freed > 0 && pages <= CHEAP_PAGES) || attempt.retries-- > 0) return true;
+  if ((gfp & __GFP_RETRY_MAYFAIL) !== 0) return false;
+  if (attempt.hasKilled && isDying(k, currentTask(k))) return false;
+  if (pages > CHEAP_PAGES) return false;
+  memcgEvent(k, over, MEMCG_OOM);
+  if (!memcgOutOfMemory(k, over, gfp, Math.ceil(Math.log2(pages)))) return false;
+  attempt.hasKilled = true;
+  attempt.retries = MAX_RECLAIM_RETRIES;
+  return true;
 }

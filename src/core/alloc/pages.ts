@@ -6,7 +6,7 @@
  */
 import { ENOMEM } from "../base/errno.ts";
 import { emit, TRACE_MM_PAGE_ALLOC } from "../base/trace.ts";
-import { NONE, type Node, type Pfn } from "../base/types.ts";
+import { NONE, type Node, type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { unreserveHighatomic } from "../frame/fallback.ts";
 import { nofragmentFlag, type PageRequest, preferredIndex, takePages } from "../frame/freelist.ts";
 import {
@@ -34,6 +34,7 @@ import {
   ALLOC_MIN_RESERVE,
   ALLOC_NO_WATERMARKS,
   ALLOC_NON_BLOCK,
+  ALLOC_WMARK_HIGH,
   ALLOC_WMARK_LOW,
   ALLOC_WMARK_MIN,
   watermark,
@@ -59,9 +60,14 @@ import {
   __GFP_ZERO,
 } from "../reclaim/gfp.ts";
 import { runKswapds, wakeKswapd, zoneReclaimablePages } from "../reclaim/kswapd.ts";
+import { outOfMemory } from "../reclaim/oom-kill.ts";
+import { currentTask, isDying } from "../reclaim/oom-task.ts";
 import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
 import { tryToFreePages } from "../reclaim/vmscan.ts";
 import type { AllocState } from "./state.ts";
+
+/** Answer of takeOrKill: somebody was killed, and what that brought can be taken. */
+const RETRY = -1;
 
 /**
  * One page, from the running CPU's node where possible. Its reference count is 1, its record holds nothing else but the
@@ -173,10 +179,28 @@ function takeWithReclaim(
     if ((gfp & __GFP_NORETRY) !== 0) return NONE;
     if (order > COSTLY_ORDER && (gfp & __GFP_RETRY_MAYFAIL) === 0) return NONE;
     rounds = freed > 0 && order <= COSTLY_ORDER ? 0 : rounds + 1;
-    if (rounds > MAX_RECLAIM_RETRIES) return NONE;
-    if (!hasGiven && !couldReclaim(k, order, request, flags)) return NONE;
+    if (rounds > MAX_RECLAIM_RETRIES || (!hasGiven && !couldReclaim(k, order, request, flags))) {
+      pfn = takeOrKill(k, gfp, order, request);
+      if (pfn !== RETRY) return pfn;
+      rounds = 0;
+    }
     wakeKswapds(k, order, request);
   }
+}
+
+/**
+ * Reclaim has come to its end: a process is killed, unless it would not help or the caller can do without. Returns the
+ * pages, if somebody has freed enough meanwhile, NONE, or RETRY (Linux: __alloc_pages_may_oom).
+ * Differs: a dying task gets no page from the reserves and sees its allocation fail; it ends before anybody could tell.
+ */
+function takeOrKill(k: AllocState, gfp: number, order: number, request: PageRequest): Pfn {
+  const pfn = takePages(k, order, request, ALLOC_WMARK_HIGH);
+  if (pfn !== NONE) return pfn;
+  // Neither a large block, nor one node, nor low memory is what a kill brings.
+  if (order > COSTLY_ORDER || request.highest < ZONE_NORMAL) return NONE;
+  if ((gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)) !== 0) return NONE;
+  if (!outOfMemory(k, { memcg: ROOT_MEMCG, gfp, order, highest: request.highest })) return NONE;
+  return isDying(k, currentTask(k)) ? NONE : RETRY;
 }
 
 /** Whether some zone would be above its minimum if everything reclaimable in it were free (Linux: should_reclaim_retry). */

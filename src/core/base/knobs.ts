@@ -37,6 +37,9 @@ export type KnobKey =
   | "readAheadKb"
   | "maxSectorsKb"
   | "swappiness"
+  | "panicOnOom"
+  | "oomKillAllocatingTask"
+  | "oomDumpTasks"
   | "lruGenEnabled"
   | "lruGenMinTtlMs"
   | "dropCaches"
@@ -157,6 +160,23 @@ export const KNOBS: readonly KnobRow[] = [
   },
   { key: "dropCaches", path: "vm.drop_caches", initial: 0, min: 1, max: 4, unit: "bits" },
   { key: "swappiness", path: "vm.swappiness", initial: 60, min: 0, max: 200, unit: "weight" },
+  { key: "panicOnOom", path: "vm.panic_on_oom", initial: 0, min: 0, max: 2, unit: "mode" },
+  {
+    key: "oomKillAllocatingTask",
+    path: "vm.oom_kill_allocating_task",
+    initial: 0,
+    min: -2147483648,
+    max: 2147483647,
+    unit: "flag",
+  },
+  {
+    key: "oomDumpTasks",
+    path: "vm.oom_dump_tasks",
+    initial: 1,
+    min: -2147483648,
+    max: 2147483647,
+    unit: "flag",
+  },
   {
     key: "lruGenEnabled",
     path: "/sys/kernel/mm/lru_gen/enabled",

@@ -1,12 +1,12 @@
 /**
  * Disks: a request is a row with the time at which it is done. Nothing happens in between, so a row is all there is.
  *
- *   flash        latency of all requests overlaps, the data leaves one after the other:
- *                |--latency--|=bytes=|
- *                 |--latency--|      |=bytes=|
+ *   flash        requests pass one after the other, and each is done a latency later, that of a read or of a write:
+ *                |request, bytes|--latency--|
+ *                               |request, bytes|--latency--|
  *   rotational   one request at a time, and a request that does not continue the last one seeks first
  *
- * So the rows of one disk complete in the order they were submitted, and each disk keeps them in one queue.
+ * So the reads of one disk complete in the order they were submitted, and so do its writes: each disk keeps two queues.
  * Linux: block/blk-mq.c (6.12) decides the order; the times are the hardware's   Doc: Documentation/block/stat.rst
  */
 import { bug } from "../base/bug.ts";
@@ -29,7 +29,7 @@ export interface DiskColumns {
   readonly pages: Int32Array;
   /** By request: the next one of the same disk; of a free row, the next free one. */
   readonly next: Int32Array;
-  /** By disk: oldest and newest request of its queue, and when its last byte is through. */
+  /** By disk and op (disk * 2 + op): oldest and newest request of the queue. By disk: when its last byte is through. */
   readonly head: Int32Array;
   readonly tail: Int32Array;
   readonly busyUntilNs: Float64Array;
@@ -42,8 +42,9 @@ export interface DiskColumns {
   /** By disk: owner and page index at which the next request would need no seek. */
   readonly lastOwner: Int32Array;
   readonly lastIndex: Float64Array;
-  /** By disk, from the machine: latency, cost of a byte, and 1 when it seeks. */
+  /** By disk and op, from the machine: latency. By disk: what a request and what a byte takes, and 1 when it seeks. */
   readonly latencyNs: Float64Array;
+  readonly requestNs: Float64Array;
   readonly nsPerByte: Float64Array;
   readonly rotational: Uint8Array;
   /** By disk, since boot: requests and bytes read, and written. */
@@ -54,8 +55,14 @@ export interface DiskColumns {
   /** By disk: 1 when its next request fails, and by request: 1 when it failed. */
   readonly failNext: Uint8Array;
   readonly failed: Uint8Array;
-  /** [0] first row never used, [1] head of the free list, [2] requests under way. */
+  /** [0] first row never used, [1] head of the free list, [2] requests under way, [3] the plug in use (plug.ts). */
   readonly state: Int32Array;
+  /** By plug: how often it was put in, first and last request held back, how many, and 1 when they are for several disks. */
+  readonly plugDepth: Int32Array;
+  readonly plugHead: Int32Array;
+  readonly plugTail: Int32Array;
+  readonly plugCount: Int32Array;
+  readonly plugMixed: Uint8Array;
   /**
    * What was written back to the disks: by block a fill word, or a slot of 1024 words in `blockWords`; and the pool's
    * bookkeeping. content.ts reads and writes them.
@@ -92,6 +99,8 @@ const BLOCK_SLOTS = 262144;
 const FIRST_NEVER_USED = 0;
 const FREE_HEAD = 1;
 const UNDER_WAY = 2;
+/** A plug for the task that runs, and one for kswapd of each node. */
+const PLUGS = 65;
 const PAGE_BYTES = 4096;
 
 /** Idle disks, one per specification; a machine without any has one ordinary flash disk. */
@@ -110,8 +119,8 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
     index: new Float64Array(REQUESTS),
     pages: new Int32Array(REQUESTS),
     next: new Int32Array(REQUESTS),
-    head: new Int32Array(disks),
-    tail: new Int32Array(disks),
+    head: new Int32Array(disks * 2),
+    tail: new Int32Array(disks * 2),
     busyUntilNs: new Float64Array(disks),
     depth,
     turn: new Int32Array(disks),
@@ -119,7 +128,8 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
     doneNs: new Float64Array(depth.reduce((sum, turns) => sum + turns, 0)),
     lastOwner: new Int32Array(disks),
     lastIndex: new Float64Array(disks),
-    latencyNs: new Float64Array(disks).fill(80000),
+    latencyNs: new Float64Array(disks * 2).fill(80000),
+    requestNs: new Float64Array(disks),
     nsPerByte: new Float64Array(disks).fill(0.5),
     rotational: new Uint8Array(disks),
     reads: new Float64Array(disks),
@@ -129,13 +139,20 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
     failNext: new Uint8Array(disks),
     failed: new Uint8Array(REQUESTS),
     state,
+    plugDepth: new Int32Array(PLUGS),
+    plugHead: new Int32Array(PLUGS),
+    plugTail: new Int32Array(PLUGS),
+    plugCount: new Int32Array(PLUGS),
+    plugMixed: new Uint8Array(PLUGS),
     blockFill: new Int32Array(BLOCKS),
     blockSlot: new Int32Array(BLOCKS),
     blockWords: new Int32Array(BLOCK_SLOTS * 1024),
     blockState: Int32Array.of(1, NONE, 1, NONE),
   };
   specs.forEach((spec, disk) => {
-    columns.latencyNs[disk] = spec.readNs;
+    columns.latencyNs[disk * 2 + OP_READ] = spec.readNs;
+    columns.latencyNs[disk * 2 + OP_WRITE] = spec.writeNs;
+    columns.requestNs[disk] = spec.requestNs;
     columns.nsPerByte[disk] = 1e9 / spec.bytesPerSecond;
     columns.rotational[disk] = spec.rotational ? 1 : 0;
   });
@@ -146,64 +163,80 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
  * Sends a request to its disk, now. Returns its row: whoever needs it done waits until `completeNs` of it.
  */
 export function submitIo(k: DiskState, request: DiskRequest): number {
-  const d = k.disk;
+  const row = createRequest(k.disk, request);
+  dispatchIo(k, row);
+  return row;
+}
+
+/** Writes a request down that is not on its disk yet. Returns its row. */
+export function createRequest(d: DiskColumns, request: DiskRequest): number {
   const row = takeRow(d);
-  const { disk } = request;
-  const bytes = request.pages * PAGE_BYTES;
-  const turn = d.firstTurn[disk] + d.turn[disk];
-  if (d.doneNs[turn] > k.clock.ns[0]) waitForTurn(k, d.doneNs[turn]);
-  const now = k.clock.ns[0];
-  const transferNs = Math.ceil(bytes * d.nsPerByte[disk]);
-  const continues = d.lastOwner[disk] === request.owner && d.lastIndex[disk] === request.index;
-  if (d.rotational[disk] === 1) {
-    const begin = Math.max(now, d.busyUntilNs[disk]);
-    d.busyUntilNs[disk] = begin + (continues ? 0 : d.latencyNs[disk]) + transferNs;
-  } else {
-    d.busyUntilNs[disk] = Math.max(now + d.latencyNs[disk], d.busyUntilNs[disk]) + transferNs;
-  }
-  d.completeNs[row] = d.busyUntilNs[disk];
-  d.doneNs[turn] = d.busyUntilNs[disk];
-  d.turn[disk] = (d.turn[disk] + 1) % d.depth[disk];
-  d.disk[row] = disk;
+  d.disk[row] = request.disk;
   d.op[row] = request.op;
-  d.failed[row] = d.failNext[disk];
-  d.failNext[disk] = 0;
   d.owner[row] = request.owner;
   d.index[row] = request.index;
   d.pages[row] = request.pages;
   d.next[row] = NONE;
-  if (d.tail[disk] === NONE) d.head[disk] = row;
-  else d.next[d.tail[disk]] = row;
-  d.tail[disk] = row;
-  d.lastOwner[disk] = request.owner;
-  d.lastIndex[disk] = request.index + request.pages;
-  if (request.op === OP_READ) {
+  d.completeNs[row] = Number.POSITIVE_INFINITY;
+  return row;
+}
+
+/** Sends a request to its disk that was written down before; waits for its turn when the disk has as many as it takes. */
+export function dispatchIo(k: DiskState, row: number): void {
+  const d = k.disk;
+  const disk = d.disk[row];
+  const bytes = d.pages[row] * PAGE_BYTES;
+  const turn = d.firstTurn[disk] + d.turn[disk];
+  if (d.doneNs[turn] > k.clock.ns[0]) waitForTurn(k, d.doneNs[turn]);
+  const now = k.clock.ns[0];
+  const queue = disk * 2 + d.op[row];
+  const latencyNs = d.latencyNs[queue];
+  const continues = d.lastOwner[disk] === d.owner[row] && d.lastIndex[disk] === d.index[row];
+  const begin = Math.max(now, d.busyUntilNs[disk]);
+  const passed = begin + d.requestNs[disk] + Math.ceil(bytes * d.nsPerByte[disk]);
+  if (d.rotational[disk] === 1) {
+    d.busyUntilNs[disk] = passed + (continues ? 0 : latencyNs);
+    d.completeNs[row] = d.busyUntilNs[disk];
+  } else {
+    d.busyUntilNs[disk] = passed;
+    d.completeNs[row] = passed + latencyNs;
+  }
+  d.doneNs[turn] = d.completeNs[row];
+  d.turn[disk] = (d.turn[disk] + 1) % d.depth[disk];
+  d.failed[row] = d.failNext[disk];
+  d.failNext[disk] = 0;
+  d.next[row] = NONE;
+  if (d.tail[queue] === NONE) d.head[queue] = row;
+  else d.next[d.tail[queue]] = row;
+  d.tail[queue] = row;
+  d.lastOwner[disk] = d.owner[row];
+  d.lastIndex[disk] = d.index[row] + d.pages[row];
+  if (d.op[row] === OP_READ) {
     d.reads[disk]++;
     d.readBytes[disk] += bytes;
   } else {
     d.writes[disk]++;
     d.writeBytes[disk] += bytes;
   }
-  return row;
 }
 
-/** The request that is done first among those done by `nowNs`, or NONE. Equal times: the disk with the lower number. */
+/** The request that is done first among those done by `nowNs`, or NONE. Equal times: the disk with the lower number, reads first. */
 export function firstDone(d: DiskColumns, nowNs: number): number {
   let best = NONE;
-  for (let disk = 0; disk < d.head.length; disk++) {
-    const row = d.head[disk];
+  for (let queue = 0; queue < d.head.length; queue++) {
+    const row = d.head[queue];
     if (row === NONE || d.completeNs[row] > nowNs) continue;
     if (best === NONE || d.completeNs[row] < d.completeNs[best]) best = row;
   }
   return best;
 }
 
-/** Takes the oldest request of its disk off the queue and frees its row. */
+/** Takes the oldest request off its queue and frees its row. */
 export function retireIo(d: DiskColumns, row: number): void {
-  const disk = d.disk[row];
-  if (d.head[disk] !== row) bug(`disk request ${row} is not the oldest of disk ${disk}`);
-  d.head[disk] = d.next[row];
-  if (d.head[disk] === NONE) d.tail[disk] = NONE;
+  const queue = d.disk[row] * 2 + d.op[row];
+  if (d.head[queue] !== row) bug(`disk request ${row} is not the oldest of queue ${queue}`);
+  d.head[queue] = d.next[row];
+  if (d.head[queue] === NONE) d.tail[queue] = NONE;
   d.next[row] = d.state[FREE_HEAD];
   d.pages[row] = 0;
   d.state[FREE_HEAD] = row;
@@ -214,16 +247,16 @@ export function retireIo(d: DiskColumns, row: number): void {
 export function checkDisks(k: DiskState): void {
   const d = k.disk;
   let queued = 0;
-  for (let disk = 0; disk < d.head.length; disk++) {
+  for (let queue = 0; queue < d.head.length; queue++) {
     let last = NONE;
-    for (let row = d.head[disk]; row !== NONE; row = d.next[row]) {
-      if (d.disk[row] !== disk) bug(`disk request ${row} is on the queue of another disk`);
+    for (let row = d.head[queue]; row !== NONE; row = d.next[row]) {
+      if (d.disk[row] * 2 + d.op[row] !== queue) bug(`disk request ${row} is on queue ${queue}, not its own`);
       if (last !== NONE && d.completeNs[row] < d.completeNs[last])
         bug(`disk request ${row} overtakes ${last}`);
       last = row;
       queued++;
     }
-    if (d.tail[disk] !== last) bug(`the queue of disk ${disk} does not end at its tail`);
+    if (d.tail[queue] !== last) bug(`queue ${queue} of the disks does not end at its tail`);
   }
   if (queued !== d.state[UNDER_WAY]) bug(`${d.state[UNDER_WAY]} disk requests under way, ${queued} queued`);
 }

@@ -35,7 +35,11 @@ export interface TlbSpec {
 /** A disk: time until the first byte of a read, in ns, and bytes a second after that. */
 export interface DiskSpec {
   readonly name: string;
+  /** Latency of a read and, when it is another, of a write. */
   readonly readNs: number;
+  readonly writeNs: number;
+  /** What a request takes besides its bytes while no other can pass: a disk limited to so many requests a second has 1e9 / that. */
+  readonly requestNs: number;
   readonly bytesPerSecond: number;
   readonly rotational: boolean;
   /** Requests it takes at a time; who submits one more waits until the oldest is done (Linux: queue/nr_requests). */
@@ -188,6 +192,8 @@ const USUAL_CONFIG: KernelConfig = { softDirty: true, protectionKeys: true, vsys
 const USUAL_DISK: DiskSpec = {
   name: "nvme0n1",
   readNs: 80000,
+  writeNs: 80000,
+  requestNs: 0,
   bytesPerSecond: 3e9,
   rotational: false,
   queueDepth: 1023,
@@ -464,8 +470,10 @@ function completeTlb(given: Partial<TlbSpec> | undefined): TlbSpec {
 }
 
 function completeDisk(given: Partial<DiskSpec>, i: number): DiskSpec {
-  const disk = { ...USUAL_DISK, ...given };
+  const disk = { ...USUAL_DISK, ...given, writeNs: given.writeNs ?? given.readNs ?? USUAL_DISK.writeNs };
   integer(`disks[${i}].readNs`, disk.readNs, 0, 1e12);
+  integer(`disks[${i}].writeNs`, disk.writeNs, 0, 1e12);
+  integer(`disks[${i}].requestNs`, disk.requestNs, 0, 1e12);
   if (!(disk.bytesPerSecond > 0))
     badConfig(`disks[${i}].bytesPerSecond`, `${disk.bytesPerSecond} is not positive`);
   integer(`disks[${i}].queueDepth`, disk.queueDepth, 1, 16384);

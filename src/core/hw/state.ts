@@ -2,6 +2,8 @@
  * Floor 2 as data: the columns of the computer that was bought, and the view of the kernel object this floor has.
  * Linux: none; this is the hardware   Doc: docs/map.md
  */
+
+import type { DmesgColumns } from "../base/dmesg.ts";
 import type { Knobs } from "../base/knobs.ts";
 import type { RngColumns } from "../base/rng.ts";
 import type { TraceColumns } from "../base/trace.ts";
@@ -87,6 +89,7 @@ export interface HwState {
   readonly knob: Knobs;
   readonly rng: RngColumns;
   readonly trace: TraceColumns;
+  readonly dmesg: DmesgColumns;
   readonly clock: ClockColumns;
   readonly ram: RamColumns;
   readonly tlb: TlbColumns;

@@ -25,6 +25,7 @@ import {
 } from "../frame/vmstat.ts";
 import { ALLOC_WMARK_HIGH, watermark, zoneWatermarkOk } from "../frame/watermark.ts";
 import { setZoneFlags } from "../frame/zone.ts";
+import { switchPlug } from "../hw/plug.ts";
 import { isLruGen } from "../space/lru-gen.ts";
 import { LRU_ACTIVE_ANON, LRU_INACTIVE_ANON, LRUVEC_NODE_CONGESTED, lruvecOf } from "../space/lru-list.ts";
 import { nextMemcg } from "../space/memcg.ts";
@@ -85,8 +86,10 @@ function besides(k: ReclaimState, node: number, sc: ScanControl): void {
     boot[2] = (cpu + 1) % k.machine.cpus;
   }
   const wasInside = r.inside[0];
+  const plug = switchPlug(k, node + 1);
   r.inside[0] = 1;
   round(k, node, sc);
+  switchPlug(k, plug);
   r.inside[0] = wasInside;
   r.kswapdNs[node] = clock.ns[0];
   if (isAlone) return;

@@ -10,7 +10,7 @@
 import { NONE, PAGE_SIZE, type Task } from "../base/types.ts";
 import { BOOT_TOTALRAM } from "../frame/mmzone.ts";
 import { isAlive } from "../space/memcg-task.ts";
-import { MM_SWAPENTS, readMmRss, readRss } from "../space/mm.ts";
+import { MM_EMPTIED, MM_SWAPENTS, MMF_OOM_SKIP, readMmRss, readRss } from "../space/mm.ts";
 import { SWAP_TOTAL } from "../space/swap.ts";
 import { initTask, leaderOf, taskRows } from "../space/task.ts";
 import type { ReclaimState } from "./state.ts";
@@ -32,8 +32,8 @@ export function oomBadness(k: ReclaimState, task: Task, totalPages: number): num
   // A child in vfork runs in its parent's memory: killing it would free nothing.
   if (user === NONE || task === initTask(k) || k.task.vforkParent[user] !== NONE) return UNKILLABLE;
   const adj = k.task.oomScoreAdj[leaderOf(k, task)];
-  if (adj === OOM_SCORE_ADJ_MIN) return UNKILLABLE;
   const mm = k.task.mm[user];
+  if (adj === OOM_SCORE_ADJ_MIN || (k.mm.oomFlags[mm] & MMF_OOM_SKIP) !== 0) return UNKILLABLE;
   const tables = Math.floor(k.mm.pgtablesBytes[mm] / PAGE_SIZE);
   const points = readMmRss(k, mm) + readRss(k, mm, MM_SWAPENTS) + tables;
   return points + adj * Math.floor(totalPages / 1000);
@@ -68,11 +68,12 @@ export function setOomScoreAdj(k: ReclaimState, task: Task, adj: number): void {
 }
 
 /** A thread of the process that still has its memory, the leader first; NONE when all have let go of it. */
-function taskWithMemory(k: ReclaimState, task: Task): Task {
+export function taskWithMemory(k: ReclaimState, task: Task): Task {
   const leader = leaderOf(k, task);
   let thread = leader;
   do {
-    if (isAlive(k, thread) && k.task.mm[thread] !== NONE) return thread;
+    const mm = k.task.mm[thread];
+    if (isAlive(k, thread) && mm !== NONE && (k.mm.oomFlags[mm] & MM_EMPTIED) === 0) return thread;
     thread = k.task.nextThread[thread];
   } while (thread !== leader);
   return NONE;

@@ -40,6 +40,7 @@ import {
   PGLAZYFREED,
 } from "../frame/vmstat.ts";
 import { CAUSE_RECLAIM, CAUSE_RECLAIM_WAIT, COST_SCAN_PAGE, COST_SWAP_OUT_PAGE, spend } from "../hw/clock.ts";
+import { flushPlug } from "../hw/plug.ts";
 import { releaseFolio } from "../space/folio.ts";
 import { completeIo } from "../space/io.ts";
 import { isLruGen } from "../space/lru-gen.ts";
@@ -185,6 +186,7 @@ function awaitWriteback(k: ReclaimState, pfn: Pfn, sc: ScanControl): boolean {
     return false;
   const row = swapRequest(k, pfn);
   if (row === NONE) return false;
+  flushPlug(k);
   const waitNs = Math.max(0, k.disk.completeNs[row] - k.clock.ns[0]);
   k.clock.ns[0] += waitNs;
   k.clock.spent[CAUSE_RECLAIM_WAIT] += waitNs;

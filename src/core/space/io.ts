@@ -28,8 +28,12 @@ export function completeIo(k: SpaceState, nowNs: number): void {
     const hasFailed = disk.failed[row] !== 0;
     retireIo(disk, row);
     if (owner > 0) endFileRead(k, owner, first, beyond);
-    else if (isRead) endSwapRead(k, -1 - owner, first, hasFailed);
-    else endSwapWrite(k, -1 - owner, first, hasFailed);
+    else {
+      for (let index = first; index < beyond; index++) {
+        if (isRead) endSwapRead(k, -1 - owner, index, hasFailed);
+        else endSwapWrite(k, -1 - owner, index, hasFailed);
+      }
+    }
   }
 }
 

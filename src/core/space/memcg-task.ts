@@ -21,6 +21,16 @@ export function hasMemory(k: SpaceState, memcg: Memcg): boolean {
   return memcg === ROOT_MEMCG || isLegacy(k) || k.memcg.subtree[k.memcg.parent[memcg]] === 1;
 }
 
+/** Word of `k.task.rows`: the last place given in a cgroup. */
+const LAST_PLACE = 5;
+
+/** Path of a cgroup from the root of the tree, as /proc/PID/cgroup prints it. */
+export function pathOfMemcg(k: SpaceState, memcg: Memcg): string {
+  let path = "";
+  for (let at = memcg; at !== ROOT_MEMCG; at = k.memcg.parent[at]) path = `/${k.memcg.name[at]}${path}`;
+  return path === "" ? "/" : path;
+}
+
 /** The cgroup that memory of tasks in this one is charged to (Linux: cgroup_e_css). */
 export function chargedMemcg(k: SpaceState, memcg: Memcg): Memcg {
   let at = memcg;
@@ -39,11 +49,13 @@ export function currentMemcg(k: SpaceState): Memcg {
 /** A new task begins where the one that made it is. */
 export function inheritMemcg(k: SpaceState, task: Task, from: Task): void {
   k.task.memcg[task] = k.task.memcg[from];
+  placeInCgroup(k, task);
 }
 
 /** Puts all threads of a process into a cgroup; what it allocates from now on is charged there (Linux: cgroup_attach_task). */
 export function moveProcess(k: SpaceState, leader: Task, memcg: Memcg): void {
   let thread = leader;
+  if (k.task.memcg[leader] !== memcg) placeInCgroup(k, leader);
   do {
     settleFaults(k, thread);
     k.task.memcg[thread] = memcg;
@@ -115,4 +127,9 @@ function ownerOf(k: SpaceState, mm: Mm): number {
     if (owner === NONE || startNs[task] < startNs[owner]) owner = task;
   }
   return tgid[owner];
+}
+
+/** Puts a process behind all others of its cgroup. */
+function placeInCgroup(k: SpaceState, leader: Task): void {
+  k.task.cgroupPlace[leader] = ++k.task.rows[LAST_PLACE];
 }

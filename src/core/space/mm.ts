@@ -23,6 +23,11 @@ export const MM_SWAPENTS = 2;
 export const MM_SHMEMPAGES = 3;
 export const NR_MM_COUNTERS = 4;
 
+/** Bits of oomFlags: nothing more is to be had by killing its users; it is to be reaped; nothing is mapped in it any more. */
+export const MMF_OOM_SKIP = 1;
+export const MMF_OOM_REAP_QUEUED = 2;
+export const MM_EMPTIED = 4;
+
 /** Words of cpuMask for one address space: 64 of 32 CPUs each. */
 export const CPU_MASK_WORDS = 64;
 
@@ -79,6 +84,8 @@ export function createMmColumns(count: number, cpus: number): MmColumns {
     freeRows: new Int32Array(count),
     rowCount: Int32Array.of(0, 1, INIT_CONTEXT),
     memcg: handles(),
+    oomFlags: new Uint8Array(count),
+    reapNs: wide(),
   };
 }
 

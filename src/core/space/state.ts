@@ -59,6 +59,9 @@ export interface MmColumns {
   readonly rowCount: Int32Array;
   /** The memory cgroup that the address space's pages are charged to (Linux: that of mm->owner). */
   readonly memcg: Column<Memcg>;
+  /** MM_* bits of mm.ts; and when the reaper looks at it, in ns, or 0. */
+  readonly oomFlags: Uint8Array;
+  readonly reapNs: Float64Array;
 }
 
 /** VMAs; row = Vma. vma.ts creates and frees rows and has the flag bits; vma-tree.ts keeps them in order. */
@@ -433,7 +436,10 @@ export interface TaskColumns {
   readonly runUserNs: Float64Array;
   /** By CPU: the task that ran there last. */
   readonly cpuTask: Column<Task>;
-  /** [0] first row never used, [1] first free row (chained by `nextThread`), [2] last pid given, [3] tasks, [4] the task init. */
+  /**
+   * [0] first row never used, [1] first free row (chained by `nextThread`), [2] last pid given, [3] tasks, [4] the task init,
+   * [5] last place given in a cgroup, [6] 1 when some task was sent a fatal signal.
+   */
   readonly rows: Int32Array;
   /** Progress of a call that waits midway (bytes read so far). */
   readonly progress: Float64Array;
@@ -446,6 +452,12 @@ export interface TaskColumns {
   readonly overHigh: Int32Array;
   /** By leader: what is asked of the choice of a victim when memory is out, -1000 to 1000; inherited. */
   readonly oomScoreAdj: Int32Array;
+  /** The signal that ends the task as soon as it would run again (Linux: a pending SIGKILL), or 0. */
+  readonly fatalSignal: Uint8Array;
+  /** By leader: 1 when it was killed to get memory back (Linux: signal->oom_mm). */
+  readonly oomVictim: Uint8Array;
+  /** By leader: its place among the processes of its cgroup, in the order in which they came there. */
+  readonly cgroupPlace: Float64Array;
 }
 
 /** What floor 4 sees of the kernel. */

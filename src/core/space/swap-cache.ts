@@ -41,7 +41,8 @@ import {
 } from "../frame/vmstat.ts";
 import { CAUSE_IO_WAIT } from "../hw/clock.ts";
 import { loadBlock, saveBlock } from "../hw/content.ts";
-import { OP_READ, OP_WRITE, submitIo } from "../hw/disk.ts";
+import { OP_READ, OP_WRITE } from "../hw/disk.ts";
+import { sendPage } from "../hw/plug.ts";
 import { setFill, WORDS_PER_PAGE } from "../hw/ram.ts";
 import { putFolio } from "./folio.ts";
 import { folioRotateReclaimable } from "./lruvec.ts";
@@ -159,10 +160,10 @@ export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
   k.vmstat.zone[(k.page[record + FLAGS] >>> PG_ZONE_SHIFT) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING]++;
   const type = entry >>> 26;
   if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
-    endWrite(k, pfn, transferNow(k, s.disk[type]));
+    endWrite(k, pfn, transferNow(k, s.disk[type], OP_WRITE));
     return true;
   }
-  s.request[row] = submitIo(k, {
+  s.request[row] = sendPage(k, {
     disk: s.disk[type],
     op: OP_WRITE,
     owner: -1 - type,
@@ -191,11 +192,11 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
   countMemcgEvents(k, k.pageMemcg[pfn], PSWPIN, 1);
   const type = entry >>> 26;
   if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
-    if (transferNow(k, s.disk[type])) s.slotFlags[row] |= SLOT_BAD;
+    if (transferNow(k, s.disk[type], OP_READ)) s.slotFlags[row] |= SLOT_BAD;
     finishRead(k, pfn, row);
     return;
   }
-  s.request[row] = submitIo(k, {
+  s.request[row] = sendPage(k, {
     disk: s.disk[type],
     op: OP_READ,
     owner: -1 - type,
@@ -266,8 +267,9 @@ function endWrite(k: SpaceState, pfn: Pfn, hasFailed: boolean): void {
 }
 
 /** The time a device without a queue takes for a page passes on the running CPU. Returns whether the transfer failed. */
-function transferNow(k: SpaceState, disk: number): boolean {
-  const ns = k.disk.latencyNs[disk] + Math.ceil(4096 * k.disk.nsPerByte[disk]);
+function transferNow(k: SpaceState, disk: number, op: number): boolean {
+  const { latencyNs, requestNs, nsPerByte } = k.disk;
+  const ns = latencyNs[disk * 2 + op] + requestNs[disk] + Math.ceil(4096 * nsPerByte[disk]);
   k.clock.ns[0] += ns;
   k.clock.spent[CAUSE_IO_WAIT] += ns;
   const hasFailed = k.disk.failNext[disk] !== 0;

@@ -24,6 +24,7 @@ import {
   PG_unevictable,
   PG_workingset,
 } from "../frame/page.ts";
+import { finishPlug, startPlug } from "../hw/plug.ts";
 import { isSwapPte, PTE_ACCESSED, PTE_DIRTY, PTE_POISONED_HIGH } from "../hw/pte.ts";
 import { isolatePage, reclaimPages } from "../reclaim/reclaim-pages.ts";
 import { folioDeactivate, folioMarkLazyfree, lruAddDrain } from "../space/lruvec.ts";
@@ -75,12 +76,14 @@ export function adviseCold(k: VmState, vma: Vma, range: PageRange): number {
 export function advisePageout(k: VmState, vma: Vma, range: PageRange): number {
   if ((k.vma.flags[vma] & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL;
   lruAddDrain(k);
+  startPlug(k);
   // One page table at a time, as the walk of Linux has it.
   for (let from = range.start; from < range.end; ) {
     const end = Math.min(range.end, afterHole(from, NO_PTE_TABLE));
     reclaimPages(k, isolateRange(k, k.vma.mm[vma], from, end));
     from = end;
   }
+  finishPlug(k);
   return 0;
 }
 

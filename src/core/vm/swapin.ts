@@ -42,6 +42,7 @@ import {
 } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { NR_ANON_MAPPED, PGMAJFAULT, SWAP_RA, SWAP_RA_HIT } from "../frame/vmstat.ts";
+import { finishPlug, startPlug } from "../hw/plug.ts";
 import {
   isSwapPte,
   PTE_DIRTY,
@@ -185,7 +186,9 @@ export function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry):
     let first = vpn - Math.floor((window - 1) / 2);
     if (vpn === previous + 1) first = vpn;
     else if (previous === vpn + 1) first = vpn - window + 1;
+    startPlug(k);
     readRange(k, vma, vpn, first, first + window);
+    finishPlug(k);
     lruAddDrain(k);
   } else k.vma.swapRaVpn[vma] = vpn;
   return bringIn(k, k.vma.mm[vma], entry);
@@ -248,6 +251,7 @@ function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
   const type = entry >>> 26;
   const first = slot - (slot % pages);
   const beyond = Math.min(first + pages, swap.pages[type]);
+  startPlug(k);
   for (let at = Math.max(1, first); at < beyond; at++) {
     const row = swap.base[type] + at;
     if (swap.count[row] === 0 || swap.cache[row] !== NONE) continue;
@@ -256,6 +260,7 @@ function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
     k.page[pfn * PAGE_WORDS + FLAGS] |= PG_readahead;
     k.vmstat.event[SWAP_RA]++;
   }
+  finishPlug(k);
   lruAddDrain(k);
 }
 

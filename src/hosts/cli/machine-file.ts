@@ -76,6 +76,8 @@ export const machineFileSchema = z.strictObject({
         .strictObject({
           name: z.string(),
           readNs: z.number().min(0),
+          writeNs: z.number().min(0),
+          requestNs: z.number().min(0),
           bytesPerSecond: z.number().positive(),
           rotational: z.boolean(),
         })

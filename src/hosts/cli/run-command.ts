@@ -2,19 +2,15 @@
  * `pagewalk run`: boots a machine, runs a workload on it, and reports what its memory did.
  */
 import { Command, InvalidArgumentError } from "commander";
-import { boot, hashKernel, type Kernel, type Machine, readFile } from "../../core/index.ts";
-import { groupDirectory } from "../../programs/script/pressure.ts";
-import { buildMachine } from "./machine-file.ts";
+import { runLimits } from "./limits.ts";
 import { type PolicyRunOptions, policyList, runPolicies } from "./policy-run.ts";
-import { createCollector } from "./report/collect.ts";
 import type { RunReport } from "./report/schema.ts";
 import { reportText } from "./report/text.ts";
+import { runOnce } from "./run-once.ts";
 import { parseBytes } from "./units.ts";
 import { EXIT_FAILED, userError } from "./user-error.ts";
-import { GROUP, openWorkload, type Pressure, type Workload, type WorkloadResult } from "./workload.ts";
+import type { WorkloadResult } from "./workload.ts";
 import { writeWhole } from "./write-file.ts";
-
-declare const PAGEWALK_VERSION: string;
 
 interface RunOptions {
   readonly machine: string;
@@ -23,7 +19,7 @@ interface RunOptions {
   readonly transcript?: string;
   readonly json?: string;
   readonly quiet?: boolean;
-  readonly limit?: number;
+  readonly limit?: readonly (number | "max")[];
   readonly swap?: number;
   readonly policy?: string;
   readonly frames?: readonly number[];
@@ -47,7 +43,11 @@ export function runCommand(): Command {
       "set a tunable, e.g. vm.overcommit_memory=2; may be repeated",
       addSetting,
     )
-    .option("-l, --limit <size>", "run it in a memory cgroup with this memory.max, e.g. 48M", byteSize)
+    .option(
+      "-l, --limit <sizes>",
+      "run it in a memory cgroup with this memory.max, e.g. 48M; several, with commas between them, are compared: max,64M,48M,32M",
+      limitSizes,
+    )
     .option("--swap <size>", "give the machine an area for swap of this size, e.g. 1G", byteSize)
     .option("--seed <number>", "seed of all randomness: address space layout", wholeNumber)
     .option("-t, --transcript <file>", "write a script's transcript; - prints it instead of the report")
@@ -63,7 +63,7 @@ export function runCommand(): Command {
     .option("-f, --frames <n>", "sizes of memory for --policy, in pages, e.g. 16,64,256", frameCounts)
     .addHelpText(
       "after",
-      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run sort.pwt --limit 24M --swap 256M -s vm.swappiness=100\n  pagewalk run cow.pw -t -\n  pagewalk run bzip.trace.gz --policy lru,arc,opt --frames 16,64,256",
+      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run sort.pwt --limit 24M --swap 256M -s vm.swappiness=100\n  pagewalk run sort.pwt --limit max,48M,32M,24M --swap 256M\n  pagewalk run cow.pw -t -\n  pagewalk run bzip.trace.gz --policy lru,arc,opt --frames 16,64,256",
     )
     .action((path: string | undefined, options: RunOptions, command: Command) => {
       if (options.policy === "list") process.stdout.write(policyList());
@@ -91,85 +91,25 @@ function policyOptions(options: RunOptions, policy: string, command: Command): P
 
 function runWorkload(path: string, options: RunOptions): void {
   if (options.frames !== undefined) throw userError("--frames: it says how much memory a --policy gets");
-  const workload = openWorkload(path);
-  const machine = buildMachine(options.machine, options.set ?? {}, options.seed);
-  const k = bootMachine(options.machine, machine);
-  const collector = createCollector(k);
-  const started = process.hrtime.bigint();
-  const pressure = { limitBytes: options.limit ?? 0, swapBytes: options.swap ?? 0 };
-  const result = runOn(workload, k, collector, pressure);
-  const hostSeconds = Number(process.hrtime.bigint() - started) / 1e9;
-  if (options.transcript !== undefined && result.transcript === undefined) {
-    throw userError(`--transcript: only scripts have one; ${path} is a ${workload.kind}`);
+  const [limit, ...more] = options.limit ?? [];
+  if (limit !== undefined && more.length > 0) {
+    if (options.transcript !== undefined) throw userError("--transcript: only one run has one");
+    const { set, seed, machine, swap = 0 } = options;
+    runLimits(path, [limit, ...more], { set: set ?? {}, seed, machine, swapBytes: swap }, options);
+    return;
   }
-  const collected = collector.finish();
-  const report: RunReport = {
-    schema: "pagewalk-run-report/1",
-    version: PAGEWALK_VERSION,
-    workload: { path, kind: workload.kind },
-    machine: {
-      name: machine.name,
-      cpus: machine.cpus,
-      nodes: machine.nodes.length,
-      ramBytes: machine.nodes.reduce((sum, node) => sum + node.sizeBytes, 0),
-      seed: machine.seed,
-      settings: { ...machine.knobs },
-    },
-    outcome: { ok: result.ok, message: result.message },
-    accesses: result.accesses,
-    hostSeconds,
-    ...collected,
-    faults: {
-      ...collected.faults,
-      perMillionAccesses:
-        result.accesses === 0
-          ? 0
-          : ((collected.faults.minor + collected.faults.major) * 1e6) / result.accesses,
-    },
-    pressure: result.pressure,
-    ...(options.limit === undefined ? {} : { cgroup: readCgroup(k, options.limit) }),
-    calls: result.calls,
-    notes: result.notes,
-    hash: hashKernel(k),
-  };
+  const { report, result } = runOnce(path, {
+    machine: options.machine,
+    set: options.set ?? {},
+    seed: options.seed,
+    limitBytes: limit ?? 0,
+    swapBytes: options.swap ?? 0,
+  });
+  if (options.transcript !== undefined && result.transcript === undefined) {
+    throw userError(`--transcript: only scripts have one; ${path} is a ${report.workload.kind}`);
+  }
   write(options, report, result);
   if (!result.ok) process.exitCode = EXIT_FAILED;
-}
-
-/** What the files of the workload's cgroup say at the end. */
-function readCgroup(k: Kernel, limitBytes: number): NonNullable<RunReport["cgroup"]> {
-  const text = (file: string): string => String(readFile(k, `${groupDirectory(k, GROUP)}/${file}`)).trim();
-  const events: Record<string, number> = {};
-  for (const line of text("memory.events").split("\n")) {
-    const [name = "", value = "0"] = line.split(" ");
-    events[name] = Number(value);
-  }
-  return { limitBytes, peakBytes: Number(text("memory.peak")), events };
-}
-
-/** Runs the workload; a pool that the machine file made too small is the user's to mend. */
-function runOn(
-  workload: Workload,
-  k: Kernel,
-  collector: ReturnType<typeof createCollector>,
-  pressure: Pressure,
-): WorkloadResult {
-  try {
-    return workload.run(k, collector, pressure);
-  } catch (error) {
-    if (error instanceof RangeError) throw userError(error.message, EXIT_FAILED);
-    if (error instanceof Error && error.name === "FormatError") throw userError(error.message);
-    throw error;
-  }
-}
-
-function bootMachine(name: string, machine: Machine): Kernel {
-  try {
-    return boot(machine);
-  } catch (error) {
-    if (error instanceof RangeError) throw userError(`${name}: ${error.message}`);
-    throw error;
-  }
 }
 
 function write(options: RunOptions, report: RunReport, result: WorkloadResult): void {
@@ -210,6 +150,10 @@ function byteSize(text: string): number {
   const size = parseBytes(text);
   if (size === undefined) throw new InvalidArgumentError("expected a size of at least a page, e.g. 48M");
   return size;
+}
+
+function limitSizes(text: string): (number | "max")[] {
+  return text.split(",").map((size) => (size === "max" ? "max" : byteSize(size)));
 }
 
 function wholeNumber(text: string): number {

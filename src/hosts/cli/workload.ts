@@ -37,9 +37,9 @@ export interface Workload {
   readonly run: (k: Kernel, collector: Collector, pressure: Pressure) => WorkloadResult;
 }
 
-/** What a recording or trace is put under: memory.max of its cgroup, and an area for swap, in bytes; 0 for none. */
+/** What a recording or trace is put under: memory.max of its cgroup, and an area for swap, in bytes; 0 for none of it. */
 export interface Pressure {
-  readonly limitBytes: number;
+  readonly limitBytes: number | "max";
   readonly swapBytes: number;
 }
 
@@ -62,7 +62,7 @@ function openScript(path: string): Workload {
   return {
     kind: "script",
     run: (k, collector, pressure) => {
-      if (pressure.limitBytes > 0 || pressure.swapBytes > 0)
+      if (pressure.limitBytes !== 0 || pressure.swapBytes > 0)
         throw userError(
           "--limit and --swap are for recordings and traces; a script says `cgroup` and `swap`",
         );

@@ -144,7 +144,10 @@ function startBare(replay: Replay, k: Kernel, process: ReplayProcess): void {
 
 /** A process as the driver wants it. */
 function programOf(replay: Replay, process: ReplayProcess): Program {
-  return { run: (k, _task, untilNs, programs) => runProcess(replay, k, process, untilNs, programs) };
+  return {
+    run: (k, _task, untilNs, programs) => runProcess(replay, k, process, untilNs, programs),
+    end: (k, signal) => endProcess(replay, k, process, signal),
+  };
 }
 
 /** Plays until the turn is over, the process waits, or it has ended. */

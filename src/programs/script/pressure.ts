@@ -38,7 +38,7 @@ export function makeSwap(k: Kernel, sizeBytes: number, prio: number): number {
   const type = addSwapArea(k, {
     pages: sizeBytes / PAGE,
     prio: prio >= 0 ? prio : FIRST_PRIO - areas,
-    disk: Math.min(areas + 1, k.disk.head.length - 1),
+    disk: Math.min(areas + 1, k.disk.depth.length - 1),
     flags: SWP_SOLIDSTATE,
     path: `swap${areas + 1}`,
   });

@@ -42,13 +42,14 @@ import {
   createSession,
   evaluate,
   evaluateArgs,
+  isDropped,
   lives,
   markFaults,
   runningTask,
   type Session,
   stop,
 } from "./session.ts";
-import { noteFields, noteTotals, showLines } from "./show.ts";
+import { isOfTask, noteFields, noteTotals, showLines } from "./show.ts";
 import { runTogether } from "./together.ts";
 import {
   basesLine,
@@ -67,6 +68,7 @@ import { BASES, CALLS, type ResultKind } from "./words.ts";
 /** The result of an access to an address that no page table can map. */
 const NOT_CANONICAL = "SIGSEGV SI_KERNEL";
 /** Directives concern no task, so they have no faults. */
+const ESRCH = 3;
 const NO_FAULTS = { minor: 0, major: 0 };
 
 /**
@@ -111,18 +113,20 @@ function runStatement(session: Session, statement: Statement): void {
       return;
     }
     case "show": {
-      const task = runningTask(session, statement);
-      if (task === NONE) return;
-      const lines = showLines(session, task, action);
+      const isGone = isDropped(session, statement);
+      const task = isGone ? NONE : runningTask(session, statement);
+      if (task === NONE && !isGone) return;
+      const lines = isGone && isOfTask(action.view) ? [] : showLines(session, task, action);
       if (session.error !== undefined) return;
       session.emit(text);
       for (const line of lines) session.emit(shownLine(line));
       return;
     }
     case "enter": {
-      const task = runningTask(session, statement);
-      if (task === NONE) return;
-      const result = enterCgroup(session.k, task, action.group.text);
+      const isGone = isDropped(session, statement);
+      const task = isGone ? NONE : runningTask(session, statement);
+      if (task === NONE && !isGone) return;
+      const result = isGone ? -ESRCH : enterCgroup(session.k, task, action.group.text);
       session.emit(resultLine(text, result < 0 ? formatErrno(result) : "ok", NO_FAULTS));
       return;
     }
@@ -130,6 +134,10 @@ function runStatement(session: Session, statement: Statement): void {
       runTogether(session, statement, action.lines, act);
       return;
     default: {
+      if (isDropped(session, statement)) {
+        session.emit(resultLine(text, "dropped", NO_FAULTS));
+        return;
+      }
       const task = runningTask(session, statement);
       if (task !== NONE) runCounted(session, task, action);
     }
@@ -195,8 +203,12 @@ function runCall(session: Session, task: Task, action: CallAction): string {
   const { nr, result: kind } = CALLS.get(action.name)!;
   const args = evaluateArgs(session, action.args);
   if (session.error !== undefined) return "";
+  const pid = session.k.task.pid[task];
   const result = callGuest(session.k, task, nr, args);
-  if (kind === "exit") return "?";
+  if (kind === "exit") {
+    session.exited.add(pid);
+    return "?";
+  }
   if (result === BLOCKED) {
     stop(session, action.column, `${action.name} would wait for ever`);
     return "";

@@ -40,6 +40,8 @@ export interface Session {
   /** What `show totals` counts from, and the files made so far. */
   readonly totals: Map<string, number>;
   readonly files: Set<string>;
+  /** Tasks that ended themselves, by pid: others that are gone were killed. */
+  readonly exited: Set<number>;
   /** All disks come to rest after each access; in a pressure script, only between statements. */
   readonly isQuiet: boolean;
   /** The statement that runs. */
@@ -68,6 +70,7 @@ export function createSession(guest: Guest, script: Script, emit: (line: string)
     changed: new Map(),
     totals: new Map(),
     files: new Set(),
+    exited: new Set(),
     isQuiet: !isPressureScript(script),
     statement: NO_STATEMENT,
     error: undefined,
@@ -83,6 +86,13 @@ export function stop(session: Session, column: number, message: string): 0 {
 /** Whether the task still runs: neither a zombie nor reaped. */
 export function lives(session: Session, named: NamedTask): boolean {
   return taskOf(session.k, named.pid) === named.task && session.k.task.state[named.task] !== TASK_ZOMBIE;
+}
+
+/** Whether the statement is for a task that was killed for want of memory: it is not done then. */
+export function isDropped(session: Session, statement: Statement): boolean {
+  const named = session.tasks.get(statement.task?.text ?? "main");
+  if (named === undefined || lives(session, named)) return false;
+  return !session.isQuiet && !session.exited.has(named.pid);
 }
 
 /** The task the statement runs in, or NONE with an error. */

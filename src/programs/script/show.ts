@@ -21,6 +21,16 @@ import {
 
 const PAGE = 4096;
 
+/** Views that are about a task: of one that was killed they have no lines. */
+const TASK_VIEWS: readonly string[] = [
+  ...["maps", "smaps", "smaps_rollup", "status", "statm", "faults", "pagemap"],
+];
+
+/** Whether the view is about a task. */
+export function isOfTask(view: ShowAction["view"]): boolean {
+  return TASK_VIEWS.includes(view);
+}
+
 /** The lines of a view, about the task where it is about one. */
 export function showLines(session: Session, task: Task, action: ShowAction): string[] {
   const { k } = session;

@@ -6,12 +6,19 @@
  *
  * Doc: docs/script.md, section 8a
  */
-import { type Kernel, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_ZOMBIE, type Task } from "../../core/index.ts";
+import {
+  type Kernel,
+  NONE,
+  TASK_INTERRUPTIBLE,
+  TASK_RUNNING,
+  TASK_ZOMBIE,
+  type Task,
+} from "../../core/index.ts";
 import { drive, type Program, type Programs, TURN_BLOCKED, TURN_ENDED, TURN_OVER } from "../driver.ts";
 import type { AccessAction, CallAction, PatternAction, Statement } from "./ast.ts";
 import { type AccessOutcome, continuePattern, type RunningPattern, startPattern } from "./guest.ts";
 import { createPattern, EMPTY_FNV } from "./patterns.ts";
-import { evaluate, lives, runningTask, type Session, stop } from "./session.ts";
+import { evaluate, isDropped, lives, runningTask, type Session, stop } from "./session.ts";
 import { formatFnv, formatSignal, resultLine } from "./transcript.ts";
 
 /** What a task does beside others. */
@@ -23,6 +30,7 @@ type Alone = (session: Session, task: Task, action: Act) => string;
 interface Line {
   readonly statement: Statement;
   readonly task: Task;
+  hasBegun: boolean;
   running: RunningPattern | undefined;
   result: string | undefined;
   minor: number;
@@ -39,13 +47,14 @@ export function runTogether(
   const lines: Line[] = [];
   for (const each of statements) {
     session.statement = each;
-    const task = runningTask(session, each);
+    const task = isDropped(session, each) ? NONE : runningTask(session, each);
     if (session.error !== undefined) return;
-    lines.push({ statement: each, task, running: undefined, result: undefined, minor: 0, major: 0 });
+    const blank = { hasBegun: false, running: undefined, result: undefined, minor: 0, major: 0 };
+    lines.push({ statement: each, task, ...blank });
   }
   const programs: Programs = new Map();
   for (const { task } of lines) {
-    if (!programs.has(task))
+    if (task !== NONE && !programs.has(task))
       programs.set(
         task,
         programOf(
@@ -98,8 +107,13 @@ function programOf(session: Session, lines: readonly Line[], alone: Alone): Prog
         const minor = minFlt[task]!;
         const major = majFlt[task]!;
         session.statement = line.statement;
+        line.hasBegun = true;
         const outcome = step(session, line, untilNs, alone);
-        if (k.task.state[task] === TASK_ZOMBIE) return TURN_ENDED;
+        if (k.task.state[task] === TASK_ZOMBIE || k.task.fatalSignal[task] !== 0) {
+          line.minor = 0;
+          line.major = 0;
+          return TURN_ENDED;
+        }
         line.minor += minFlt[task]! - minor;
         line.major += majFlt[task]! - major;
         if (outcome !== TURN_ENDED) return outcome;
@@ -109,6 +123,13 @@ function programOf(session: Session, lines: readonly Line[], alone: Alone): Prog
       if (at < lines.length && session.error === undefined) return TURN_OVER;
       park(k, task);
       return TURN_ENDED;
+    },
+    end(): void {
+      const line = lines[at];
+      if (line === undefined || !line.hasBegun) return;
+      line.result ??= line.running === undefined ? "SIGKILL" : `SIGKILL after ${line.running.outcome.done}`;
+      line.minor = 0;
+      line.major = 0;
     },
   };
 }

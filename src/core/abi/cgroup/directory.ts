@@ -55,13 +55,6 @@ export function cgroupPath(k: AbiState, path: string): CgroupPath | undefined {
   return { memcg, rest: names.slice(at).join("/") };
 }
 
-/** Path of a cgroup from the root of the tree, as /proc/PID/cgroup prints it. */
-export function pathOfMemcg(k: AbiState, memcg: Memcg): string {
-  let path = "";
-  for (let at = memcg; at !== ROOT_MEMCG; at = k.memcg.parent[at]) path = `/${k.memcg.name[at]}${path}`;
-  return path === "" ? "/" : path;
-}
-
 /** Names of the cgroups directly below one, from the oldest to the newest. */
 export function childNames(k: AbiState, memcg: Memcg): string[] {
   return onlineChildren(k, memcg).map((child) => k.memcg.name[child]);

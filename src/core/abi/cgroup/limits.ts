@@ -3,12 +3,15 @@
  *
  *   memory.high   reclaims at once, as long as it helps; the rest is left to those who charge
  *   memory.max    reclaims until usage is below; when 16 tries free nothing, the cgroup is out of memory
+ *                 and processes of it are killed, one after the other, until usage is below or none is left
  *
  * Linux: mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
 import { EAGAIN, EINVAL } from "../../base/errno.ts";
 import { type Memcg, PAGE_SIZE } from "../../base/types.ts";
 import { GFP_KERNEL } from "../../reclaim/gfp.ts";
+import { memcgOutOfMemory } from "../../reclaim/oom-kill.ts";
+import { currentTask, isDying } from "../../reclaim/oom-task.ts";
 import { MAX_RECLAIM_RETRIES, MAX_SWAPPINESS } from "../../reclaim/scan-control.ts";
 import {
   MEMCG_RECLAIM_MAY_SWAP,
@@ -43,9 +46,15 @@ export function writeMax(k: AbiState, memcg: Memcg, text: string): number {
   k.memcg.max[memcg] = max;
   const { usage } = k.memcg;
   if (usage[memcg] > max) drainAllStock(k, memcg);
-  for (let retries = MAX_RECLAIM_RETRIES; usage[memcg] > max && retries > 0; )
-    if (tryToFreeMemcgPages(k, memcg, usage[memcg] - max, GFP_KERNEL, SWAP_TOO) === 0) retries--;
-  if (usage[memcg] > max) memcgEvent(k, memcg, MEMCG_OOM);
+  for (let retries = MAX_RECLAIM_RETRIES; usage[memcg] > max; ) {
+    if (isDying(k, currentTask(k))) break;
+    if (retries > 0) {
+      if (tryToFreeMemcgPages(k, memcg, usage[memcg] - max, GFP_KERNEL, SWAP_TOO) === 0) retries--;
+      continue;
+    }
+    memcgEvent(k, memcg, MEMCG_OOM);
+    if (!memcgOutOfMemory(k, memcg, GFP_KERNEL, 0)) break;
+  }
   return 0;
 }
 

@@ -3,8 +3,8 @@
  * Linux: kernel/cgroup/cgroup.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
 import type { Task } from "../../base/types.ts";
+import { pathOfMemcg } from "../../space/memcg-task.ts";
 import { isLegacy } from "../../space/memcg-v1.ts";
-import { pathOfMemcg } from "../cgroup/directory.ts";
 import type { AbiState } from "../state.ts";
 
 /** The text: the hierarchies there are, and the path in each. */

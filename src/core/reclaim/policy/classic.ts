@@ -38,6 +38,7 @@ import {
   PGSTEAL_KSWAPD,
 } from "../../frame/vmstat.ts";
 import { CAUSE_RECLAIM, COST_SCAN_PAGE, spend } from "../../hw/clock.ts";
+import { finishPlug, startPlug } from "../../hw/plug.ts";
 import { cleanRecord } from "../../space/folio.ts";
 import {
   countLru,
@@ -84,6 +85,7 @@ export function shrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): 
   let reclaimed = 0;
   // Direct reclaim of the machine does the whole of its first round: kswapd is not keeping up.
   const isProportional = !sc.isCgroup && !sc.isKswapd && sc.priority === DEF_PRIORITY;
+  startPlug(k);
   while (nr[LRU_INACTIVE_ANON] !== 0 || nr[LRU_ACTIVE_FILE] !== 0 || nr[LRU_INACTIVE_FILE] !== 0) {
     for (let list = LRU_INACTIVE_ANON; list <= LRU_ACTIVE_FILE; list++) {
       if (nr[list] === 0) continue;
@@ -94,6 +96,7 @@ export function shrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): 
     if (reclaimed < sc.nrToReclaim || isProportional) continue;
     if (!balanceTargets(nr, targets)) break;
   }
+  finishPlug(k);
   sc.nrReclaimed += reclaimed;
   // Anonymous pages age even when none was looked at, so that the lists keep their proportion.
   if (k.swap.state[SWAP_TOTAL] > 0 && inactiveIsLow(k, lruvec, LRU_INACTIVE_ANON))

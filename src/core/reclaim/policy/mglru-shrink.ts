@@ -12,6 +12,7 @@
 import { type Lruvec, ROOT_MEMCG } from "../../base/types.ts";
 import { NR_INACTIVE_ANON, NR_INACTIVE_FILE, NR_NODE_ITEMS } from "../../frame/vmstat.ts";
 import { ALLOC_WMARK_HIGH, watermark, zoneWatermarkOk } from "../../frame/watermark.ts";
+import { finishPlug, startPlug } from "../../hw/plug.ts";
 import {
   genSize,
   HAS_WALK,
@@ -56,9 +57,11 @@ const DONE = -1;
 export function lruGenShrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): void {
   const { state } = k.lruGen;
   lruAddDrain(k);
+  startPlug(k);
   if (sc.isProactive) state[HAS_WALK] = 1;
   if (tryToShrinkLruvec(k, lruvec, sc)) rotateMemcg(k, lruvec, MEMCG_LRU_YOUNG);
   state[HAS_WALK] = 0;
+  finishPlug(k);
 }
 
 /** Reclaims from a node's pages, whosever they are, for the machine (Linux: lru_gen_shrink_node). */
@@ -67,12 +70,14 @@ export function lruGenShrinkNode(k: ReclaimState, node: number, sc: ScanControl)
   const before = sc.nrReclaimed;
   if (sc.mayUnmap && sc.mayWritepage) {
     lruAddDrain(k);
+    startPlug(k);
     if (sc.isKswapd || sc.isProactive) state[HAS_WALK] = 1;
     setInitialPriority(k, node, sc);
     if (sc.isKswapd) sc.nrReclaimed = 0;
     shrinkMany(k, node, sc);
     if (sc.isKswapd) sc.nrReclaimed += before;
     state[HAS_WALK] = 0;
+    finishPlug(k);
   }
   if (sc.nrReclaimed > before) k.reclaim.failures[node] = 0;
 }

@@ -85,7 +85,7 @@ export const runReportSchema = z.object({
     .describe("what the run cost in pages of I/O and refaults"),
   cgroup: z
     .object({
-      limitBytes: count.describe("memory.max"),
+      limitBytes: count.nullable().describe("memory.max; null for max"),
       peakBytes: count.describe("memory.peak"),
       events: z.record(z.string(), count).describe("memory.events, by name"),
     })

@@ -60,7 +60,7 @@ function pressureLine({ pressure, cgroup }: RunReport): string {
 
 function cgroupLine({ limitBytes, peakBytes, events }: NonNullable<RunReport["cgroup"]>): string {
   const killed = events["oom_kill"] ?? 0;
-  return `  cgroup: at most ${bytes(peakBytes)} of ${bytes(limitBytes)}, at the limit ${count(events["max"] ?? 0)} times${killed > 0 ? `, ${count(killed)} killed for want of memory` : ""}`;
+  return `  cgroup: at most ${bytes(peakBytes)} of ${limitBytes === null ? "max" : bytes(limitBytes)}, at the limit ${count(events["max"] ?? 0)} times${killed > 0 ? `, ${count(killed)} killed for want of memory` : ""}`;
 }
 
 function faultTable(report: RunReport): string {
