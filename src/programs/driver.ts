@@ -24,12 +24,14 @@ import {
 export const TURN_OVER = 0;
 export const TURN_BLOCKED = 1;
 export const TURN_ENDED = 2;
+/** The turn ends before its time, and the task can go on when the others have had theirs. */
+export const TURN_YIELDED = 3;
 
 /** What a task does when it has a turn. */
 export interface Program {
   /**
    * Runs the task until the CPU's clock reaches `untilNs` (a little more is no harm), the task is BLOCKED, or it has
-   * ended. Returns TURN_OVER, TURN_BLOCKED or TURN_ENDED. New tasks are put into `programs`.
+   * ended. Returns TURN_OVER, TURN_BLOCKED, TURN_ENDED or TURN_YIELDED. New tasks are put into `programs`.
    */
   run(k: Kernel, task: Task, untilNs: number, programs: Programs): number;
   /** The kernel ends the task with this signal before it would run again: last words. */

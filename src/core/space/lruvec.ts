@@ -77,7 +77,7 @@ export function createLruvec(memcgs: number, nodes: number, cpus: number): Lruve
     nonresidentAge: new Float64Array(memcgs * nodes),
     refaults: new Float64Array(memcgs * nodes * 2),
     flushed: new Float64Array(memcgs * nodes * 8),
-    nextFlushNs: new Float64Array(1),
+    nextFlushNs: Float64Array.of(2e9),
     flags: new Uint8Array(memcgs * nodes),
     batch: new Int32Array(cpus * NR_LRU_BATCHES * BATCH_WORDS),
     referencedFlags: new Int32Array(1),

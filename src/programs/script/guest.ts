@@ -201,6 +201,8 @@ export interface RunningPattern {
   readonly outcome: AccessOutcome;
   readonly word: Uint8Array;
   isWaiting: boolean;
+  /** Accesses after which it stops, to go on later. */
+  stopAt: number;
 }
 
 /** A pattern at its start. */
@@ -210,11 +212,12 @@ export function startPattern(pattern: Pattern, hash: number): RunningPattern {
     outcome: { code: 0, address: 0, done: 0, hash },
     word: new Uint8Array(4),
     isWaiting: false,
+    stopAt: Number.POSITIVE_INFINITY,
   };
 }
 
 /**
- * Goes on with a pattern until the CPU's clock reaches `untilNs`. Returns 0 (it goes on later), BLOCKED, or 1: it is at
+ * Goes on with a pattern until the CPU's clock reaches `untilNs`, or it has come to `stopAt`. Returns 0 (it goes on later), BLOCKED, or 1: it is at
  * its end or got a signal, which is in its outcome. `isQuiet`: all disks come to rest after each access.
  */
 export function continuePattern(
@@ -240,7 +243,7 @@ export function continuePattern(
     if (pattern.op === "load") outcome.hash = fnvBytes(outcome.hash, word, 4);
     outcome.done++;
     if (isQuiet) quiesceDisks(k);
-    if (k.clock.ns[0]! >= untilNs) return 0;
+    if (k.clock.ns[0]! >= untilNs || outcome.done === running.stopAt) return 0;
   }
   return 1;
 }

@@ -1,7 +1,8 @@
 /**
  * Lines that run at the same time: each task's in order, all tasks side by side on the machine's CPUs.
  *
- *   a: zipf …      the scheduler gives a a turn, b another, … ; a pattern goes on where its last turn ended
+ *   a: zipf …      the scheduler gives a a turn, b another, … ; a pattern goes on where its last turn ended, at most
+ *                  64 accesses long, as on a real kernel, where the controller hands them out in such batches
  *   b: scan …      a call is made in one turn, and asked again when what it waits for is done
  *
  * Doc: docs/script.md, section 8a
@@ -14,12 +15,23 @@ import {
   TASK_ZOMBIE,
   type Task,
 } from "../../core/index.ts";
-import { drive, type Program, type Programs, TURN_BLOCKED, TURN_ENDED, TURN_OVER } from "../driver.ts";
+import {
+  drive,
+  type Program,
+  type Programs,
+  TURN_BLOCKED,
+  TURN_ENDED,
+  TURN_OVER,
+  TURN_YIELDED,
+} from "../driver.ts";
 import type { AccessAction, CallAction, PatternAction, Statement } from "./ast.ts";
 import { type AccessOutcome, continuePattern, type RunningPattern, startPattern } from "./guest.ts";
 import { createPattern, EMPTY_FNV } from "./patterns.ts";
 import { evaluate, isDropped, lives, runningTask, type Session, stop } from "./session.ts";
 import { formatFnv, formatSignal, resultLine } from "./transcript.ts";
+
+/** Accesses after which a task stops and is started again, so that the others get their turns: tools/oracle/stub does them in such batches. */
+const BATCH_ACCESSES = 64;
 
 /** What a task does beside others. */
 type Act = CallAction | AccessAction | PatternAction;
@@ -144,12 +156,18 @@ function step(session: Session, line: Line, untilNs: number, alone: Alone): numb
   if (line.running === undefined) {
     const running = beginPattern(session, action);
     if (running === undefined) return TURN_ENDED;
+    running.stopAt = BATCH_ACCESSES;
     line.running = running;
   }
-  const outcome = continuePattern(session.k, line.task, line.running, untilNs, false);
+  const { running } = line;
+  const outcome = continuePattern(session.k, line.task, running, untilNs, false);
+  if (outcome === 0 && running.outcome.done === running.stopAt) {
+    running.stopAt += BATCH_ACCESSES;
+    return TURN_YIELDED;
+  }
   if (outcome === 0) return TURN_OVER;
   if (outcome < 0) return TURN_BLOCKED;
-  line.result = patternResult(session, line.running.outcome);
+  line.result = patternResult(session, running.outcome);
   return TURN_ENDED;
 }
 
