@@ -59,7 +59,7 @@ export function niceWeight(nice: number): number {
  * most), up to the next tick, because only a tick ends a slice.
  */
 export function quantumNs(k: VmState): number {
-  const factor = 1 + Math.floor(Math.log2(Math.min(8, k.machine.cpus)));
+  const factor = 32 - Math.clz32(Math.min(8, k.machine.cpus));
   return Math.ceil((BASE_SLICE_NS * factor) / TICK_NS) * TICK_NS;
 }
 

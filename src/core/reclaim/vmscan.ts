@@ -231,9 +231,7 @@ function prepareScan(k: ReclaimState, node: number, sc: ScanControl): void {
   }
   const inactiveFile = flushedState(k, target, LRU_INACTIVE_FILE);
   sc.cacheTrimMode =
-    Math.floor(inactiveFile / 2 ** sc.priority) !== 0 &&
-    (sc.mayDeactivate & DEACTIVATE_FILE) === 0 &&
-    !sc.noCacheTrim;
+    inactiveFile >>> sc.priority !== 0 && (sc.mayDeactivate & DEACTIVATE_FILE) === 0 && !sc.noCacheTrim;
   if (!sc.isCgroup) sc.fileIsTiny = isFileTiny(k, node, sc);
 }
 
@@ -248,9 +246,5 @@ function isFileTiny(k: ReclaimState, node: number, sc: ScanControl): boolean {
   }
   const file = k.vmstat.node[at + NR_ACTIVE_FILE] + k.vmstat.node[at + NR_INACTIVE_FILE];
   const anon = k.vmstat.node[at + NR_INACTIVE_ANON];
-  return (
-    file + free <= high &&
-    (sc.mayDeactivate & DEACTIVATE_ANON) === 0 &&
-    Math.floor(anon / 2 ** sc.priority) !== 0
-  );
+  return file + free <= high && (sc.mayDeactivate & DEACTIVATE_ANON) === 0 && anon >>> sc.priority !== 0;
 }

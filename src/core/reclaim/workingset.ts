@@ -36,6 +36,8 @@ import type { ReclaimState } from "./state.ts";
 /** A shadow is 1 + workingset + 2 * (node + NODES * (memcg + MEMCGS * age)): never 0, exact below 2^53. */
 const NODES = 64;
 const MEMCGS = 512;
+/** What the age is multiplied by: the rest fits into 16 bits, which integer arithmetic takes apart. */
+const AGE_UNIT = 2 * NODES * MEMCGS;
 
 /** MGLRU's token is the number of the generation that was evicted, and uses beyond the second. */
 const TOKEN_REFS = 4;
@@ -65,7 +67,7 @@ export function workingsetRefault(k: ReclaimState, pfn: Pfn, shadow: number): vo
   const lruvec = lruvecOfPage(k, pfn);
   ageNonresident(k, lruvec, 1);
   modLruvecState(k, pfn, WORKINGSET_ACTIVATE_ANON + file, 1);
-  if ((shadow - 1) % 2 === 0) return;
+  if (shadow - 2 * Math.floor(shadow / 2) === 1) return;
   k.page[at] |= PG_workingset;
   lruNoteCost(k, lruvec, file === 1, 1, 0);
   modLruvecState(k, pfn, WORKINGSET_RESTORE_ANON + file, 1);
@@ -114,11 +116,10 @@ function packShadow(lruvec: Lruvec, nodes: number, age: number, workingset: numb
 
 /** Whether the page would still be in memory if the active pages, or the other kind's, had made room for it. */
 function isRecent(k: ReclaimState, shadow: number, isFile: boolean): boolean {
-  let rest = Math.floor((shadow - 1) / 2);
-  const node = rest % NODES;
-  rest = Math.floor(rest / NODES);
-  const memcg = rest % MEMCGS;
-  const age = Math.floor(rest / MEMCGS);
+  const age = Math.floor((shadow - 1) / AGE_UNIT);
+  const rest = shadow - 1 - age * AGE_UNIT;
+  const node = (rest >> 1) & (NODES - 1);
+  const memcg = ((rest >> 1) / NODES) | 0;
   if (memcg !== ROOT_MEMCG && k.memcg.state[memcg] === MEMCG_FREE) return false;
   const lruvec = lruvecOf(k, memcg, node);
   flushMemcgStatsIfDue(k);

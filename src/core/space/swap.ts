@@ -66,6 +66,8 @@ export const SWAP_ROTATING = 5;
 export const CLUSTER_RA_SLOT = 6;
 export const CLUSTER_RA_HITS = 7;
 export const CLUSTER_RA_WINDOW = 8;
+/** Areas ever in use at a time: types from this one on never were. */
+const AREAS = 9;
 
 /** No area. */
 export function createSwapColumns(cpus: number): SwapColumns {
@@ -94,7 +96,7 @@ export function createSwapColumns(cpus: number): SwapColumns {
     listHead: new Int32Array(MAX_SWAPFILES * 2),
     listTail: new Int32Array(MAX_SWAPFILES * 2),
     current: new Int32Array(MAX_SWAPFILES * cpus),
-    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0, 0, 0, 0, 4, 0),
+    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0, 0, 0, 0, 4, 0, 0),
   };
 }
 
@@ -125,6 +127,7 @@ export function addSwapArea(k: SpaceState, area: SwapArea): number {
   s.inuse[type] = 0;
   s.base[type] = base;
   s.disk[type] = area.disk;
+  s.state[AREAS] = Math.max(s.state[AREAS], type + 1);
   s.path[type] = area.path;
   const first = base >> CLUSTER_SHIFT;
   for (let cluster = first; cluster < first + clusters; cluster++) {
@@ -319,20 +322,27 @@ export function checkSwap(k: SpaceState): void {
 function takeSlot(k: SpaceState): SwapEntry {
   const s = k.swap;
   if (s.state[SWAP_FREE] <= 0) return NONE;
-  let best = -1;
-  const turn = s.state[TURN];
-  for (let i = 0; i < MAX_SWAPFILES; i++) {
-    // Equal priorities take turns: the area after the one that was used last comes first.
-    const type = (turn + i) % MAX_SWAPFILES;
-    if ((s.flags[type] & SWP_WRITEOK) === 0 || s.inuse[type] >= s.pages[type] - 1) continue;
-    if (best < 0 || s.prio[type] > s.prio[best]) best = type;
-  }
+  // Equal priorities take turns: the area after the one that was used last comes first.
+  const turn = s.state[TURN] | 0;
+  const areas = s.state[AREAS] | 0;
+  let best = bestArea(s, turn, areas, -1);
+  best = bestArea(s, 0, Math.min(turn, areas), best);
   if (best < 0) return NONE;
   s.state[TURN] = best + 1;
   const row = takeFromCluster(k, best);
   s.inuse[best]++;
   s.state[SWAP_FREE]--;
   return swapEntryOf(k, best, row);
+}
+
+/** The area of the highest priority of those from `from` to before `end` that have a free slot; `best` when none has a higher one. */
+function bestArea(s: SwapColumns, from: number, end: number, best: number): number {
+  let found = best;
+  for (let type = from; type < end; type++) {
+    if ((s.flags[type] & SWP_WRITEOK) === 0 || s.inuse[type] >= s.pages[type] - 1) continue;
+    if (found < 0 || s.prio[type] > s.prio[found]) found = type;
+  }
+  return found;
 }
 
 /** Row of a free slot of the area, which has one: where the CPU went on last, in a free cluster, or in a hole. */

@@ -152,7 +152,7 @@ function getScanCount(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): void {
   for (let list = LRU_INACTIVE_ANON; list <= LRU_ACTIVE_FILE; list++) {
     const isFile = list >= LRU_INACTIVE_FILE;
     const size = eligibleSize(k, lruvec, list, sc.reclaimIdx);
-    let scan = Math.floor(unprotected(k, memcg, size, sc) / 2 ** sc.priority);
+    let scan = unprotected(k, memcg, size, sc) >>> sc.priority;
     if (scan === 0 && !isOnline) scan = Math.min(size, SWAP_CLUSTER_MAX);
     if (balance === SCAN_FRACT) {
       const share = (scan * (isFile ? fp : ap)) / (ap + fp);
