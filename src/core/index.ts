@@ -18,6 +18,7 @@ export { readPressureTotals } from "./abi/pressure-totals.ts";
 export { killTask } from "./abi/process.ts";
 export { syscall } from "./abi/syscall/table.ts";
 export { makeDirectory, readFile, writeFile } from "./abi/vfs.ts";
+export { dmesgEnd, messages } from "./base/dmesg.ts";
 export {
   errnoName,
   FAULT_OOM,

@@ -10,6 +10,7 @@
  */
 
 /** Levels, the kernel's numbers. */
+export const LOG_EMERG = 0;
 export const LOG_ERR = 3;
 export const LOG_WARNING = 4;
 export const LOG_INFO = 6;
@@ -62,6 +63,16 @@ export function printk(k: DmesgView, level: number, text: string): void {
   dmesg.timeNs[row] = k.clock.ns[0]!;
   rows[BYTES]! += text.length;
   rows[NEXT]!++;
+}
+
+/** The number that the next record will have. */
+export function dmesgEnd(k: DmesgView): number {
+  return k.dmesg.rows[NEXT]!;
+}
+
+/** The lines of the messages from a record on, without their times. */
+export function messages(k: DmesgView, from: number): string {
+  return records(k, from, (row) => `${k.dmesg.text[row]!}\n`);
 }
 
 /** The messages from a record number on, as dmesg prints them: the time before every line. */

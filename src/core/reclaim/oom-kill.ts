@@ -12,7 +12,7 @@
  * A kill marks its victims; they end before they would run again (sched.ts), their memory comes back at once (oom-reaper.ts).
  * Linux: mm/oom_kill.c, mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst (memory.oom.group)
  */
-import { LOG_ERR, LOG_INFO, LOG_WARNING, printk } from "../base/dmesg.ts";
+import { LOG_EMERG, LOG_ERR, LOG_INFO, LOG_WARNING, printk } from "../base/dmesg.ts";
 import { SIGKILL } from "../base/errno.ts";
 import { type Memcg, NONE, ROOT_MEMCG, type Task } from "../base/types.ts";
 import { OOM_KILL } from "../frame/vmstat.ts";
@@ -24,13 +24,15 @@ import { initTask, leaderOf, taskRows } from "../space/task.ts";
 import { __GFP_FS } from "./gfp.ts";
 import { OOM_SCORE_ADJ_MIN, oomScoreAdj, taskWithMemory } from "./oom-badness.ts";
 import { emptyQueued, queueReaper, waitForReaper } from "./oom-reaper.ts";
-import { killedLine } from "./oom-report.ts";
+import { dumpHeader, dumpStack, dumpVictim, killedLine, mayReport } from "./oom-report.ts";
 import { memcgProcesses, type OomControl, STILL_DYING, selectBadProcess } from "./oom-select.ts";
 import { currentTask, isDying, willFreeMemory } from "./oom-task.ts";
 import type { ReclaimState } from "./state.ts";
 
 /** Zone type of an allocation that a cgroup refused: any. */
 const ANY_ZONE = 3;
+/** vm.panic_on_oom: whatever the reason. */
+const ALWAYS = 2;
 
 /**
  * A cgroup is at its limit and nothing of it can be reclaimed. Returns true when it is worth charging again: a process was
@@ -43,6 +45,7 @@ export function memcgOutOfMemory(k: ReclaimState, memcg: Memcg, gfp: number, ord
 
 /** Memory is out. Returns true when it is worth trying again, false when nobody may be killed (Linux: out_of_memory). */
 export function outOfMemory(k: ReclaimState, oc: OomControl): boolean {
+  if (k.reclaim.halted[0] !== 0) return false;
   const isWorthwhile = killSomebody(k, oc);
   emptyQueued(k);
   return isWorthwhile;
@@ -58,6 +61,12 @@ function killSomebody(k: ReclaimState, oc: OomControl): boolean {
   }
   // Who must not call into a file system has not been able to reclaim what others can.
   if (isGlobal && (oc.gfp & __GFP_FS) === 0) return true;
+  if (mustPanic(k, isGlobal)) {
+    dumpHeader(k, oc);
+    const why = k.knob.panicOnOom === ALWAYS ? "compulsory" : "system-wide";
+    panic(k, `Out of memory: ${why} panic_on_oom is enabled`);
+    return false;
+  }
   if (isGlobal && k.knob.oomKillAllocatingTask !== 0 && mayKill(k, current)) {
     killChosen(k, oc, leaderOf(k, current), "Out of memory (oom_kill_allocating_task)");
     return true;
@@ -65,11 +74,30 @@ function killSomebody(k: ReclaimState, oc: OomControl): boolean {
   const chosen = selectBadProcess(k, oc);
   if (chosen === STILL_DYING) return waitForReaper(k);
   if (chosen === NONE) {
+    dumpHeader(k, oc);
     printk(k, LOG_WARNING, "Out of memory and no killable processes...");
+    // The allocation would be tried for ever.
+    if (isGlobal) panic(k, "System is deadlocked on memory");
     return false;
   }
   killChosen(k, oc, chosen, isGlobal ? "Out of memory" : "Memory cgroup out of memory");
   return true;
+}
+
+/** vm.panic_on_oom 1 panics when the machine is out of memory, 2 also when a cgroup is. */
+function mustPanic(k: ReclaimState, isGlobal: boolean): boolean {
+  const mode = k.knob.panicOnOom;
+  return mode === ALWAYS || (mode !== 0 && isGlobal);
+}
+
+/** Stops the machine for good. */
+function panic(k: ReclaimState, reason: string): void {
+  const current = currentTask(k);
+  const message = `Kernel panic - not syncing: ${reason}`;
+  printk(k, LOG_EMERG, message);
+  dumpStack(k, current, k.task.comm[current]);
+  printk(k, LOG_EMERG, `---[ end ${message} ]---`);
+  k.reclaim.halted[0] = 1;
 }
 
 /** Whether the running task may be killed for its own allocation. */
@@ -85,6 +113,10 @@ function killChosen(k: ReclaimState, oc: OomControl, victim: Task, message: stri
     k.task.oomVictim[victim] = 1;
     queueReaper(k, k.task.mm[user]);
     return;
+  }
+  if (mayReport(k)) {
+    dumpHeader(k, oc);
+    dumpVictim(k, oc, victim);
   }
   const group = oomGroup(k, victim, oc.memcg);
   killProcess(k, victim, message);

@@ -97,6 +97,8 @@ export function createReclaimColumns(nodes: number): ReclaimColumns {
     kswapdNs: new Float64Array(nodes),
     kswapdOrder: new Int32Array(nodes),
     kswapdHighest: new Int32Array(nodes),
+    reports: new Float64Array(3),
+    halted: new Uint8Array(1),
     inside: new Uint8Array(1),
   };
 }

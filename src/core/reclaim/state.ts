@@ -71,6 +71,10 @@ export interface ReclaimColumns {
   readonly kswapdHighest: Int32Array;
   /** [0]: 1 while the running task is inside reclaim (Linux: PF_MEMALLOC). */
   readonly inside: Uint8Array;
+  /** Reports of the OOM killer: when the interval began in which they are counted, in ns; written in it; left out since. */
+  readonly reports: Float64Array;
+  /** [0]: 1 when the machine has panicked: nothing runs any more. */
+  readonly halted: Uint8Array;
 }
 
 /** What floor 5 sees of the kernel. */

@@ -25,7 +25,7 @@ import { WALK_PFN, WALK_READY, WALK_RIGHTS, WALK_SIZE } from "../hw/mmu.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, PTE_SPECIAL, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
 import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_4K } from "../hw/tlb-places.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import { __GFP_COMP, __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../reclaim/gfp.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { folioAddLruVma, lruAddDrain } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
@@ -41,7 +41,8 @@ import { ensurePte } from "./pte-alloc.ts";
 import type { VmState } from "./state.ts";
 import { ZERO_PAGE } from "./zero-page.ts";
 
-const GFP_ANON = GFP_HIGHUSER_MOVABLE | __GFP_ZERO;
+const GFP_COPY = GFP_HIGHUSER_MOVABLE | __GFP_COMP;
+const GFP_ANON = GFP_COPY | __GFP_ZERO;
 /** What an entry gets that is made for a store. */
 const DIRTY = PTE_DIRTY | PTE_SOFT_DIRTY;
 
@@ -121,7 +122,7 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   const before = words[pte]!;
   // The old page must not go while room is made for the new one; it may lose this mapping meanwhile.
   if (old !== NONE) getFolio(k, old);
-  const pfn = allocPage(k, old === NONE ? GFP_ANON : GFP_HIGHUSER_MOVABLE);
+  const pfn = allocPage(k, old === NONE ? GFP_ANON : GFP_COPY);
   const isCharged = pfn > 0 && (k.mm.memcg[mm] === ROOT_MEMCG || chargeNew(k, pfn, mm) === 0);
   if (!isCharged || words[pte] !== before) {
     if (isCharged) putFolio(k, pfn);
@@ -157,7 +158,7 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
 
 /** Charges a new page to the address space's cgroup; without room it is given back. Returns 0 or a negative errno. */
 function chargeNew(k: VmState, pfn: Pfn, mm: Mm): number {
-  const error = chargeFolio(k, pfn, mm, GFP_HIGHUSER_MOVABLE);
+  const error = chargeFolio(k, pfn, mm, GFP_KERNEL);
   if (error < 0) freePage(k, pfn);
   return error;
 }

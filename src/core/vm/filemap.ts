@@ -19,7 +19,7 @@ import { PGMAJFAULT } from "../frame/vmstat.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
-import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import { __GFP_COMP, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../reclaim/gfp.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
 import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
@@ -194,9 +194,9 @@ function mapCopy(k: VmState, vma: Vma, vpn: number, source: Pfn): number {
   if (pte < 0) return FAULT_OOM;
   const { words } = k.ram;
   if (words[pte] !== 0 || words[pte + 1] !== 0) return 0;
-  const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE);
+  const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP);
   if (pfn < 0) return FAULT_OOM;
-  if (chargeFolio(k, pfn, mm, GFP_HIGHUSER_MOVABLE) < 0) {
+  if (chargeFolio(k, pfn, mm, GFP_KERNEL) < 0) {
     freePage(k, pfn);
     return FAULT_OOM;
   }

@@ -19,7 +19,13 @@ import { type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Vma } from "
 import { xaNextMiss, xaPrevMiss } from "../base/xarray.ts";
 import { FLAGS, PAGE_WORDS, PG_readahead, PG_writeback } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
-import { __GFP_NORETRY, __GFP_NOWARN, __GFP_WRITE, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import {
+  __GFP_COMP,
+  __GFP_NORETRY,
+  __GFP_NOWARN,
+  __GFP_WRITE,
+  GFP_HIGHUSER_MOVABLE,
+} from "../reclaim/gfp.ts";
 import { workingsetRefault } from "../reclaim/workingset.ts";
 import { FILE_RANDOM } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
@@ -40,7 +46,7 @@ const FORCED_CHUNK = 512;
  * Returns its frame, or -ENOMEM.
  */
 export function addPage(k: VmState, inode: Inode, index: number, gfp: number): Pfn {
-  const pfn = allocPage(k, gfp);
+  const pfn = allocPage(k, gfp | __GFP_COMP);
   if (pfn < 0) return -ENOMEM;
   if (chargeFolioTo(k, pfn, currentMemcg(k), gfp) < 0) {
     freePage(k, pfn);

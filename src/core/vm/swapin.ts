@@ -54,7 +54,7 @@ import {
   pteHigh,
   pteLow,
 } from "../hw/pte.ts";
-import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import { __GFP_COMP, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { workingsetRefault } from "../reclaim/workingset.ts";
 import { getFolio } from "../space/folio.ts";
 import { isUptodate, waitRow } from "../space/io.ts";
@@ -275,7 +275,7 @@ export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   const cached = findSwapCache(k, entry);
   if (cached !== NONE) return cached;
   const row = swapSlot(k, entry);
-  const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE);
+  const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP);
   if (pfn < 0) return pfn;
   // The page is charged to the cgroup whose it was when it went out, if there is still one.
   const owner = k.swap.memcg[row];

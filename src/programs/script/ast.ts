@@ -38,7 +38,15 @@ export type AccessOp = "load" | "store" | "fetch" | "mix";
 /** The order of a pattern's addresses. */
 export type PatternShape = "scan" | "stride" | "loop" | "uniform" | "zipf";
 /** The views of `show` that have no argument of their own. */
-export type PlainView = "maps" | "smaps_rollup" | "status" | "statm" | "faults" | "swaps" | "totals";
+export type PlainView =
+  | "maps"
+  | "smaps_rollup"
+  | "status"
+  | "statm"
+  | "faults"
+  | "swaps"
+  | "totals"
+  | "dmesg";
 
 /** `x = name(args)`. */
 export interface CallAction {
@@ -118,6 +126,12 @@ export interface EnterAction {
   readonly group: Word;
 }
 
+/** `oom_score_adj N`. */
+export interface AdjustAction {
+  readonly kind: "adjust";
+  readonly value: number;
+}
+
 /** `together` … `end`: lines that run at the same time, each task's in order. */
 export interface TogetherAction {
   readonly kind: "together";
@@ -131,6 +145,7 @@ export type Action =
   | PatternAction
   | ShowAction
   | EnterAction
+  | AdjustAction
   | TogetherAction
   | Directive;
 

@@ -105,6 +105,11 @@ function parseAction(cursor: Cursor): Action {
     cursor.at++;
     return { kind: "enter", group: groupWord(cursor) };
   }
+  if (first.text === "oom_score_adj") {
+    cursor.at++;
+    const sign = accept(cursor, "-") ? -1 : 1;
+    return { kind: "adjust", value: sign * numberWord(cursor, "a number") };
+  }
   let isFatal = false;
   if (first.text === "fatal") {
     isFatal = true;
@@ -193,6 +198,7 @@ function parseShow(cursor: Cursor): Action {
     case "faults":
     case "swaps":
     case "totals":
+    case "dmesg":
       return { kind: "show", view };
     case "pressure": {
       if (peek(cursor).text !== "cgroup") return { kind: "show", view };
@@ -224,7 +230,7 @@ function parseShow(cursor: Cursor): Action {
       cursor.at--;
       return nothing(
         cursor,
-        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure or totals",
+        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals or dmesg",
       );
   }
 }

@@ -26,8 +26,10 @@ const FIRST_PRIO = -2;
 
 /** Whether a script's transcript differs from run to run of a real kernel. */
 export function isPressureScript(script: Script): boolean {
-  return script.statements.some(({ action }) =>
-    ["swap", "cgroup", "together", "enter"].includes(action.kind),
+  return script.statements.some(
+    ({ action }) =>
+      ["swap", "cgroup", "together", "enter", "adjust"].includes(action.kind) ||
+      (action.kind === "show" && action.view === "dmesg"),
   );
 }
 
@@ -80,6 +82,11 @@ export function setCgroup(k: Kernel, group: string, settings: readonly CgroupSet
 /** Moves the task's process into the group. Returns 0 or a negative errno. */
 export function enterCgroup(k: Kernel, task: Task, group: string): number {
   return writeFile(k, `${groupDirectory(k, group)}/cgroup.procs`, `${k.task.pid[task]}\n`);
+}
+
+/** Sets the oom_score_adj of the task's process. Returns 0 or a negative errno. */
+export function adjustScore(k: Kernel, task: Task, value: number): number {
+  return writeFile(k, `/proc/${k.task.pid[task]}/oom_score_adj`, `${value}\n`);
 }
 
 /** The figures of `show totals`, by name, since boot; `tasks` are those of the script, `inodes` its files. */

@@ -9,8 +9,10 @@
 import { BLOCKED, type Kernel, NONE, type Task } from "../../core/index.ts";
 import type {
   AccessAction,
+  AdjustAction,
   CallAction,
   Directive,
+  EnterAction,
   PatternAction,
   Script,
   ScriptError,
@@ -36,7 +38,7 @@ import {
   writeSysctl,
 } from "./guest.ts";
 import { createPattern, EMPTY_FNV } from "./patterns.ts";
-import { chooseHierarchy, enterCgroup, makeSwap, setCgroup } from "./pressure.ts";
+import { adjustScore, chooseHierarchy, enterCgroup, makeSwap, setCgroup } from "./pressure.ts";
 import { bindRegion, formatAddress } from "./regions.ts";
 import {
   createSession,
@@ -122,14 +124,10 @@ function runStatement(session: Session, statement: Statement): void {
       for (const line of lines) session.emit(shownLine(line));
       return;
     }
-    case "enter": {
-      const isGone = isDropped(session, statement);
-      const task = isGone ? NONE : runningTask(session, statement);
-      if (task === NONE && !isGone) return;
-      const result = isGone ? -ESRCH : enterCgroup(session.k, task, action.group.text);
-      session.emit(resultLine(text, result < 0 ? formatErrno(result) : "ok", NO_FAULTS));
+    case "enter":
+    case "adjust":
+      runForTask(session, statement, action);
       return;
-    }
     case "together":
       runTogether(session, statement, action.lines, act);
       return;
@@ -142,6 +140,20 @@ function runStatement(session: Session, statement: Statement): void {
       if (task !== NONE) runCounted(session, task, action);
     }
   }
+}
+
+/** What is done to a task from outside; one that was killed is no longer there. */
+function runForTask(session: Session, statement: Statement, action: EnterAction | AdjustAction): void {
+  const isGone = isDropped(session, statement);
+  const task = isGone ? NONE : runningTask(session, statement);
+  if (task === NONE && !isGone) return;
+  let result = -ESRCH;
+  if (!isGone)
+    result =
+      action.kind === "enter"
+        ? enterCgroup(session.k, task, action.group.text)
+        : adjustScore(session.k, task, action.value);
+  session.emit(resultLine(statement.text, result < 0 ? formatErrno(result) : "ok", NO_FAULTS));
 }
 
 /** Runs what a task does, and counts the faults it takes meanwhile; those of a task that ended nobody can read. */

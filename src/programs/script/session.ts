@@ -5,7 +5,7 @@
  * addresses are written relative to, and a task.
  * Doc: docs/script.md, section 3
  */
-import { type Kernel, NONE, TASK_ZOMBIE, type Task } from "../../core/index.ts";
+import { dmesgEnd, type Kernel, NONE, TASK_ZOMBIE, type Task } from "../../core/index.ts";
 import type { Arg, Expr, Script, ScriptError, Statement } from "./ast.ts";
 import { type Guest, taskOf } from "./guest.ts";
 import { isPressureScript } from "./pressure.ts";
@@ -44,6 +44,8 @@ export interface Session {
   readonly exited: Set<number>;
   /** All disks come to rest after each access; in a pressure script, only between statements. */
   readonly isQuiet: boolean;
+  /** The first kernel message that `show dmesg` has not printed yet. */
+  seenMessages: number;
   /** The statement that runs. */
   statement: Statement;
   /** What stopped the script; the first error counts. */
@@ -72,6 +74,7 @@ export function createSession(guest: Guest, script: Script, emit: (line: string)
     files: new Set(),
     exited: new Set(),
     isQuiet: !isPressureScript(script),
+    seenMessages: dmesgEnd(k),
     statement: NO_STATEMENT,
     error: undefined,
   };

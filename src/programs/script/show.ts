@@ -2,7 +2,7 @@
  * What `show` prints: the kernel's own files, read from outside the task, cut to what was asked for.
  * Doc: docs/script.md, section 10
  */
-import type { Task } from "../../core/index.ts";
+import { dmesgEnd, messages, type Task } from "../../core/index.ts";
 import type { Expr, ShowAction, Word } from "./ast.ts";
 import { cachedPages, fileInode, readPagemap, showSystem, showText, taskOf } from "./guest.ts";
 import { groupDirectory, pressureTotals } from "./pressure.ts";
@@ -15,6 +15,7 @@ import {
   linesOf,
   maskMappings,
   memoryLines,
+  namePids,
   pagemapLines,
   smapsBetween,
 } from "./views.ts";
@@ -75,6 +76,11 @@ export function showLines(session: Session, task: Task, action: ShowAction): str
     }
     case "totals":
       return totalLines(session);
+    case "dmesg": {
+      const text = messages(k, session.seenMessages);
+      session.seenMessages = dmesgEnd(k);
+      return text === "" ? [] : linesOf(text).map((line) => namePids(line, session.taskNames));
+    }
   }
 }
 

@@ -90,6 +90,20 @@ export function cachedLines(pages: number, isCached: (page: number) => boolean):
   return lines.length === 0 ? ["none"] : lines;
 }
 
+/** Pids in a row of the OOM killer's table of tasks, and after words that they follow. */
+const PID_COLUMNS = /^(\[ *)([0-9]+)(\] +[0-9]+)( +)([0-9]+)/;
+const PID_WORDS = /(process |victim |pid=|PID: |pid:)([0-9]+)/g;
+
+/** A kernel message with the names of the script's tasks for their pids, as wide as those were in columns. */
+export function namePids(line: string, names: ReadonlyMap<number, string>): string {
+  const nameOf = (pid: string): string => names.get(Number(pid)) ?? pid;
+  const placed = (blanks: string, pid: string): string => nameOf(pid).padStart(blanks.length + pid.length);
+  const row = PID_COLUMNS.exec(line);
+  if (row === null) return line.replace(PID_WORDS, (_, word: string, pid: string) => word + nameOf(pid));
+  const [all, open, pid, uid, blanks, tgid] = row as unknown as string[];
+  return `[${placed(open!.slice(1), pid!)}${uid}${placed(blanks!, tgid!)}${line.slice(all!.length)}`;
+}
+
 /** A field's name as the kernel writes it: `Active_anon` stands for `Active(anon)`. */
 export function kernelField(name: string): string {
   return name.replace(/_(anon|file)$/, "($1)");

@@ -138,6 +138,7 @@ export const KEYWORDS: ReadonlySet<string> = new Set([
   "swap",
   "enter",
   "together",
+  "oom_score_adj",
   "end",
   "max",
   ...BASES,

@@ -106,6 +106,8 @@ static void run_source(const World *world, const Source *source)
     if (id == 0) {
         dup2(errors[1], STDERR_FILENO);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* A script that runs out of memory kills its own tasks; they begin with 0 again. */
+        write_text(AT_FDCWD, "/proc/self/oom_score_adj", "-1000");
         /* Everything present: the controller's own page faults would be counted in /proc/vmstat. */
         mlockall(MCL_CURRENT);
         run_script(world, read_script(source->name, source->text));

@@ -121,10 +121,10 @@ static void parse_show(Cursor *cursor, Statement *statement)
 {
     static const char *const VIEWS[] = {"maps",   "smaps",   "smaps_rollup", "status", "statm",  "faults",
                                         "pagemap", "cached", "vmstat",       "meminfo", "cgroup", "swaps",
-                                        "pressure", "totals", NULL};
+                                        "pressure", "totals", "dmesg", NULL};
     int view = find_word(VIEWS, peek(cursor));
     if (view < 0)
-        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure or totals");
+        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals or dmesg");
     cursor->at++;
     statement->kind = ACTION_SHOW;
     statement->view = (View)view;
@@ -306,6 +306,11 @@ static void parse_statement(Cursor *cursor, Statement *statement)
         cursor->at++;
         statement->kind = ACTION_ENTER;
         statement->group = parse_group(cursor);
+    } else if (strcmp(first->text, "oom_score_adj") == 0) {
+        cursor->at++;
+        statement->kind = ACTION_ADJUST;
+        int sign = accept(cursor, "-") ? -1 : 1;
+        statement->number = sign * need_number(cursor, "a number");
     } else if (!parse_directive(cursor, statement) && !parse_touch(cursor, statement))
         parse_call(cursor, statement);
     if (peek(cursor)->kind != TOKEN_END)
@@ -316,7 +321,8 @@ static void parse_statement(Cursor *cursor, Statement *statement)
 static void note_traits(Script *script, const Statement *statement)
 {
     script->has_files |= statement->kind == ACTION_FILE;
-    script->is_pressure |= statement->kind == ACTION_SWAP || statement->kind == ACTION_CGROUP || statement->kind == ACTION_TOGETHER;
+    script->is_pressure |= statement->kind == ACTION_SWAP || statement->kind == ACTION_CGROUP || statement->kind == ACTION_TOGETHER
+                           || statement->kind == ACTION_ADJUST || (statement->kind == ACTION_SHOW && statement->view == VIEW_DMESG);
     script->swap_count += statement->kind == ACTION_SWAP;
     for (int i = 0; i < statement->setting_count; i++)
         script->has_old_groups |= is_old_group_file(statement->settings[i].file);

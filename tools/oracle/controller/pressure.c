@@ -126,6 +126,12 @@ int enter_group(Run *run, const Task *task)
     return write_text(root, group_path(prefix, run->statement->group.text, "cgroup.procs"), take_format("%d", task->id));
 }
 
+int adjust_score(Run *run, const Task *task)
+{
+    return write_text(run->world->proc, take_format("%d/oom_score_adj", task->id),
+                      take_format("%lld", (long long)run->statement->number));
+}
+
 /* The text of a file below a directory. Ends the script when there is none. */
 static char *take_file(Run *run, int directory, const char *path)
 {

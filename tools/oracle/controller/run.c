@@ -178,9 +178,12 @@ static void run_statement(Run *run)
     }
     case ACTION_SWAP:
     case ACTION_CGROUP:
+    case ACTION_ADJUST:
     case ACTION_ENTER: {
         Task *task = statement_task(run);
-        int error = run->statement->kind == ACTION_ENTER ? task == NULL ? ESRCH : enter_group(run, task) : run_pressure(run);
+        int error = run->statement->kind == ACTION_ENTER    ? task == NULL ? ESRCH : enter_group(run, task)
+                    : run->statement->kind == ACTION_ADJUST ? task == NULL ? ESRCH : adjust_score(run, task)
+                                                            : run_pressure(run);
         printf("%s = %s%s\n", run->statement->text, error ? "-1 " : "ok", error ? errno_name(error) : "");
         break;
     }
@@ -206,6 +209,7 @@ void run_script(const World *world, const Script *script)
     begin_run(&run);
     note_fields(&run);
     note_totals(&run);
+    skip_messages(&run);
     for (int i = 0; i < script->count; i++) {
         size_t mark = take_mark();
         run.statement = &script->statements[i];

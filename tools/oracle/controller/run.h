@@ -107,6 +107,7 @@ int run_together(Run *run, int index);
 /* pressure.c: swap areas, cgroups and the figures that pressure is measured by. */
 int run_pressure(Run *run);
 int enter_group(Run *run, const Task *task);
+int adjust_score(Run *run, const Task *task);
 void note_totals(Run *run);
 void print_totals(Run *run);
 void print_group_file(Run *run);
@@ -118,6 +119,10 @@ void end_pressure(Run *run);
 /* show.c: prints what the statement wants to see, and notes the fields it may show later. */
 void run_show(Run *run, Task *task);
 void note_fields(Run *run);
+
+/* messages.c: the kernel's messages since the script's start, or since they were printed last. */
+void skip_messages(const Run *run);
+void print_messages(Run *run);
 
 /* files.c: directives. Return 0 or an errno. */
 int run_directive(Run *run);

@@ -44,6 +44,7 @@ typedef enum {
     ACTION_SWAP,
     ACTION_CGROUP,
     ACTION_ENTER,
+    ACTION_ADJUST,
     ACTION_TOGETHER,
     ACTION_END
 } ActionKind;
@@ -66,7 +67,8 @@ typedef enum {
     VIEW_CGROUP,
     VIEW_SWAPS,
     VIEW_PRESSURE,
-    VIEW_TOTALS
+    VIEW_TOTALS,
+    VIEW_DMESG
 } View;
 
 /* FILE=VALUE of a cgroup. */
@@ -102,7 +104,7 @@ typedef struct Statement {
     Word fields[FIELDS_MAX];   /* of vmstat, meminfo */
     int field_count;
     const char *sysctl;        /* with dots */
-    int64_t number;            /* the sysctl's value; of swap the priority, -1 for none */
+    int64_t number;            /* the sysctl's value; the oom_score_adj; of swap the priority, -1 for none */
     Word group;                /* with slashes: of cgroup, enter and views of cgroups */
     const char *group_file;    /* of show cgroup */
     Setting settings[SETTINGS_MAX];

@@ -331,5 +331,8 @@ void run_show(Run *run, Task *task)
     case VIEW_TOTALS:
         print_totals(run);
         break;
+    case VIEW_DMESG:
+        print_messages(run);
+        break;
     }
 }

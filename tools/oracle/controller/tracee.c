@@ -202,8 +202,10 @@ Task *start_main(Tasks *tasks, const char *const *strings, int count, Layout *la
         argv[i + 1] = take_text(strings[i], strlen(strings[i]));
     pid_t id = fork();
     must(id, "fork");
-    if (id == 0)
+    if (id == 0) {
+        write_text(tasks->world->proc, "self/oom_score_adj", "0");
         become_stub(tasks->world, argv);
+    }
     int status;
     must(waitpid(id, &status, __WALL), "waitpid");
     if (!WIFSTOPPED(status))

@@ -85,6 +85,7 @@ static void open_kernel_files(World *world)
     world->sys = open_or_refuse(AT_FDCWD, "/sys", O_RDONLY | O_DIRECTORY);
     world->loop_control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
     world->old_groups = open("/sys/fs/cgroup/memory", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    world->messages = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     world->groups = -1;
     if (faccessat(AT_FDCWD, "/sys/fs/cgroup/cgroup.subtree_control", W_OK, 0) == 0)
         world->groups = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

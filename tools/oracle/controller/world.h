@@ -18,6 +18,7 @@ typedef struct World {
     int sys;           /* /sys */
     int loop_control;  /* where loop devices are asked for, or -1 */
     int old_groups;    /* the hierarchy of memory cgroups of version 1, or -1 */
+    int messages;      /* the kernel's messages, or -1 */
     int groups;        /* that of version 2 with the memory controller, or -1 */
     const char *path;  /* the directory's path as /proc/PID/maps shows it */
     bool hides_huge_pages; /* transparent huge pages are kept away from the stub only, not from the machine */

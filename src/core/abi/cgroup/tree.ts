@@ -5,6 +5,7 @@
 import { EINVAL } from "../../base/errno.ts";
 import { type Memcg, ROOT_MEMCG } from "../../base/types.ts";
 import { setProtection } from "../../space/memcg.ts";
+import { showMemoryStat, showNumaStat } from "../../space/memcg-stat.ts";
 import { hasMemory } from "../../space/memcg-task.ts";
 import { isLegacy } from "../../space/memcg-v1.ts";
 import type { AbiState } from "../state.ts";
@@ -20,7 +21,6 @@ import type { CgroupFile } from "./file.ts";
 import { writeHigh, writeMax, writeReclaim } from "./limits.ts";
 import { showProcs, writeProcs } from "./procs.ts";
 import { bytesText, parsePages, showPages } from "./sizes.ts";
-import { showMemoryStat, showNumaStat } from "./stat.ts";
 import { LEGACY_FILES } from "./v1.ts";
 
 /** The columns of MemcgColumns that are plain limits. */

@@ -16,14 +16,14 @@ import { MAX_RECLAIM_RETRIES, MAX_SWAPPINESS } from "../../reclaim/scan-control.
 import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../../reclaim/vmscan.ts";
 import { lruAddDrainAll } from "../../space/lruvec.ts";
 import { drainAllStock, MEMCG_OOM_KILL, NR_MEMCG_EVENTS } from "../../space/memcg.ts";
+import { subtree } from "../../space/memcg-subtree.ts";
 import { memcgSwappiness } from "../../space/memcg-v1.ts";
+import { showLegacyNumaStat, showLegacyStat } from "../../space/memcg-v1-stat.ts";
 import { SWAP_FREE, SWAP_TOTAL } from "../../space/swap.ts";
 import type { AbiState } from "../state.ts";
 import type { CgroupFile } from "./file.ts";
 import { showProcs, writeProcs } from "./procs.ts";
 import { bytesText, parsePages } from "./sizes.ts";
-import { subtree } from "./subtree.ts";
-import { showLegacyNumaStat, showLegacyStat } from "./v1-stat.ts";
 
 /** What is counted, and what of it a file shows. */
 type Counter = "memory" | "memsw";

@@ -6,7 +6,7 @@
  * those of the moment; Linux adds up what CPUs keep to themselves every two seconds, or when it has become much.
  * Linux: mm/memcontrol.c (6.12, without CONFIG_ZSWAP)   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
-import { type Memcg, PAGE_SIZE, ROOT_MEMCG } from "../../base/types.ts";
+import { type Memcg, PAGE_SIZE, ROOT_MEMCG } from "../base/types.ts";
 import {
   EVENT_NAMES,
   NR_ACTIVE_ANON,
@@ -64,10 +64,10 @@ import {
   WORKINGSET_REFAULT_FILE,
   WORKINGSET_RESTORE_ANON,
   WORKINGSET_RESTORE_FILE,
-} from "../../frame/vmstat.ts";
-import { settleAllFaults } from "../../space/memcg-task.ts";
-import type { AbiState } from "../state.ts";
-import { subtree } from "./subtree.ts";
+} from "../frame/vmstat.ts";
+import { subtree } from "./memcg-subtree.ts";
+import { settleAllFaults } from "./memcg-task.ts";
+import type { SpaceState } from "./state.ts";
 
 /** Rows that no counter of a node stands for. */
 const KMEM = -1;
@@ -122,7 +122,7 @@ const EVENTS: readonly number[] = [
 ];
 
 /** The text of memory.stat. */
-export function showMemoryStat(k: AbiState, memcg: Memcg): string {
+export function showMemoryStat(k: SpaceState, memcg: Memcg): string {
   settleAllFaults(k);
   let text = "";
   for (const [name, item, unit] of ROWS) {
@@ -139,7 +139,7 @@ export function showMemoryStat(k: AbiState, memcg: Memcg): string {
 }
 
 /** The text of memory.numa_stat. */
-export function showNumaStat(k: AbiState, memcg: Memcg): string {
+export function showNumaStat(k: SpaceState, memcg: Memcg): string {
   let text = "";
   for (const [name, item, unit] of ROWS) {
     if (item < 0) continue;
@@ -152,7 +152,7 @@ export function showNumaStat(k: AbiState, memcg: Memcg): string {
 }
 
 /** A counter of the cgroup and everything below it, over all nodes. */
-export function itemOf(k: AbiState, memcg: Memcg, item: number): number {
+export function itemOf(k: SpaceState, memcg: Memcg, item: number): number {
   let sum = 0;
   if (item === KMEM) for (const at of subtree(k, memcg)) sum += k.memcg.kmem[at];
   else if (item >= 0)
@@ -161,7 +161,7 @@ export function itemOf(k: AbiState, memcg: Memcg, item: number): number {
 }
 
 /** The same on one node. */
-function nodeItemOf(k: AbiState, memcg: Memcg, node: number, item: number): number {
+function nodeItemOf(k: SpaceState, memcg: Memcg, node: number, item: number): number {
   const isCharged = item !== NR_PAGETABLE && item !== NR_KERNEL_STACK_KB;
   if (memcg === ROOT_MEMCG && isCharged) return k.vmstat.node[node * NR_NODE_ITEMS + item];
   let sum = 0;
@@ -171,7 +171,7 @@ function nodeItemOf(k: AbiState, memcg: Memcg, node: number, item: number): numb
 }
 
 /** How often something happened in the cgroup and below it. Faults are settled by the caller. */
-export function eventOf(k: AbiState, memcg: Memcg, event: number): number {
+export function eventOf(k: SpaceState, memcg: Memcg, event: number): number {
   if (memcg === ROOT_MEMCG) return k.vmstat.event[event];
   let sum = 0;
   for (const at of subtree(k, memcg)) sum += k.memcg.vmEvent[at * NR_EVENTS + event];

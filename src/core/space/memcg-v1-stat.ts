@@ -2,7 +2,7 @@
  * memory.stat and memory.numa_stat of version 1: a cgroup's own counts, then "total_": with everything below it.
  * Linux: mm/memcontrol-v1.c (6.12)   Doc: Documentation/admin-guide/cgroup-v1/memory.rst
  */
-import { type Memcg, PAGE_SIZE, ROOT_MEMCG } from "../../base/types.ts";
+import { type Memcg, PAGE_SIZE, ROOT_MEMCG } from "../base/types.ts";
 import {
   EVENT_NAMES,
   NR_ANON_MAPPED,
@@ -21,12 +21,11 @@ import {
   PGPGOUT,
   WORKINGSET_REFAULT_ANON,
   WORKINGSET_REFAULT_FILE,
-} from "../../frame/vmstat.ts";
-import { settleAllFaults } from "../../space/memcg-task.ts";
-import type { AbiState } from "../state.ts";
-import { bytesText } from "./sizes.ts";
-import { eventOf, itemOf } from "./stat.ts";
-import { subtree } from "./subtree.ts";
+} from "../frame/vmstat.ts";
+import { eventOf, itemOf } from "./memcg-stat.ts";
+import { subtree } from "./memcg-subtree.ts";
+import { settleAllFaults } from "./memcg-task.ts";
+import type { SpaceState } from "./state.ts";
 
 /** Counted apart from the nodes: pages in swap. */
 const SWAP = -1;
@@ -48,7 +47,7 @@ const EVENTS = [PGPGIN, PGPGOUT, PGFAULT, PGMAJFAULT];
 const LISTS = ["inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable"];
 
 /** The text of memory.stat. */
-export function showLegacyStat(k: AbiState, memcg: Memcg): string {
+export function showLegacyStat(k: SpaceState, memcg: Memcg): string {
   settleAllFaults(k);
   let limit = Number.POSITIVE_INFINITY;
   let memswLimit = Number.POSITIVE_INFINITY;
@@ -64,7 +63,7 @@ export function showLegacyStat(k: AbiState, memcg: Memcg): string {
 }
 
 /** The text of memory.numa_stat: pages on the LRU lists by node, its own and with everything below it. */
-export function showLegacyNumaStat(k: AbiState, memcg: Memcg): string {
+export function showLegacyNumaStat(k: SpaceState, memcg: Memcg): string {
   const kinds: readonly (readonly [string, readonly number[]])[] = [
     ["total", [0, 1, 2, 3, 4]],
     ["file", [2, 3]],
@@ -85,7 +84,7 @@ export function showLegacyNumaStat(k: AbiState, memcg: Memcg): string {
   return text;
 }
 
-function rows(k: AbiState, memcg: Memcg, prefix: string, isOwn: boolean): string {
+function rows(k: SpaceState, memcg: Memcg, prefix: string, isOwn: boolean): string {
   let text = "";
   for (const [name, item, unit] of ITEMS) text += `${prefix}${name} ${count(k, memcg, item, isOwn) * unit}\n`;
   for (const event of EVENTS) {
@@ -101,7 +100,7 @@ function rows(k: AbiState, memcg: Memcg, prefix: string, isOwn: boolean): string
 }
 
 /** One counter of the cgroup, its own or with everything below it. */
-function count(k: AbiState, memcg: Memcg, item: number, isOwn: boolean): number {
+function count(k: SpaceState, memcg: Memcg, item: number, isOwn: boolean): number {
   if (item === SWAP) return swapPages(k, memcg, isOwn);
   if (!isOwn || memcg === ROOT_MEMCG) return itemOf(k, memcg, item);
   let sum = 0;
@@ -111,7 +110,7 @@ function count(k: AbiState, memcg: Memcg, item: number, isOwn: boolean): number 
 }
 
 /** Slots charged: a cgroup's counter holds those below it as well. */
-function swapPages(k: AbiState, memcg: Memcg, isOwn: boolean): number {
+function swapPages(k: SpaceState, memcg: Memcg, isOwn: boolean): number {
   const { swapUsage, firstChild, nextSibling } = k.memcg;
   let below = 0;
   for (let child = firstChild[memcg]; child !== ROOT_MEMCG; child = nextSibling[child])
@@ -120,7 +119,7 @@ function swapPages(k: AbiState, memcg: Memcg, isOwn: boolean): number {
   return isOwn ? swapUsage[memcg] - below : swapUsage[memcg];
 }
 
-function listPages(k: AbiState, memcg: Memcg, node: number, list: number, isOwn: boolean): number {
+function listPages(k: SpaceState, memcg: Memcg, node: number, list: number, isOwn: boolean): number {
   const cgroups = isOwn ? [memcg] : subtree(k, memcg);
   let pages = 0;
   for (const at of cgroups) pages += k.lruvec.size[(at * k.lruvec.nodes + node) * LISTS.length + list];
@@ -128,5 +127,5 @@ function listPages(k: AbiState, memcg: Memcg, node: number, list: number, isOwn:
 }
 
 function limitText(pages: number): string {
-  return pages === Number.POSITIVE_INFINITY ? "9223372036854771712" : bytesText(pages);
+  return pages === Number.POSITIVE_INFINITY ? "9223372036854771712" : `${BigInt(pages) * BigInt(PAGE_SIZE)}`;
 }
