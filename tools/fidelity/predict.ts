@@ -56,6 +56,15 @@ function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | 
   };
 }
 
+/**
+ * The TLB of the recording machine. QEMU's, where no hardware helps it, has 256 places, one for each page number modulo 256,
+ * and 8 for what was displaced last (CPU_TLB_DYN_DEFAULT_BITS, CPU_VTLB_SIZE): so entries are marked as used far more often.
+ */
+function tlbOf({ machine }: FidelityCase): Pick<MachineInput, "tlb"> {
+  if (machine.kernel !== "6.12") return {};
+  return { tlb: { l1d4k: { sets: 256, ways: 1 }, l1i4k: { sets: 256, ways: 1 }, l2: { sets: 1, ways: 8 } } };
+}
+
 /** Memory as a case of the whole machine finds it. */
 function wholeMachine(): Pick<MachineInput, "e820" | "reserved" | "knobs"> {
   const { e820, reserved, knobs } = JSON.parse(readFileSync(path.join(FOLDER, "machine-256m.json"), "utf8")) as MachineInput;
@@ -67,7 +76,7 @@ function bootMachine(fidelityCase: FidelityCase): Kernel {
   const { machine, hasGroup } = fidelityCase;
   const { cpus, memoryBytes, levels, policy } = machine;
   const memory = hasGroup ? { sizeBytes: memoryBytes } : wholeMachine();
-  const input: MachineInput = { name: "fidelity", cpus, levels, ...speedOf(fidelityCase), ...memory };
+  const input: MachineInput = { name: "fidelity", cpus, levels, ...speedOf(fidelityCase), ...memory, ...tlbOf(fidelityCase) };
   if (policy === "mglru") return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: LRU_GEN_ALL } });
   try {
     return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: 0 } });

@@ -5,13 +5,16 @@
  *               head      tail       from `tail` on they are new since the last walk: walked whole, filter or not
  *
  * A walk passes over those that did not run on the node since it came by last.
- * Differs: an address space is on the list from its creation on, and the one that runs counts as used: on a machine
- * kernel threads take the CPU from it every few ms, which is when Linux notes that it ran.
+ * Differs: an address space is on the list from its creation on; and the one that runs counts as used a tick after its last walk:
+ * Linux notes it when a task gets a CPU back, and kernel threads (RCU's, most of all) take it about as often.
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/mm/multigen_lru.rst
  */
 import { type Lruvec, type Memcg, type Mm, NONE } from "../base/types.ts";
 import { resetFilter } from "./lru-gen-bloom.ts";
 import type { SpaceState } from "./state.ts";
+
+/** A tick of the clock (Linux: CONFIG_HZ, 250 in Debian). */
+const TICK_NS = 4e6;
 
 /** A place in a list: nowhere, its end (where it begins again), else address space + 1. */
 const NOWHERE = 0;
@@ -128,8 +131,12 @@ export function skipWalk(k: SpaceState, lruvec: Lruvec, seq: number): boolean {
 /** The address space if it is to be walked, which ends its having been used; else NONE (Linux: get_next_mm). */
 function takeUsed(k: SpaceState, walk: MmWalk, mm: Mm): Mm {
   const at = mm * k.lruvec.nodes + walk.node;
-  if (!walk.forceScan && !runsNow(k, mm) && k.lruGen.mmUsed[at] === 0) return NONE;
-  k.lruGen.mmUsed[at] = 0;
+  const nowNs = k.clock.ns[0];
+  const { mmUsed, mmWalkedNs } = k.lruGen;
+  const isUsed = mmUsed[at] !== 0 || (mmWalkedNs[at] + TICK_NS <= nowNs && runsNow(k, mm));
+  if (!walk.forceScan && !isUsed) return NONE;
+  mmUsed[at] = 0;
+  mmWalkedNs[at] = nowNs;
   return k.mm.users[mm] > 0 ? mm : NONE;
 }
 

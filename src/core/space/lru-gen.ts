@@ -97,6 +97,7 @@ export function createLruGen(frames: number, memcgs: number, nodes: number, mms:
     mmPrev: new Int32Array(mms),
     mmMemcg: new Int32Array(mms),
     mmUsed: new Uint8Array(mms * nodes),
+    mmWalkedNs: new Float64Array(mms * nodes),
     fifoSeq: new Int32Array(nodes),
     fifoCount: new Int32Array(nodes * MEMCG_NR_GENS),
     fifoHead: new Int32Array(nodes * MEMCG_NR_GENS * MEMCG_NR_BINS),

@@ -201,6 +201,8 @@ export interface LruGenColumns {
   readonly mmMemcg: Int32Array;
   /** By mm * nodes + node: the address space has run since it was walked last. */
   readonly mmUsed: Uint8Array;
+  /** By the same: when it was walked last. */
+  readonly mmWalkedNs: Float64Array;
   /** By node: number of the older generation of cgroups; by node * 3 + generation: cgroups in it. */
   readonly fifoSeq: Int32Array;
   readonly fifoCount: Int32Array;
