@@ -18,7 +18,7 @@ export { readPressureTotals } from "./abi/pressure-totals.ts";
 export { killTask } from "./abi/process.ts";
 export { syscall } from "./abi/syscall/table.ts";
 export { makeDirectory, readFile, writeFile } from "./abi/vfs.ts";
-export { dmesgEnd, messages } from "./base/dmesg.ts";
+export { dmesgEnd, messages, readDmesg } from "./base/dmesg.ts";
 export {
   errnoName,
   FAULT_OOM,
@@ -35,6 +35,7 @@ export { completeMachine, type Machine, type MachineInput } from "./hw/machine.t
 export { ACCESS_FETCH, ACCESS_LOAD, ACCESS_STORE } from "./hw/mmu.ts";
 export { PRESETS } from "./hw/presets.ts";
 export { boot, checkKernel, hashKernel, type Kernel } from "./kernel.ts";
+export { panicMessage } from "./reclaim/oom-kill.ts";
 export {
   NEVER,
   type RunningCache,

@@ -36,6 +36,7 @@ import {
   taskRows,
   userTime,
 } from "./space/task.ts";
+import { wakeMemoryWaiters } from "./vm/fault-oom.ts";
 import type { VmState } from "./vm/state.ts";
 
 /** Weight of each nice value from -20 to 19; one step is about 10 % of the CPU. */
@@ -67,10 +68,11 @@ export function quantumNs(k: VmState): number {
  * Chooses the task to run now. Sets the running CPU (`k.boot[2]`), loads that CPU's clock into `k.clock.ns[0]` (moved
  * on to the task's wake-up when the CPU had nothing to do until then), completes the disk requests that are done by
  * then, and sets the end of the task's turn (`k.task.runEndNs`). Returns NONE when no task can ever run again: all have
- * ended, or wait for something that only another task could do.
+ * ended, or wait for something that only another task could do, or the machine has panicked.
  */
 export function pickNext(k: VmState): Task {
   const t = k.task;
+  if (k.reclaim.halted[0] !== 0) return NONE;
   const { cpuNs } = k.clock;
   const freeNs = cpuNs[firstFreeCpu(k, Number.NEGATIVE_INFINITY)];
   let best: Task = NONE;
@@ -112,6 +114,7 @@ export function accountRun(k: AbiState, task: Task): void {
   const t = k.task;
   const cpu = t.cpu[task];
   endSignalled(k);
+  wakeMemoryWaiters(k, false);
   k.clock.cpuNs[cpu] = k.clock.ns[0];
   if (t.state[task] === TASK_FREE) return;
   chargeRun(k, task, niceWeight(t.nice[task]));

@@ -347,5 +347,9 @@ function reap(k: AbiState, task: Task, parent: Task, child: Task): number {
 
 /** Stores a 32-bit number at a user address, as put_user does; what happens to it is not looked at. */
 function storeWordAt(k: AbiState, task: Task, addr: number, value: number): void {
+  const mm = k.task.mm[task];
+  // Held, so that a kill for want of memory does not empty it under the store.
+  k.mm.users[mm]++;
   copyToUser(k, task, addr, Uint8Array.of(value, value >> 8, value >> 16, value >> 24));
+  k.mm.users[mm]--;
 }

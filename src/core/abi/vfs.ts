@@ -13,6 +13,7 @@ import { readKmsg } from "../base/dmesg.ts";
 import { EACCES, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from "../base/errno.ts";
 import { NONE, type Task } from "../base/types.ts";
 import { findTask, initTask, leaderOf, TASK_FREE, taskRows } from "../space/task.ts";
+import { wakeMemoryWaiters } from "../vm/fault-oom.ts";
 import {
   type CgroupPath,
   cgroupMount,
@@ -23,6 +24,7 @@ import {
 } from "./cgroup/directory.ts";
 import { filesOf } from "./cgroup/tree.ts";
 import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
+import { endSignalled } from "./process.ts";
 import type { AbiState } from "./state.ts";
 import { readSysctl, sysctlPaths, writeSysctl } from "./sysctl.ts";
 
@@ -112,7 +114,8 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
   }
   const inTask = taskPath(k, clean, self);
   const file = inTask && TASK_FILES.find((row) => row.name === inTask.rest);
-  if (inTask !== undefined && file?.write !== undefined) return file.write(k, inTask.task, text);
+  if (inTask !== undefined && file?.write !== undefined)
+    return writeAs(k, self, () => file.write!(k, inTask.task, text));
   const result = writeSysctl(k, clean, text);
   if (result !== -ENOENT) return result;
   if (isDirectory(k, clean)) return -EISDIR;
@@ -129,6 +132,9 @@ function writeAs(k: AbiState, self: Task, write: () => number): number {
   cpuTask[cpu] = self === NONE ? initTask(k) : self;
   const result = write();
   cpuTask[cpu] = before;
+  // Nobody runs when an operator writes, so whom that killed ends now.
+  if (self === NONE) endSignalled(k);
+  wakeMemoryWaiters(k, true);
   return result;
 }
 

@@ -176,6 +176,10 @@ function mayRetry(k: AllocState, over: Memcg, freed: number, attempt: Attempt): 
   if (attempt.hasKilled && isDying(k, currentTask(k))) return false;
   if (pages > CHEAP_PAGES) return false;
   memcgEvent(k, over, MEMCG_OOM);
+  if (k.memcg.oomKillDisable[over] !== 0) {
+    k.task.memcgInOom[currentTask(k)] = over;
+    return false;
+  }
   if (!memcgOutOfMemory(k, over, gfp, Math.ceil(Math.log2(pages)))) return false;
   attempt.hasKilled = true;
   attempt.retries = MAX_RECLAIM_RETRIES;

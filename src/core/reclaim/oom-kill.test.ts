@@ -5,15 +5,19 @@
  */
 import { expect, test } from "vitest";
 import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { mountLegacyMemory } from "../abi/cgroup/directory.ts";
 import { CLONE_VM, doFork } from "../abi/process.ts";
 import { makeDirectory, readFile, writeFile } from "../abi/vfs.ts";
 import { readDmesg } from "../base/dmesg.ts";
 import { FAULT_OOM } from "../base/errno.ts";
-import type { Task } from "../base/types.ts";
+import { BLOCKED, NONE, type Task } from "../base/types.ts";
 import { ACCESS_STORE } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
-import { accountRun, beginTurn } from "../sched.ts";
-import { findTask, SIGCHLD, TASK_ZOMBIE } from "../space/task.ts";
+import { accountRun, beginTurn, pickNext } from "../sched.ts";
+import { findTask, SIGCHLD, TASK_RUNNING, TASK_UNINTERRUPTIBLE, TASK_ZOMBIE } from "../space/task.ts";
+import { access } from "../vm/access.ts";
+import { putMm } from "../vm/mm-create.ts";
+import { panicMessage } from "./oom-kill.ts";
 
 const ADDR = 0x10000000;
 const ROOT = "/sys/fs/cgroup";
@@ -43,15 +47,18 @@ function as<T>(k: Kernel, task: Task, act: () => T): T {
 
 /** Stores to `pages` pages. Returns 0 or the first failure. */
 function fill(k: Kernel, task: Task, pages: number): number {
-  return as(k, task, () => {
-    const result = call(k, task, 9, [ADDR, pages * PAGE, 3, 0x32, -1, 0]);
-    if (result < 0) return result;
-    for (let i = 0; i < pages; i++) {
-      const failed = touch(k, task, ADDR + i * PAGE, ACCESS_STORE);
-      if (failed !== 0) return failed;
-    }
-    return 0;
-  });
+  return as(k, task, () => fillNow(k, task, pages));
+}
+
+/** The same in a turn that has begun. */
+function fillNow(k: Kernel, task: Task, pages: number): number {
+  const result = call(k, task, 9, [ADDR, pages * PAGE, 3, 0x32, -1, 0]);
+  if (result < 0) return result;
+  for (let i = 0; i < pages; i++) {
+    const failed = touch(k, task, ADDR + i * PAGE, ACCESS_STORE);
+    if (failed !== 0) return failed;
+  }
+  return 0;
 }
 
 function isGone(k: Kernel, task: Task): boolean {
@@ -141,16 +148,113 @@ test("lowering memory.max below what cannot be reclaimed kills until it fits", (
   const [first, second] = [child(k, task), child(k, task)];
   expect(fill(k, first, 400)).toBe(0);
   expect(fill(k, second, 300)).toBe(0);
+  const pids = [k.task.pid[first], k.task.pid[second]];
   expect(writeFile(k, `${dir}/memory.max`, "1M")).toBe(0);
-  expect(killedPids(k)).toEqual([k.task.pid[first], k.task.pid[second]]);
+  expect(killedPids(k)).toEqual(pids);
+  expect([isGone(k, first), isGone(k, second)]).toEqual([true, true]);
   expect(Number(readFile(k, `${dir}/memory.current`))).toBeLessThanOrEqual(1048576);
 });
 
-test("who may not be killed is refused its memory", () => {
-  const { k, task } = pressed();
+/** The first access of a scan over new memory that is not done at once: its page and what it came to. */
+function firstRefused(k: Kernel, task: Task): { page: number; result: number } {
+  return as(k, task, () => {
+    call(k, task, 9, [ADDR, 4000 * PAGE, 3, 0x32, -1, 0]);
+    let page = ADDR / PAGE;
+    let result = 0;
+    while (result === 0) result = access(k, task, page++, ACCESS_STORE);
+    return { page: page - 1, result };
+  });
+}
+
+test("who may not be killed waits until there is memory", () => {
+  const { k, task, dir } = pressed();
   writeFile(k, `/proc/${k.task.pid[task]}/oom_score_adj`, "-1000");
-  expect(fill(k, task, 2000)).toBe(FAULT_OOM);
+  const { page, result } = firstRefused(k, task);
+  expect(result).toBe(BLOCKED);
+  expect(k.task.state[task]).toBe(TASK_UNINTERRUPTIBLE);
   expect(readDmesg(k)).toContain("Out of memory and no killable processes...");
-  expect(isGone(k, task)).toBe(false);
+  expect(readDmesg(k)).toContain("Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF");
+  writeFile(k, `${dir}/memory.max`, "8M");
+  expect(k.task.state[task]).toBe(TASK_RUNNING);
+  expect(as(k, task, () => access(k, task, page, ACCESS_STORE))).toBe(0);
+  checkKernel(k);
+});
+
+test("with oom_kill_disable of version 1 a process waits until another gives memory back", () => {
+  const { k, task } = fileMachine();
+  mountLegacyMemory(k);
+  const dir = `${ROOT}/memory/g`;
+  makeDirectory(k, dir);
+  writeFile(k, `${dir}/memory.limit_in_bytes`, "4M");
+  writeFile(k, `${dir}/memory.oom_control`, "1");
+  writeFile(k, `${dir}/cgroup.procs`, "0", task);
+  const other = child(k, task);
+  expect(fill(k, other, 400)).toBe(0);
+  const { page, result } = firstRefused(k, task);
+  expect(result).toBe(BLOCKED);
+  expect(readFile(k, `${dir}/memory.oom_control`)).toBe("oom_kill_disable 1\nunder_oom 1\noom_kill 0\n");
+  expect(as(k, other, () => call(k, other, 11, [ADDR, 400 * PAGE]))).toBe(0);
+  expect(k.task.state[task]).toBe(TASK_RUNNING);
+  expect(readFile(k, `${dir}/memory.oom_control`)).toContain("under_oom 0");
+  expect(as(k, task, () => access(k, task, page, ACCESS_STORE))).toBe(0);
+  expect(killedPids(k)).toEqual([]);
+  checkKernel(k);
+});
+
+test.each([
+  ["1", "system-wide", true],
+  ["2", "compulsory", true],
+  ["2", "compulsory", false],
+])("vm.panic_on_oom %s stops the machine (%s, whole machine: %s)", (mode, why, isGlobal) => {
+  const { k, task } = isGlobal ? fileMachine() : pressed();
+  writeFile(k, "/proc/sys/vm/panic_on_oom", mode);
+  writeFile(k, "/proc/sys/vm/overcommit_memory", "1");
+  expect(as(k, task, () => fillNow(k, task, 400000))).toBe(FAULT_OOM);
+  const message = `Kernel panic - not syncing: Out of memory: ${why} panic_on_oom is enabled`;
+  expect(panicMessage(k)).toBe(message);
+  expect(readDmesg(k)).toContain(`---[ end ${message} ]---`);
+  expect(pickNext(k)).toBe(NONE);
+  expect(killedPids(k)).toEqual([]);
+});
+
+test("vm.panic_on_oom 1 lets a cgroup's processes be killed", () => {
+  const { k, task } = pressed();
+  writeFile(k, "/proc/sys/vm/panic_on_oom", "1");
+  expect(fill(k, task, 2000)).toBe(FAULT_OOM);
+  expect(panicMessage(k)).toBeUndefined();
+  expect(killedPids(k)).toHaveLength(1);
+});
+
+test("a machine on which nobody may be killed panics", () => {
+  const { k, task } = fileMachine();
+  writeFile(k, `/proc/${k.task.pid[task]}/oom_score_adj`, "-1000");
+  writeFile(k, "/proc/sys/vm/overcommit_memory", "1");
+  expect(fill(k, task, 400000)).toBe(FAULT_OOM);
+  expect(panicMessage(k)).toBe("Kernel panic - not syncing: System is deadlocked on memory");
+});
+
+test("many kills in a row fill the log with ten reports, and the eleventh counts as left out", () => {
+  const { k, task } = pressed();
+  for (let i = 0; i < 12; i++) {
+    const large = child(k, task);
+    expect(fill(k, large, 2000)).toBe(FAULT_OOM);
+  }
+  expect(readDmesg(k).match(/invoked oom-killer/g)).toHaveLength(10);
+  expect(killedPids(k)).toHaveLength(12);
+});
+
+test("memory that somebody works on is reaped after two seconds instead of being emptied", () => {
+  const { k, task } = pressed();
+  const large = child(k, task);
+  expect(fill(k, large, 700)).toBe(0);
+  const mm = k.task.mm[large]!;
+  k.mm.users[mm]!++;
+  const before = k.clock.ns[0]!;
+  expect(as(k, task, () => fillNow(k, task, 500))).toBe(0);
+  expect(k.clock.ns[0]! - before).toBeGreaterThan(2e9);
+  expect(readDmesg(k)).toMatch(
+    /oom_reaper: reaped process \d+ \(\S+\), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB/,
+  );
+  putMm(k, mm);
   checkKernel(k);
 });

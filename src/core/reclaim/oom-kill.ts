@@ -12,7 +12,7 @@
  * A kill marks its victims; they end before they would run again (sched.ts), their memory comes back at once (oom-reaper.ts).
  * Linux: mm/oom_kill.c, mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst (memory.oom.group)
  */
-import { LOG_EMERG, LOG_ERR, LOG_INFO, LOG_WARNING, printk } from "../base/dmesg.ts";
+import { LOG_EMERG, LOG_ERR, LOG_INFO, LOG_WARNING, messages, printk } from "../base/dmesg.ts";
 import { SIGKILL } from "../base/errno.ts";
 import { type Memcg, NONE, ROOT_MEMCG, type Task } from "../base/types.ts";
 import { OOM_KILL } from "../frame/vmstat.ts";
@@ -33,6 +33,7 @@ import type { ReclaimState } from "./state.ts";
 const ANY_ZONE = 3;
 /** vm.panic_on_oom: whatever the reason. */
 const ALWAYS = 2;
+const PANIC = "Kernel panic - not syncing: ";
 
 /**
  * A cgroup is at its limit and nothing of it can be reclaimed. Returns true when it is worth charging again: a process was
@@ -90,10 +91,18 @@ function mustPanic(k: ReclaimState, isGlobal: boolean): boolean {
   return mode === ALWAYS || (mode !== 0 && isGlobal);
 }
 
+/** Why the machine stopped, in the kernel's words; undefined when it runs. */
+export function panicMessage(k: ReclaimState): string | undefined {
+  if (k.reclaim.halted[0] === 0) return undefined;
+  return messages(k, 0)
+    .split("\n")
+    .findLast((line) => line.startsWith(PANIC));
+}
+
 /** Stops the machine for good. */
 function panic(k: ReclaimState, reason: string): void {
   const current = currentTask(k);
-  const message = `Kernel panic - not syncing: ${reason}`;
+  const message = PANIC + reason;
   printk(k, LOG_EMERG, message);
   dumpStack(k, current, k.task.comm[current]);
   printk(k, LOG_EMERG, `---[ end ${message} ]---`);

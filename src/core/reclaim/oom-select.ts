@@ -5,7 +5,7 @@
  *   a cgroup         the processes of the cgroup and of those below it, parents before children; inside each in the order
  *                    in which they came there
  *
- * The most points win; among equals the one that is asked last. A victim that is still dying ends the search: its memory is
+ * Who takes a swap area out of use fills memory on its own behalf, and is chosen at once. Else the most points win; among equals the one that is asked last. A victim that is still dying ends the search: its memory is
  * on its way.
  * Differs: nodes that a process may not use (cpusets, memory policies) are not modelled, so that every process counts.
  * Linux: mm/oom_kill.c, mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/mm/concepts.rst
@@ -47,7 +47,7 @@ export function selectBadProcess(k: ReclaimState, oc: OomControl): Task {
       if (user === NONE || (k.mm.oomFlags[k.task.mm[user]] & MMF_OOM_SKIP) !== 0) continue;
       return STILL_DYING;
     }
-    const points = oomBadness(k, leader, total);
+    const points = k.task.oomOrigin[leader] !== 0 ? Number.POSITIVE_INFINITY : oomBadness(k, leader, total);
     if (points === UNKILLABLE || points < most) continue;
     chosen = leader;
     most = points;

@@ -380,7 +380,7 @@ export interface TaskColumns {
   readonly nice: Int8Array;
   /** Wait status as wait4 gives it, once the task is a zombie. */
   readonly exitCode: Int32Array;
-  /** What a BLOCKED task waits for: a disk request row, WAIT_CHILD or WAIT_VFORK of task.ts, or NONE; and until when (Infinity: not known). */
+  /** What a BLOCKED task waits for: a disk request row, WAIT_* of task.ts, or NONE; and until when (Infinity: not known). */
   readonly waitRow: Int32Array;
   readonly waitUntilNs: Float64Array;
   readonly minFlt: Float64Array;
@@ -440,7 +440,8 @@ export interface TaskColumns {
   readonly cpuTask: Column<Task>;
   /**
    * [0] first row never used, [1] first free row (chained by `nextThread`), [2] last pid given, [3] tasks, [4] the task init,
-   * [5] last place given in a cgroup, [6] 1 when some task was sent a fatal signal.
+   * [5] last place given in a cgroup, [6] 1 when some task was sent a fatal signal,
+   * [7] 1 when some task may wait for memory that nobody is killed for.
    */
   readonly rows: Int32Array;
   /** Progress of a call that waits midway (bytes read so far). */
@@ -458,6 +459,10 @@ export interface TaskColumns {
   readonly fatalSignal: Uint8Array;
   /** By leader: 1 when it was killed to get memory back (Linux: signal->oom_mm). */
   readonly oomVictim: Uint8Array;
+  /** The cgroup whose lack of memory the task waits out because nobody may be killed for it, or ROOT_MEMCG (Linux: memcg_in_oom). */
+  readonly memcgInOom: Column<Memcg>;
+  /** By leader: 1 while its memory is filled on its own behalf, so that it is the one to kill (Linux: oom_flag_origin). */
+  readonly oomOrigin: Uint8Array;
   /** By leader: its place among the processes of its cgroup, in the order in which they came there. */
   readonly cgroupPlace: Float64Array;
 }

@@ -29,6 +29,7 @@ export const TASK_ZOMBIE = 4;
 /** What `waitRow` says of a task that does not wait for a disk. */
 export const WAIT_CHILD = -1;
 export const WAIT_VFORK = -2;
+export const WAIT_MEMORY = -3;
 
 /** Letter and word of each state, as /proc/PID/status prints them. */
 export const TASK_STATE_NAMES: readonly string[] = [
@@ -123,6 +124,8 @@ export function createTaskColumns(tasks: number): TaskColumns {
     oomScoreAdj: new Int32Array(tasks),
     fatalSignal: new Uint8Array(tasks),
     oomVictim: new Uint8Array(tasks),
+    memcgInOom: new Int32Array(tasks),
+    oomOrigin: new Uint8Array(tasks),
     cgroupPlace: new Float64Array(tasks),
     clearChildTid: new Float64Array(tasks),
     vforkParent: new Int32Array(tasks),
@@ -439,6 +442,8 @@ function clearRow(t: TaskColumns, task: Task): void {
     t.oomScoreAdj,
     t.fatalSignal,
     t.oomVictim,
+    t.memcgInOom,
+    t.oomOrigin,
     t.cgroupPlace,
     t.groupExit,
     t.groupExitCode,

@@ -26,6 +26,7 @@ import { findVma } from "../space/vma-tree.ts";
 import { doAnonymousPage, doWpPage } from "./anon.ts";
 import { vmaExpandDownwards } from "./expand-stack.ts";
 import { FAULT_FLAG_INSTRUCTION, FAULT_FLAG_WRITE } from "./fault-flags.ts";
+import { pagefaultOutOfMemory } from "./fault-oom.ts";
 import { fileFault } from "./filemap.ts";
 import { ensurePmdTable } from "./pte-alloc.ts";
 import type { VmState } from "./state.ts";
@@ -57,7 +58,8 @@ export function pageFault(k: VmState, task: Task, vpn: number, refused: number, 
   } else if ((code & PF_PROT) !== 0 || (vmFlags & VM_ACCESS_FLAGS) === 0) return FAULT_SEGV_ACCERR;
   // A fetch from absent memory that may not be executed is let in: the page comes, and the next try is refused above.
   if ((code & PF_INSTR) !== 0) flags |= FAULT_FLAG_INSTRUCTION;
-  return handleWalked(k, task, vma, vpn, flags);
+  const result = handleWalked(k, task, vma, vpn, flags);
+  return result === FAULT_OOM ? pagefaultOutOfMemory(k, task, user) : result;
 }
 
 /**

@@ -60,7 +60,7 @@ export function swapOffArea(k: VmState, type: number): number {
   while (swap.inuse[type] !== 0) {
     let error = 0;
     for (let mm = 1; mm < k.mm.rowCount[1] && error === 0; mm++)
-      if (k.mm.pgd[mm] !== NONE) error = unuseMm(k, mm, type);
+      if (k.mm.pgd[mm] !== NONE) error = unuseHeld(k, mm, type);
     if (error < 0) {
       if (swap.prio[type] < 0) swap.prio[type] = nextLeastPriority(k);
       resumeSwapArea(k, type);
@@ -78,6 +78,14 @@ function closePriorities(k: VmState, type: number): void {
   if (prio[type] >= 0) return;
   for (let other = 0; other < MAX_SWAPFILES; other++)
     if ((flags[other] & SWP_WRITEOK) !== 0 && prio[other] < prio[type]) prio[other]++;
+}
+
+/** unuseMm with a reference: who is killed for the memory it takes keeps its page tables until it is done. */
+function unuseHeld(k: VmState, mm: Mm, type: number): number {
+  k.mm.users[mm]++;
+  const error = unuseMm(k, mm, type);
+  k.mm.users[mm]--;
+  return error;
 }
 
 /** Brings back what an address space has in the area. Returns 0 or -ENOMEM. */

@@ -1,7 +1,7 @@
 /**
  * One run of a workload: a machine of its own is booted, the workload runs on it, and what its memory did is put together.
  */
-import { boot, hashKernel, type Kernel, type Machine, readFile } from "../../core/index.ts";
+import { boot, hashKernel, type Kernel, type Machine, readDmesg, readFile } from "../../core/index.ts";
 import { groupDirectory } from "../../programs/script/pressure.ts";
 import { buildMachine } from "./machine-file.ts";
 import { createCollector } from "./report/collect.ts";
@@ -54,6 +54,7 @@ export function runOnce(path: string, setup: RunSetup): { report: RunReport; res
     pressure: result.pressure,
     ...(setup.limitBytes === 0 ? {} : { cgroup: readCgroup(k, setup.limitBytes) }),
     calls: result.calls,
+    dmesg: readDmesg(k).split("\n").slice(0, -1),
     notes: result.notes,
     hash: hashKernel(k),
   };

@@ -3,7 +3,7 @@
  * running it is the same for all: on a booted kernel, watched by a collector.
  */
 import { readFileSync } from "node:fs";
-import { type Kernel, readPressureTotals, SIGBUS, SIGKILL, SIGSEGV } from "../../core/index.ts";
+import { type Kernel, panicMessage, readPressureTotals, SIGBUS, SIGKILL, SIGSEGV } from "../../core/index.ts";
 import { drive } from "../../programs/driver.ts";
 import { FORMAT_ERROR } from "../../programs/replay/format-error.ts";
 import type { StartedReplay } from "../../programs/replay/replay.ts";
@@ -145,7 +145,7 @@ function play(
       ok: isDone && (first.status & 127) === 0,
       message: isDone
         ? `ended with ${endOf(first.status)}`
-        : `${stuck.length} tasks wait for something that never comes`,
+        : (panicMessage(k) ?? `${stuck.length} tasks wait for something that never comes`),
       accesses: summary.accesses,
       calls: [...summary.calls]
         .map(([name, call]) => ({ name, ...call }))

@@ -20,6 +20,7 @@ import {
   type Kernel,
   killTask,
   NONE,
+  panicMessage,
   readElf,
   readHiwaterRss,
   runAccesses,
@@ -176,6 +177,8 @@ function playRuns(replay: Replay, k: Kernel, process: ReplayProcess): number {
   process.at = runAccesses(k, task, runs, process.at, to);
   if (process.at === to) return TURN_OVER;
   if (runs.outcome[0] === BLOCKED) return TURN_BLOCKED;
+  // On a machine that has panicked nobody ends any more.
+  if (runs.outcome[0] === FAULT_OOM && panicMessage(k) !== undefined) return TURN_BLOCKED;
   if (runs.outcome[0] === FAULT_OOM) return endProcess(replay, k, process, SIGKILL);
   if (replay.source.isBare && mapTouched(k, process)) return TURN_OVER;
   note(

@@ -66,7 +66,7 @@ export interface GuestRange {
   readonly isQuiet: boolean;
 }
 
-/** What an access came to: 0, or a FAULT_* code and the address that caused it; and what was done before. */
+/** What an access came to: 0, a FAULT_* code and the address that caused it, or BLOCKED for ever; and what was done before. */
 export interface AccessOutcome {
   code: number;
   address: number;
@@ -177,7 +177,7 @@ function transfer(
   piece: (address: number, bytes: number, outcome: AccessOutcome) => number,
 ): AccessOutcome {
   const outcome: AccessOutcome = { code: 0, address: range.address, done: 0, hash };
-  attempt(k, task, () => {
+  const result = attempt(k, task, () => {
     while (outcome.done < range.length) {
       outcome.address = range.address + outcome.done;
       const toPageEnd = PAGE - (outcome.address - Math.floor(outcome.address / PAGE) * PAGE);
@@ -192,6 +192,7 @@ function transfer(
     }
     return 0;
   });
+  if (result === BLOCKED) outcome.code = BLOCKED;
   return outcome;
 }
 
@@ -257,7 +258,8 @@ export function runPattern(
   isQuiet: boolean,
 ): AccessOutcome {
   const running = startPattern(pattern, hash);
-  attempt(k, task, () => continuePattern(k, task, running, Number.POSITIVE_INFINITY, isQuiet));
+  const go = (): number => continuePattern(k, task, running, Number.POSITIVE_INFINITY, isQuiet);
+  if (attempt(k, task, go) === BLOCKED) running.outcome.code = BLOCKED;
   return running.outcome;
 }
 

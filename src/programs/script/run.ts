@@ -6,7 +6,7 @@
  * One task runs at a time, to the end of its statement; then the disks come to rest.
  * Doc: docs/script.md, sections 4 to 9
  */
-import { BLOCKED, type Kernel, NONE, type Task } from "../../core/index.ts";
+import { BLOCKED, type Kernel, NONE, panicMessage, type Task } from "../../core/index.ts";
 import type {
   AccessAction,
   AdjustAction,
@@ -93,6 +93,8 @@ export function runScript(k: Kernel, script: Script, emit: (line: string) => voi
   for (const statement of script.statements) {
     session.statement = statement;
     runStatement(session, statement);
+    const panic = panicMessage(k);
+    if (panic !== undefined) stop(session, 1, panic);
     if (session.error !== undefined) break;
     settle(k);
   }
@@ -309,6 +311,10 @@ function signalled(
   after = "",
 ): string {
   const { regions, k } = session;
+  if (outcome.code === BLOCKED) {
+    stop(session, 1, panicMessage(k) ?? "the access would wait for memory for ever");
+    return "";
+  }
   const isThere = isCanonical(outcome.address, k.machine.levels);
   const signal = isThere ? formatSignal(regions, outcome.code, outcome.address) : NOT_CANONICAL;
   const text = signal + after;

@@ -10,6 +10,7 @@
 import {
   type Kernel,
   NONE,
+  panicMessage,
   TASK_INTERRUPTIBLE,
   TASK_RUNNING,
   TASK_ZOMBIE,
@@ -82,7 +83,9 @@ export function runTogether(
   const most = Math.max(...tasks.map(({ task }) => vruntime[task]!));
   for (const { task } of tasks) vruntime[task] = most;
   for (const { task } of tasks) if (!programs.has(task)) park(session.k, task);
-  drive(session.k, programs);
+  const { stuck } = drive(session.k, programs);
+  if (stuck.length > 0)
+    stop(session, 1, panicMessage(session.k) ?? "what runs together waits for memory for ever");
   for (const named of tasks) if (lives(session, named)) session.k.task.state[named.task] = TASK_RUNNING;
   meetClocks(session.k);
   session.statement = statement;

@@ -15,11 +15,13 @@ import { GFP_KERNEL } from "../../reclaim/gfp.ts";
 import { MAX_RECLAIM_RETRIES, MAX_SWAPPINESS } from "../../reclaim/scan-control.ts";
 import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../../reclaim/vmscan.ts";
 import { lruAddDrainAll } from "../../space/lruvec.ts";
-import { drainAllStock, MEMCG_OOM_KILL, NR_MEMCG_EVENTS } from "../../space/memcg.ts";
+import { drainAllStock, isBelow, MEMCG_OOM_KILL, NR_MEMCG_EVENTS } from "../../space/memcg.ts";
 import { subtree } from "../../space/memcg-subtree.ts";
+import { isAlive } from "../../space/memcg-task.ts";
 import { memcgSwappiness } from "../../space/memcg-v1.ts";
 import { showLegacyNumaStat, showLegacyStat } from "../../space/memcg-v1-stat.ts";
 import { SWAP_FREE, SWAP_TOTAL } from "../../space/swap.ts";
+import { taskRows } from "../../space/task.ts";
 import type { AbiState } from "../state.ts";
 import type { CgroupFile } from "./file.ts";
 import { showProcs, writeProcs } from "./procs.ts";
@@ -158,7 +160,16 @@ function writeSwappiness(k: AbiState, memcg: Memcg, text: string): number {
 function showOomControl(k: AbiState, memcg: Memcg): string {
   const { oomKillDisable, eventLocal } = k.memcg;
   const kills = eventLocal[memcg * NR_MEMCG_EVENTS + MEMCG_OOM_KILL];
-  return `oom_kill_disable ${oomKillDisable[memcg]}\nunder_oom 0\noom_kill ${kills}\n`;
+  return `oom_kill_disable ${oomKillDisable[memcg]}\nunder_oom ${isUnderOom(k, memcg) ? 1 : 0}\noom_kill ${kills}\n`;
+}
+
+/** Whether a task waits for memory of the cgroup, or of one above it whose lack is its lack. */
+function isUnderOom(k: AbiState, memcg: Memcg): boolean {
+  for (let task = 1; task < taskRows(k); task++) {
+    const waited = k.task.memcgInOom[task];
+    if (waited !== ROOT_MEMCG && isAlive(k, task) && isBelow(k, memcg, waited)) return true;
+  }
+  return false;
 }
 
 function writeOomControl(k: AbiState, memcg: Memcg, text: string): number {

@@ -6,6 +6,7 @@ import { EINVAL, ENOENT, EPERM } from "../../base/errno.ts";
 import { NONE, type Task } from "../../base/types.ts";
 import { findInode } from "../../space/file.ts";
 import { MAX_SWAPFILES, SWP_WRITEOK } from "../../space/swap.ts";
+import { leaderOf } from "../../space/task.ts";
 import { acctMemory, vmEnoughMemory } from "../../vm/accounting.ts";
 import { swapOffArea } from "../../vm/swapoff.ts";
 import type { AbiState } from "../state.ts";
@@ -27,5 +28,9 @@ export function sysSwapoff(k: AbiState, task: Task, args: SyscallArgs): number {
   const refused = vmEnoughMemory(k, k.task.mm[task], pages);
   if (refused < 0) return refused;
   acctMemory(k, -pages);
-  return swapOffArea(k, type);
+  const leader = leaderOf(k, task);
+  k.task.oomOrigin[leader] = 1;
+  const result = swapOffArea(k, type);
+  k.task.oomOrigin[leader] = 0;
+  return result;
 }

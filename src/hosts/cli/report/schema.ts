@@ -94,6 +94,7 @@ export const runReportSchema = z.object({
   calls: z
     .array(z.object({ name: z.string(), count, errors: count }))
     .describe("system calls made, most frequent first"),
+  dmesg: z.array(z.string()).describe("the kernel's messages, oldest first, as dmesg prints them"),
   notes: z.array(z.string()).describe("what this run could not model faithfully"),
   hash: z.string().describe("hash of every column of the kernel at the end"),
 });

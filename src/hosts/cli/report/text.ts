@@ -35,6 +35,8 @@ export function reportText(report: RunReport, colour: boolean): string {
     `${heading("Virtual time by cause")}\n${timeTable(report)}`,
   );
   if (report.calls.length > 0) parts.push(`${heading("System calls")}\n${callLine(report)}`);
+  if (report.dmesg.length > 0)
+    parts.push(`${heading("Kernel log")}\n${report.dmesg.map((line) => `  ${line}`).join("\n")}`);
   if (report.notes.length > 0)
     parts.push(`${heading("Notes")}\n${report.notes.map((note) => `  ${note}`).join("\n")}`);
   return `${parts.join("\n\n")}\n`;
