@@ -42,6 +42,8 @@ import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
 import { checkTranslations } from "./space/tlb-check.ts";
 import { checkCpuMasks } from "./space/tlb-flush.ts";
 import { checkVmas, createVmaColumns } from "./space/vma.ts";
+import { checkWriteback } from "./space/writeback.ts";
+import { createWriteback } from "./space/writer.ts";
 import { checkGather } from "./space/zap.ts";
 import { checkCommitted, createCommitted, setupReserves } from "./vm/accounting.ts";
 import { bootZeroPage, createImagePages } from "./vm/zero-page.ts";
@@ -116,6 +118,7 @@ function createKernel(machine: Machine): Kernel {
     file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
     xarray: createXarray(ram.nrFrames),
     disk: createDisk(machine.disks),
+    writeback: createWriteback(Math.max(1, machine.disks.length), MOST_MEMCGS),
     task: createTaskColumns(rows(MOST_TASKS)),
     committed: createCommitted(machine.cpus),
     zeroPfn: createImagePages(),
@@ -161,7 +164,7 @@ interface UsedRows {
 /** How much of each table of software objects was ever used. */
 function usedRows(k: Kernel): readonly UsedRows[] {
   const { mm, vma, anonVma, task, file, disk, xarray, ram } = k;
-  const openFiles = ["inode", "openFlags", "position", "refcount", "ra"].map((column) => ({
+  const openFiles = ["inode", "openFlags", "position", "refcount", "ra", "errorsSeen"].map((column) => ({
     prefix: `file.${column}`,
     used: file.rows[1]!,
     all: file.refcount.length,
@@ -276,6 +279,7 @@ export function checkKernel(k: Kernel): void {
   checkFiles(k);
   checkPrograms(k);
   checkPageCache(k);
+  checkWriteback(k);
   checkTasks(k);
   checkCommitted(k);
 }

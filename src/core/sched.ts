@@ -26,6 +26,7 @@ import {
   CAUSE_MAJOR_FAULT,
   COST_CONTEXT_SWITCH,
 } from "./hw/clock.ts";
+import { runFlushers } from "./reclaim/flusher.ts";
 import { completeIo } from "./space/io.ts";
 import { lruGenUseMm } from "./space/lru-gen-mm.ts";
 import {
@@ -128,12 +129,14 @@ export function accountRun(k: AbiState, task: Task): void {
 
 /**
  * Completes what the disks have done by now on the running CPU and makes the tasks runnable that waited for it.
- * pickNext does this by itself; a host calls it before it shows task states.
+ * pickNext does this by itself; a host calls it before it shows task states. `idleSinceNs`: since when the CPU has had
+ * nothing to do, so that the threads that write files had it for themselves.
  */
-export function wake(k: VmState): void {
+export function wake(k: VmState, idleSinceNs = k.clock.ns[0]): void {
   const t = k.task;
+  completeIo(k, k.clock.ns[0]);
+  runFlushers(k, idleSinceNs);
   const now = k.clock.ns[0];
-  completeIo(k, now);
   const rows = taskRows(k);
   for (let task = 1; task < rows; task++) {
     if (t.state[task] !== TASK_UNINTERRUPTIBLE || t.waitUntilNs[task] > now) continue;
@@ -162,7 +165,7 @@ function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
   if (idleNs > 0) clock.spent[idleCause(k, task)] += idleNs;
   k.boot[2] = cpu;
   clock.ns[0] = beginNs;
-  wake(k);
+  wake(k, Math.min(beginNs, clock.cpuNs[cpu]));
   const before = t.cpuTask[cpu];
   // A CPU that had nothing to do switches too, from its idle task.
   if (before !== NONE && (before !== task || idleNs > 0)) {

@@ -27,6 +27,7 @@ import { createMemcgColumns } from "../../src/core/space/memcg.ts";
 import { createMmColumns } from "../../src/core/space/mm.ts";
 import { createSwapColumns } from "../../src/core/space/swap.ts";
 import { createTaskColumns } from "../../src/core/space/task.ts";
+import { createWriteback } from "../../src/core/space/writer.ts";
 
 const MIB = 1048576;
 /** First frame of every picture: 32 MiB, in zone DMA32 (row 2). */
@@ -50,6 +51,7 @@ export function frameKernel(input: MachineInput): AllocState {
     memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),
     swap: createSwapColumns(machine.cpus),
     disk: createDisk([]),
+    writeback: createWriteback(1, 2),
     dmesg: createDmesg(),
     mm: createMmColumns(2, machine.cpus),
     task: createTaskColumns(2),

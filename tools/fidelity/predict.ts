@@ -43,7 +43,7 @@ function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | 
   return {
     cpuSlowdown: faultNs / modelFaultNs(),
     disks: [
-      { name: "nvme0n1", readNs, bytesPerSecond: Math.round(1e9 / fileByteNs) },
+      { name: "nvme0n1", readNs, writeNs, bytesPerSecond: Math.round(1e9 / fileByteNs) },
       {
         name: "nvme1n1",
         readNs,

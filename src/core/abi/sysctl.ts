@@ -7,6 +7,7 @@ import { EACCES, EINVAL, ENOENT } from "../base/errno.ts";
 import { KNOBS, type KnobKey, type KnobRow } from "../base/knobs.ts";
 import { setupPageset } from "../frame/pcp-tune.ts";
 import { setupWatermarks } from "../frame/watermark.ts";
+import { wakeAllFlushers } from "../reclaim/flusher.ts";
 import { LRU_GEN_CORE, LRU_GEN_MM_WALK, LRU_GEN_NONLEAF_YOUNG } from "../space/lru-gen.ts";
 import { settleLruPolicy } from "../space/lru-gen-switch.ts";
 import { OVERCOMMIT_NEVER, syncCommitted } from "../vm/accounting.ts";
@@ -35,6 +36,22 @@ const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   // Strict accounting looks at the shared sum alone, so the CPUs' parts are folded into it first.
   overcommitMemory: (k, value) => {
     if (value === OVERCOMMIT_NEVER) syncCommitted(k);
+  },
+  dirtyRatio: (k) => {
+    k.knob.dirtyBytes = 0;
+  },
+  dirtyBytes: (k) => {
+    k.knob.dirtyRatio = 0;
+  },
+  dirtyBackgroundRatio: (k) => {
+    k.knob.dirtyBackgroundBytes = 0;
+  },
+  dirtyBackgroundBytes: (k) => {
+    k.knob.dirtyBackgroundRatio = 0;
+  },
+  // Writers' threads look at their files anew.
+  dirtyWritebackCentisecs: (k, value) => {
+    if (value > 0) wakeAllFlushers(k);
   },
   minFreeKbytes: (k) => updateWatermarks(k),
   watermarkScaleFactor: (k) => updateWatermarks(k),

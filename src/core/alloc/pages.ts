@@ -59,9 +59,10 @@ import {
   __GFP_THISNODE,
   __GFP_ZERO,
 } from "../reclaim/gfp.ts";
-import { runKswapds, wakeKswapd, zoneReclaimablePages } from "../reclaim/kswapd.ts";
+import { runKswapds, wakeKswapd } from "../reclaim/kswapd.ts";
 import { outOfMemory } from "../reclaim/oom-kill.ts";
 import { currentTask, isDying } from "../reclaim/oom-task.ts";
+import { zoneReclaimablePages } from "../reclaim/reclaimable.ts";
 import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
 import { tryToFreePages } from "../reclaim/vmscan.ts";
 import type { AllocState } from "./state.ts";

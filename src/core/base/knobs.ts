@@ -46,6 +46,12 @@ export type KnobKey =
   | "pageCluster"
   | "stackGuardGap"
   | "stackRlimitBytes"
+  | "dirtyBackgroundRatio"
+  | "dirtyBackgroundBytes"
+  | "dirtyRatio"
+  | "dirtyBytes"
+  | "dirtyWritebackCentisecs"
+  | "dirtyExpireCentisecs"
   | "statInterval"
   | "privileged"
   | "asRlimitBytes"
@@ -194,6 +200,47 @@ export const KNOBS: readonly KnobRow[] = [
     unit: "ms",
   },
   { key: "pageCluster", path: "vm.page-cluster", initial: 3, min: 0, max: 31, unit: "log2 pages" },
+  {
+    key: "dirtyBackgroundRatio",
+    path: "vm.dirty_background_ratio",
+    initial: 10,
+    min: 0,
+    max: 100,
+    unit: "%",
+  },
+  {
+    key: "dirtyBackgroundBytes",
+    path: "vm.dirty_background_bytes",
+    initial: 0,
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "bytes",
+  },
+  { key: "dirtyRatio", path: "vm.dirty_ratio", initial: 20, min: 0, max: 100, unit: "%" },
+  {
+    key: "dirtyBytes",
+    path: "vm.dirty_bytes",
+    initial: 0,
+    min: 8192,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "bytes",
+  },
+  {
+    key: "dirtyWritebackCentisecs",
+    path: "vm.dirty_writeback_centisecs",
+    initial: 500,
+    min: 0,
+    max: 2147483647,
+    unit: "cs",
+  },
+  {
+    key: "dirtyExpireCentisecs",
+    path: "vm.dirty_expire_centisecs",
+    initial: 3000,
+    min: 0,
+    max: 2147483647,
+    unit: "cs",
+  },
   { key: "stackGuardGap", path: "stack_guard_gap=", initial: 256, min: 0, max: 65536, unit: "pages" },
   {
     key: "stackRlimitBytes",

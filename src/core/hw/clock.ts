@@ -31,7 +31,10 @@ export const CAUSE_IDLE = 15;
 /** Work of reclaim, and waiting inside it. */
 export const CAUSE_RECLAIM = 16;
 export const CAUSE_RECLAIM_WAIT = 17;
-export const NR_CAUSES = 18;
+/** Sending dirty pages of files to their disks, and waiting because there are too many of them. */
+export const CAUSE_WRITEBACK = 18;
+export const CAUSE_DIRTY_WAIT = 19;
+export const NR_CAUSES = 20;
 
 /** The causes' names as a report prints them. */
 export const CAUSE_NAMES: readonly string[] = [
@@ -53,6 +56,8 @@ export const CAUSE_NAMES: readonly string[] = [
   "idle",
   "reclaim",
   "reclaim wait",
+  "write-back",
+  "dirty wait",
 ];
 
 /** One access that hits the L1 cache and the L1 TLB: 4 to 5 cycles, of which an out-of-order core hides most (Intel optimization manual, table "Cache parameters"). */
@@ -90,6 +95,8 @@ export const COST_FORK_PAGE = 85;
  */
 export const COST_SCAN_PAGE = 250;
 export const COST_SWAP_OUT_PAGE = 1170;
+/** Write-back, a page sent in a run of neighbours: sync_file_range, 190 where munmap takes 264 a page. */
+export const COST_WRITE_PAGE = 90;
 /** One INVLPG: about 120 cycles ("Documentation/arch/x86/tlb.rst" puts a single-page flush near 100 ns). */
 export const COST_FLUSH_PAGE = 40;
 /** A full flush of one ASID by writing CR3. */

@@ -99,8 +99,8 @@ const BLOCK_SLOTS = 262144;
 const FIRST_NEVER_USED = 0;
 const FREE_HEAD = 1;
 const UNDER_WAY = 2;
-/** A plug for the task that runs, and one for kswapd of each node. */
-const PLUGS = 65;
+/** A plug for the task that runs, one for kswapd of each node, and one for the threads that write files. */
+const PLUGS = 66;
 const PAGE_BYTES = 4096;
 
 /** Idle disks, one per specification; a machine without any has one ordinary flash disk. */

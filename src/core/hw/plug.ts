@@ -21,6 +21,9 @@ import {
   submitIo,
 } from "./disk.ts";
 
+/** The plug of the threads that write files: one at a time is at it. */
+export const FLUSHER_PLUG = 65;
+
 /** Requests a plug holds (Linux: BLK_MAX_REQUEST_COUNT), twice as many when they are for several disks. */
 const MOST_REQUESTS = 32;
 /** Pages of the oldest request that pull the plug (Linux: BLK_PLUG_FLUSH_SIZE). */
@@ -58,7 +61,7 @@ export function flushPlug(k: DiskState): void {
   }
 }
 
-/** Somebody else runs for a while, with a plug of its own: kswapd of a node (node + 1), or the task again (0). Returns who ran before. */
+/** Somebody else runs for a while, with a plug of its own: kswapd of a node (node + 1), FLUSHER_PLUG, or the task again (0). Returns who ran before. */
 export function switchPlug(k: DiskState, plug: number): number {
   const { state } = k.disk;
   const before = state[IN_USE];

@@ -13,23 +13,14 @@
 
 import { ROOT_MEMCG } from "../base/types.ts";
 import { ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE } from "../frame/mmzone.ts";
-import {
-  KSWAPD_HIGH_WMARK_HIT_QUICKLY,
-  NR_FREE_PAGES,
-  NR_ZONE_ACTIVE_ANON,
-  NR_ZONE_ACTIVE_FILE,
-  NR_ZONE_INACTIVE_ANON,
-  NR_ZONE_INACTIVE_FILE,
-  NR_ZONE_ITEMS,
-  PAGEOUTRUN,
-} from "../frame/vmstat.ts";
+import { KSWAPD_HIGH_WMARK_HIT_QUICKLY, PAGEOUTRUN } from "../frame/vmstat.ts";
 import { ALLOC_WMARK_HIGH, watermark, zoneWatermarkOk } from "../frame/watermark.ts";
 import { setZoneFlags } from "../frame/zone.ts";
 import { switchPlug } from "../hw/plug.ts";
 import { isLruGen } from "../space/lru-gen.ts";
 import { LRU_ACTIVE_ANON, LRU_INACTIVE_ANON, LRUVEC_NODE_CONGESTED, lruvecOf } from "../space/lru-list.ts";
 import { nextMemcg } from "../space/memcg.ts";
-import { nrSwapPages, SWAP_TOTAL } from "../space/swap.ts";
+import { SWAP_TOTAL } from "../space/swap.ts";
 import { GFP_KERNEL } from "./gfp.ts";
 import { inactiveIsLow, shrinkActiveList } from "./policy/classic.ts";
 import { lruGenAgeNode } from "./policy/mglru-shrink.ts";
@@ -188,13 +179,4 @@ function setActive(k: ReclaimState, node: number, isActive: boolean): void {
     const flags = k.zone.flags[zone];
     setZoneFlags(k, zone, isActive ? flags | ZONE_RECLAIM_ACTIVE : flags & ~ZONE_RECLAIM_ACTIVE);
   }
-}
-
-/** Pages of a zone that reclaim could free (Linux: zone_reclaimable_pages). */
-export function zoneReclaimablePages(k: ReclaimState, zone: number): number {
-  const { zone: items } = k.vmstat;
-  const at = zone * NR_ZONE_ITEMS;
-  let pages = items[at + NR_ZONE_INACTIVE_FILE] + items[at + NR_ZONE_ACTIVE_FILE];
-  if (nrSwapPages(k) > 0) pages += items[at + NR_ZONE_INACTIVE_ANON] + items[at + NR_ZONE_ACTIVE_ANON];
-  return pages === 0 ? items[at + NR_FREE_PAGES] : pages;
 }

@@ -57,6 +57,7 @@ import {
   swapRequest,
 } from "../space/swap-cache.ts";
 import { VM_EXEC, VM_LOCKED } from "../space/vma.ts";
+import { idleUntil, runFlushers } from "./flusher.ts";
 import { __GFP_FS, __GFP_IO } from "./gfp.ts";
 import { PGDAT_DIRTY, PGDAT_WRITEBACK } from "./scan-control.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
@@ -103,6 +104,7 @@ export function shrinkFolioList(
   let left = 0;
   // Write-back that is over by now is not in anybody's way.
   completeIo(k, k.clock.ns[0]);
+  if (k.writeback.firstRunNs[0] <= k.clock.ns[0]) runFlushers(k, k.clock.ns[0]);
   for (let i = 0; i < count; i++) {
     const pfn = isolated[i];
     const fate = shrinkOne(k, pfn, sc, node, ignoreReferences);
@@ -182,14 +184,13 @@ function countWaiting(k: ReclaimState, pfn: Pfn, flags: number, sc: ScanControl,
  * (Linux: writeback_throttling_sane). Returns false where it may not wait.
  */
 function awaitWriteback(k: ReclaimState, pfn: Pfn, sc: ScanControl): boolean {
-  if ((sc.gfp & (__GFP_IO | __GFP_FS)) === 0 || (k.page[pfn * PAGE_WORDS + FLAGS] & PG_swapcache) === 0)
-    return false;
-  const row = swapRequest(k, pfn);
+  if ((sc.gfp & (__GFP_IO | __GFP_FS)) === 0) return false;
+  const isSwap = (k.page[pfn * PAGE_WORDS + FLAGS] & PG_swapcache) !== 0;
+  const row = isSwap ? swapRequest(k, pfn) : k.page[pfn * PAGE_WORDS + PRIVATE];
   if (row === NONE) return false;
+  // What is held back has no time at which it is done.
   flushPlug(k);
-  const waitNs = Math.max(0, k.disk.completeNs[row] - k.clock.ns[0]);
-  k.clock.ns[0] += waitNs;
-  k.clock.spent[CAUSE_RECLAIM_WAIT] += waitNs;
+  idleUntil(k, k.disk.completeNs[row], CAUSE_RECLAIM_WAIT);
   completeIo(k, k.clock.ns[0]);
   // Linux takes the page up anew, and so counts it twice.
   sc.nrScanned++;

@@ -44,6 +44,7 @@ import {
   flushedState,
   flushMemcgStatsIfDue,
 } from "../space/memcg-flush.ts";
+import { isLegacy } from "../space/memcg-v1.ts";
 import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
 import { inactiveIsLow, shrinkLruvec } from "./policy/classic.ts";
 import { lruGenShrinkLruvec, lruGenShrinkNode } from "./policy/mglru-shrink.ts";
@@ -57,6 +58,7 @@ import {
   SWAP_CLUSTER_MAX,
 } from "./scan-control.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
+import { considerThrottle, throttleForCongestion, throttleForWriteback } from "./throttle.ts";
 
 /** What a request of tryToFreeMemcgPages says besides (Linux: MEMCG_RECLAIM_*). */
 export const MEMCG_RECLAIM_MAY_SWAP = 2;
@@ -113,11 +115,14 @@ export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void
   if (sc.isKswapd) {
     if (sc.writeback !== 0 && sc.writeback === sc.taken) k.reclaim.nodeFlags[node] |= PGDAT_WRITEBACK;
     if (sc.unqueuedDirty === sc.fileTaken) k.reclaim.nodeFlags[node] |= PGDAT_DIRTY;
+    if (sc.immediate !== 0) throttleForWriteback(k, node);
   }
   if (sc.dirty !== 0 && sc.dirty === sc.congested) {
-    if (sc.isCgroup) k.lruvec.flags[target] |= LRUVEC_CGROUP_CONGESTED;
+    if (sc.isCgroup && !isLegacy(k)) k.lruvec.flags[target] |= LRUVEC_CGROUP_CONGESTED;
     if (sc.isKswapd) k.lruvec.flags[target] |= LRUVEC_NODE_CONGESTED;
   }
+  if (!sc.isKswapd && (k.lruvec.flags[target] & (LRUVEC_CGROUP_CONGESTED | LRUVEC_NODE_CONGESTED)) !== 0)
+    throttleForCongestion(k, node);
   if (sc.nrReclaimed > before) k.reclaim.failures[node] = 0;
   else if (sc.cacheTrimMode) sc.cacheTrimFailed = true;
 }
@@ -173,6 +178,7 @@ function snapshotNode(k: ReclaimState, node: number, sc: ScanControl): void {
 /** Every node of the running CPU's zonelist, once. */
 function shrinkZones(k: ReclaimState, sc: ScanControl): void {
   forEachNode(k, sc, shrinkNode);
+  considerThrottle(k, k.cpuNode[k.boot[2]], sc);
 }
 
 /** Calls for each node that has a zone the allocation may use, nearest first. */

@@ -82,6 +82,15 @@ export function createFileColumns(inodes: number, files: number): FileColumns {
     disk: new Uint8Array(inodes),
     diskBytes: new Float64Array(inodes),
     blocks: new Int32Array(inodes),
+    dirtyPages: new Int32Array(inodes),
+    writebackPages: new Int32Array(inodes),
+    writer: new Int32Array(inodes),
+    writerList: new Uint8Array(inodes),
+    nextDirty: new Int32Array(inodes),
+    prevDirty: new Int32Array(inodes),
+    dirtiedNs: new Float64Array(inodes),
+    writebackIndex: new Float64Array(inodes),
+    writeErrors: new Int32Array(inodes),
     rows,
     inode: new Int32Array(files),
     openFlags: new Int32Array(files),
@@ -93,6 +102,7 @@ export function createFileColumns(inodes: number, files: number): FileColumns {
     raPages: new Int32Array(files),
     raMmapMiss: new Int32Array(files),
     raPrevPos: new Float64Array(files),
+    errorsSeen: new Int32Array(files),
   };
 }
 
@@ -152,6 +162,7 @@ export function openFile(k: SpaceState, inode: Inode, flags: number): OpenFile {
   f.raPages[file] = Math.floor((k.knob.readAheadKb * 1024) / 4096);
   f.raMmapMiss[file] = 0;
   f.raPrevPos[file] = -1;
+  f.errorsSeen[file] = f.writeErrors[inode];
   f.openCount[inode]++;
   return file;
 }

@@ -2,6 +2,7 @@
  * Finished I/O: what the disks have done by a time is carried over into the pages, and the rows are free again.
  *
  *   file read   the page holds the data, is uptodate and unlocked
+ *   file write  the page is under write-back no more
  *   swap read   the same for a page of the swap cache
  *   swap write  the page is under write-back no more; one that reclaim waits for goes where reclaim looks next
  *
@@ -14,6 +15,7 @@ import { firstDone, OP_READ, retireIo } from "../hw/disk.ts";
 import { endRead, findPage, loadFromDisk } from "./pagecache.ts";
 import type { SpaceState } from "./state.ts";
 import { endSwapRead, endSwapWrite, swapRequest } from "./swap-cache.ts";
+import { endWriteback } from "./writeback.ts";
 
 /** Ends the disk requests that are done by `nowNs`. */
 export function completeIo(k: SpaceState, nowNs: number): void {
@@ -27,7 +29,8 @@ export function completeIo(k: SpaceState, nowNs: number): void {
     const isRead = disk.op[row] === OP_READ;
     const hasFailed = disk.failed[row] !== 0;
     retireIo(disk, row);
-    if (owner > 0) endFileRead(k, owner, first, beyond);
+    if (owner > 0 && isRead) endFileRead(k, owner, first, beyond);
+    else if (owner > 0) endFileWrite(k, owner, first, beyond, hasFailed);
     else {
       for (let index = first; index < beyond; index++) {
         if (isRead) endSwapRead(k, -1 - owner, index, hasFailed);
@@ -76,5 +79,13 @@ function endFileRead(k: SpaceState, inode: Inode, first: number, beyond: number)
     if (pfn === NONE) bug(`page ${index} of inode ${inode} left the cache while it was read`);
     loadFromDisk(k, inode, index, pfn);
     endRead(k, pfn);
+  }
+}
+
+function endFileWrite(k: SpaceState, inode: Inode, first: number, beyond: number, hasFailed: boolean): void {
+  for (let index = first; index < beyond; index++) {
+    const pfn = findPage(k, inode, index);
+    if (pfn === NONE) bug(`page ${index} of inode ${inode} left the cache while it was written`);
+    endWriteback(k, inode, pfn, hasFailed);
   }
 }

@@ -42,7 +42,6 @@ import {
 } from "./lru-gen-mm.ts";
 import { lruvecOfPage } from "./lru-list.ts";
 import { folioActivate } from "./lruvec.ts";
-import { markMappedDirty } from "./pagecache.ts";
 import {
   afterHole,
   findPmdTable,
@@ -53,6 +52,7 @@ import {
 } from "./pagetable.ts";
 import type { SpaceState } from "./state.ts";
 import { VM_ACCESS_FLAGS, VM_LOCKED, VM_RAND_READ, VM_SEQ_READ, VM_SPECIAL } from "./vma.ts";
+import { markMappedDirty } from "./writeback.ts";
 
 /** Entries in a line of the cache: a table is worth a walk when one in each line is used. */
 const PTES_PER_LINE = 8;

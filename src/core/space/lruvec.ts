@@ -42,7 +42,7 @@ import {
 } from "./lru-list.ts";
 import { lruvecAdd, lruvecAddTail, lruvecRemove } from "./lru-move.ts";
 import { countMemcgEvents } from "./memcg-count.ts";
-import { flushedState } from "./memcg-flush.ts";
+import { FLUSHED_WORDS, flushedState } from "./memcg-flush.ts";
 import type { LruvecColumns, SpaceState } from "./state.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 
@@ -76,7 +76,7 @@ export function createLruvec(memcgs: number, nodes: number, cpus: number): Lruve
     fileCost: new Float64Array(memcgs * nodes),
     nonresidentAge: new Float64Array(memcgs * nodes),
     refaults: new Float64Array(memcgs * nodes * 2),
-    flushed: new Float64Array(memcgs * nodes * 8),
+    flushed: new Float64Array(memcgs * nodes * FLUSHED_WORDS),
     nextFlushNs: Float64Array.of(2e9),
     flags: new Uint8Array(memcgs * nodes),
     batch: new Int32Array(cpus * NR_LRU_BATCHES * BATCH_WORDS),

@@ -2,23 +2,37 @@
  * What reclaim believes about the lists: CPUs count for themselves, and their counts are added up along the tree of
  * cgroups every two seconds. In between reclaim decides by sums that may be two seconds old, the root's included.
  *
- *   counted   lists' lengths, activations on refault: exact, by lruvec
- *   flushed   the same with everything below, as of the last flush         <- inactive_is_low, refaults, costs
+ *   counted   lists' lengths, activations on refault, dirty pages: exact, by lruvec
+ *   flushed   the same with everything below, as of the last flush         <- inactive_is_low, refaults, costs, dirty limits
  *
  * Differs: every other flush (a reader of memory.stat asks for one) is the caller's; what a CPU keeps back until its
  * batch is full is not modelled.
  * Linux: mm/memcontrol.c (6.12), flush_memcg_stats_dwork   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
 import { type Lruvec, type Memcg, ROOT_MEMCG } from "../base/types.ts";
-import { NR_NODE_ITEMS, WORKINGSET_ACTIVATE_ANON, WORKINGSET_ACTIVATE_FILE } from "../frame/vmstat.ts";
+import {
+  NR_FILE_DIRTY,
+  NR_NODE_ITEMS,
+  NR_WRITEBACK,
+  WORKINGSET_ACTIVATE_ANON,
+  WORKINGSET_ACTIVATE_FILE,
+} from "../frame/vmstat.ts";
 import { NR_LRU_LISTS } from "./lru-list.ts";
 import { MEMCG_FREE } from "./memcg.ts";
 import type { SpaceState } from "./state.ts";
 
-/** Words of a lruvec in `flushed`: its lists, then activations of anonymous and of file pages. */
-const FLUSHED_WORDS = 8;
+/** Words of a lruvec in `flushed`: its lists, then these counters of its node. */
 export const FLUSHED_ACTIVATE_ANON = NR_LRU_LISTS;
 export const FLUSHED_ACTIVATE_FILE = NR_LRU_LISTS + 1;
+export const FLUSHED_DIRTY = NR_LRU_LISTS + 2;
+export const FLUSHED_WRITEBACK = NR_LRU_LISTS + 3;
+const COUNTERS: readonly number[] = [
+  WORKINGSET_ACTIVATE_ANON,
+  WORKINGSET_ACTIVATE_FILE,
+  NR_FILE_DIRTY,
+  NR_WRITEBACK,
+];
+export const FLUSHED_WORDS = 9;
 /** Virtual time between two flushes (Linux: FLUSH_TIME). */
 const FLUSH_NS = 2e9;
 
@@ -41,22 +55,15 @@ export function flushMemcgStats(k: SpaceState): void {
     const memcg = Math.floor(lruvec / nodes);
     for (let list = 0; list < NR_LRU_LISTS; list++)
       flushed[lruvec * FLUSHED_WORDS + list] = size[lruvec * NR_LRU_LISTS + list];
-    const counted = memcg === ROOT_MEMCG ? ROOT_MEMCG : lruvec * NR_NODE_ITEMS;
-    const { node } = k.memcg;
-    flushed[lruvec * FLUSHED_WORDS + FLUSHED_ACTIVATE_ANON] =
-      memcg === ROOT_MEMCG ? 0 : node[counted + WORKINGSET_ACTIVATE_ANON];
-    flushed[lruvec * FLUSHED_WORDS + FLUSHED_ACTIVATE_FILE] =
-      memcg === ROOT_MEMCG ? 0 : node[counted + WORKINGSET_ACTIVATE_FILE];
+    for (let i = 0; i < COUNTERS.length; i++)
+      flushed[lruvec * FLUSHED_WORDS + NR_LRU_LISTS + i] =
+        memcg === ROOT_MEMCG ? 0 : k.memcg.node[lruvec * NR_NODE_ITEMS + COUNTERS[i]];
   }
   addUp(k, ROOT_MEMCG);
   // What the root counts of its own is the machine's count.
-  for (let node = 0; node < nodes; node++) {
-    const counters = k.vmstat.node;
-    flushed[node * FLUSHED_WORDS + FLUSHED_ACTIVATE_ANON] =
-      counters[node * NR_NODE_ITEMS + WORKINGSET_ACTIVATE_ANON];
-    flushed[node * FLUSHED_WORDS + FLUSHED_ACTIVATE_FILE] =
-      counters[node * NR_NODE_ITEMS + WORKINGSET_ACTIVATE_FILE];
-  }
+  for (let node = 0; node < nodes; node++)
+    for (let i = 0; i < COUNTERS.length; i++)
+      flushed[node * FLUSHED_WORDS + NR_LRU_LISTS + i] = k.vmstat.node[node * NR_NODE_ITEMS + COUNTERS[i]];
 }
 
 /** Adds the sums of a cgroup's children, each complete before, to its own. */

@@ -5,6 +5,7 @@
  *
  * A page that is being read is locked and names its request; nobody waits here (io.ts ends requests).
  * A page of a hole needs no request and is uptodate at once. The cache owns one reference of each of its pages.
+ * What becomes of dirty ones is in writeback.ts.
  * Linux: mm/filemap.c, include/linux/pagemap.h (6.12)   Doc: Documentation/filesystems/vfs.rst
  */
 import { bug } from "../base/bug.ts";
@@ -20,36 +21,25 @@ import {
   PG_dirty,
   PG_locked,
   PG_readahead,
+  PG_swapbacked,
   PG_uptodate,
+  PG_writeback,
   PRIVATE,
   REFCOUNT,
 } from "../frame/page.ts";
-import {
-  NR_DIRTIED,
-  NR_FILE_DIRTY,
-  NR_FILE_PAGES,
-  NR_NODE_ITEMS,
-  NR_SWAPCACHE,
-  NR_WRITTEN,
-  NR_ZONE_ITEMS,
-  NR_ZONE_WRITE_PENDING,
-  PGPGIN,
-  PGPGOUT,
-} from "../frame/vmstat.ts";
-import { zoneOf } from "../frame/zone.ts";
-import { fillBytes, loadBlock, saveBlock } from "../hw/content.ts";
+import { NR_FILE_PAGES, NR_NODE_ITEMS, NR_SWAPCACHE, PGPGIN } from "../frame/vmstat.ts";
+import { fillBytes, loadBlock } from "../hw/content.ts";
 import { OP_READ, submitIo } from "../hw/disk.ts";
 import { setFill } from "../hw/ram.ts";
 import { contentWord } from "./file.ts";
 import { modLruvecState } from "./memcg-count.ts";
 import type { SpaceState } from "./state.ts";
+import { BUFFER_READY, cancelDirty } from "./writeback.ts";
 
 /** The last index a walk over a whole file looks at. */
 const LAST_INDEX = Number.MAX_SAFE_INTEGER;
 /** What pgpgin and pgpgout count in. */
 const SECTORS_PER_PAGE = 8;
-/** PRIVATE of a page whose data is there though nobody has called the page uptodate (Linux: buffer_uptodate). */
-const BUFFER_READY = -1;
 
 /** The frame that holds page `index` of the inode, arrived or not, or NONE. */
 export function findPage(k: SpaceState, inode: Inode, index: number): Pfn {
@@ -118,14 +108,15 @@ export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn)
 export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn, shadow = 0): void {
   const { file: f, page } = k;
   const record = pfn * PAGE_WORDS;
-  if (page[record + PRIVATE] > NONE) bug(`frame ${pfn} is removed from its file while it is read`);
+  if (page[record + PRIVATE] > NONE)
+    bug(`frame ${pfn} is removed from its file while a disk has to do with it`);
   const row = shadow === 0 ? NONE : takeShadow(k, shadow);
   if (row === NONE) f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
   // The place exists, so nothing has to be made for it.
   else f.pages[inode] = xaStore(k.xarray, f.pages[inode], index, -row);
   f.nrPages[inode]--;
-  if (page[record + FLAGS] & PG_dirty) countDirty(k, pfn, -1);
-  page[record + FLAGS] &= ~(PG_dirty | PG_locked | PG_uptodate | PG_readahead);
+  cancelDirty(k, inode, pfn);
+  page[record + FLAGS] &= ~(PG_locked | PG_uptodate | PG_readahead);
   page[record + MAPPING] = 0;
   page[record + INDEX] = 0;
   page[record + PRIVATE] = NONE;
@@ -172,49 +163,6 @@ export function pageRequest(k: SpaceState, pfn: Pfn): number {
   return k.page[pfn * PAGE_WORDS + FLAGS] & PG_locked ? k.page[pfn * PAGE_WORDS + PRIVATE] : NONE;
 }
 
-/** Marks a page of a file dirty. Returns true when it was clean. */
-export function markDirty(k: SpaceState, pfn: Pfn): boolean {
-  const record = pfn * PAGE_WORDS;
-  if (k.page[record + FLAGS] & PG_dirty) return false;
-  k.page[record + FLAGS] |= PG_dirty;
-  countDirty(k, pfn, 1);
-  modLruvecState(k, pfn, NR_DIRTIED, 1);
-  return true;
-}
-
-/**
- * Marks a page dirty because a mapping has stored to it, or is about to. The mark of read-ahead goes, as in Linux, where
- * it is the same bit as PG_reclaim (folio_mark_dirty). Returns true when it was clean.
- */
-export function markMappedDirty(k: SpaceState, pfn: Pfn): boolean {
-  k.page[pfn * PAGE_WORDS + FLAGS] &= ~PG_readahead;
-  return markDirty(k, pfn);
-}
-
-/**
- * Writes a dirty page back: its content is on the disk and it is clean. Returns false when the disk keeps no more
- * contents; the page then stays dirty.
- */
-export function cleanPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): boolean {
-  const record = pfn * PAGE_WORDS;
-  if (!(k.page[record + FLAGS] & PG_dirty)) return true;
-  const { blocks } = k.file;
-  const old = xaLoad(k.xarray, blocks[inode], index);
-  const block = saveBlock(k, pfn, old);
-  if (block === NONE) return false;
-  if (old === NONE) {
-    const root = xaStore(k.xarray, blocks[inode], index, block);
-    if (root < 0) return false;
-    blocks[inode] = root;
-  }
-  // The end of a write-back takes the mark of read-ahead with it (Linux: folio_end_writeback, PG_reclaim).
-  k.page[record + FLAGS] &= ~(PG_dirty | PG_readahead);
-  countDirty(k, pfn, -1);
-  modLruvecState(k, pfn, NR_WRITTEN, 1);
-  k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
-  return true;
-}
-
 /** True when page `index` has a block on the disk, so that reading it takes time. */
 export function isOnDisk(k: SpaceState, inode: Inode, index: number): boolean {
   return (
@@ -239,13 +187,15 @@ export function loadFromDisk(k: SpaceState, inode: Inode, index: number, pfn: Pf
 export function endRead(k: SpaceState, pfn: Pfn): void {
   const record = pfn * PAGE_WORDS;
   k.page[record + FLAGS] = (k.page[record + FLAGS] | PG_uptodate) & ~PG_locked;
-  k.page[record + PRIVATE] = NONE;
+  if ((k.page[record + FLAGS] & PG_writeback) === 0) k.page[record + PRIVATE] = NONE;
 }
 
 /** True for a page that is not uptodate though its data is there: reading it takes no time. */
 export function isBufferReady(k: SpaceState, pfn: Pfn): boolean {
   const record = pfn * PAGE_WORDS;
-  return !(k.page[record + FLAGS] & PG_uptodate) && k.page[record + PRIVATE] === BUFFER_READY;
+  const flags = k.page[record + FLAGS];
+  if ((flags & PG_uptodate) !== 0) return false;
+  return (flags & PG_writeback) !== 0 || k.page[record + PRIVATE] === BUFFER_READY;
 }
 
 /**
@@ -254,7 +204,8 @@ export function isBufferReady(k: SpaceState, pfn: Pfn): boolean {
  */
 export function forgetUptodate(k: SpaceState, pfn: Pfn): void {
   k.page[pfn * PAGE_WORDS + FLAGS] &= ~PG_uptodate;
-  k.page[pfn * PAGE_WORDS + PRIVATE] = BUFFER_READY;
+  if ((k.page[pfn * PAGE_WORDS + FLAGS] & PG_writeback) === 0)
+    k.page[pfn * PAGE_WORDS + PRIVATE] = BUFFER_READY;
 }
 
 /** Unlocks a page that was put into the cache and that nobody reads: it holds nothing and is not uptodate. */
@@ -270,39 +221,42 @@ function awaitRequest(k: SpaceState, pfn: Pfn, row: number): void {
 
 /**
  * Walks the trees of all inodes. Invariants: a cached page knows its file and index and has a reference; a file counts
- * its pages; a locked page waits for a request that is under way; dirty pages and all pages add up to the counters.
+ * its pages, those that are dirty and those under write-back; a page that is locked or under write-back waits for a request
+ * that is under way; all pages add up to the counters.
  */
 export function checkPageCache(k: SpaceState): void {
   const { file: f } = k;
   let pages = 0;
-  let dirty = 0;
   for (let inode = 1; inode < f.rows[0]; inode++) {
     if (checkTree(k.xarray, f.pages[inode]) !== f.nrPages[inode])
       bug(`inode ${inode} does not have the ${f.nrPages[inode]} pages it counts`);
     checkTree(k.xarray, f.blocks[inode]);
+    let dirty = 0;
+    let writeback = 0;
     for (
       let index = nextCached(k, inode, 0, LAST_INDEX);
       index >= 0;
       index = nextCached(k, inode, index + 1, LAST_INDEX)
     ) {
       pages++;
-      if (checkPage(k, inode, index)) dirty++;
+      const flags = checkPage(k, inode, index);
+      if ((flags & (PG_dirty | PG_swapbacked)) === PG_dirty) dirty++;
+      if ((flags & (PG_writeback | PG_swapbacked)) === PG_writeback) writeback++;
     }
+    if (dirty !== f.dirtyPages[inode] || writeback !== f.writebackPages[inode])
+      bug(`inode ${inode} has ${dirty} dirty pages and ${writeback} under write-back, and counts otherwise`);
   }
   let counted = 0;
-  let countedDirty = 0;
   for (let node = 0; node < k.machine.nodes.length; node++) {
     const at = node * NR_NODE_ITEMS;
     // Pages of the swap cache count as file pages, too.
     counted += k.vmstat.node[at + NR_FILE_PAGES] - k.vmstat.node[at + NR_SWAPCACHE];
-    countedDirty += k.vmstat.node[node * NR_NODE_ITEMS + NR_FILE_DIRTY];
   }
   if (counted !== pages) bug(`${pages} pages are cached and nr_file_pages is ${counted}`);
-  if (countedDirty !== dirty) bug(`${dirty} pages are dirty and nr_dirty is ${countedDirty}`);
 }
 
-/** Checks one cached page. Returns whether it is dirty. */
-function checkPage(k: SpaceState, inode: Inode, index: number): boolean {
+/** Checks one cached page. Returns its flags. */
+function checkPage(k: SpaceState, inode: Inode, index: number): number {
   const { page } = k;
   const pfn = findPage(k, inode, index);
   const record = pfn * PAGE_WORDS;
@@ -311,16 +265,10 @@ function checkPage(k: SpaceState, inode: Inode, index: number): boolean {
     bug(`frame ${pfn} is at page ${index} and says ${page[record + INDEX]}`);
   if (page[record + REFCOUNT] < 1) bug(`cached frame ${pfn} has no reference`);
   const row = page[record + PRIVATE];
-  const isLocked = (page[record + FLAGS] & PG_locked) !== 0;
-  if (isLocked ? k.disk.owner[row] !== inode : row !== NONE && row !== BUFFER_READY)
+  const isWaiting = (page[record + FLAGS] & (PG_locked | PG_writeback)) !== 0;
+  if (isWaiting ? k.disk.owner[row] !== inode : row !== NONE && row !== BUFFER_READY)
     bug(`frame ${pfn} waits for request ${row} wrongly`);
-  return (page[record + FLAGS] & PG_dirty) !== 0;
-}
-
-/** Counts a page that became dirty or clean, by node and by zone. */
-function countDirty(k: SpaceState, pfn: Pfn, by: number): void {
-  modLruvecState(k, pfn, NR_FILE_DIRTY, by);
-  k.vmstat.zone[zoneOf(k, pfn) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING] += by;
+  return page[record + FLAGS];
 }
 
 /** A row for what is remembered of an evicted page, or NONE when all are taken. Free rows are chained by their values. */

@@ -24,13 +24,13 @@ import { isLruGen } from "./lru-gen.ts";
 import { lookAround } from "./lru-gen-walk.ts";
 import { isBelow } from "./memcg.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
-import { markMappedDirty } from "./pagecache.ts";
 import { findPte, normalPage } from "./pagetable.ts";
 import { removeRmap, vpnInVma } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
 import { swapDuplicate } from "./swap.ts";
 import { flushTlbMmPage } from "./tlb-flush.ts";
 import { VM_LOCKED, VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
+import { markMappedDirty } from "./writeback.ts";
 
 /**
  * Number of mappings of the page that were used, of address spaces below `memcg` only (ROOT_MEMCG: of all); their

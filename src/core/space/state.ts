@@ -144,7 +144,7 @@ export interface LruvecColumns {
   readonly nonresidentAge: Float64Array;
   /** By lruvec * 2 + 0 for anonymous, 1 for file pages: activations on refault when reclaim ran last (Linux: refaults). */
   readonly refaults: Float64Array;
-  /** By lruvec * 8: sums as of the last flush, and when the next one is due (memcg-flush.ts). */
+  /** By lruvec * 9: sums as of the last flush, and when the next one is due (memcg-flush.ts). */
   readonly flushed: Float64Array;
   readonly nextFlushNs: Float64Array;
   /** By lruvec: LRUVEC_* bits of lru-list.ts. */
@@ -350,6 +350,18 @@ export interface FileColumns {
   readonly diskBytes: Float64Array;
   /** Root of the tree of blocks written back since (page index -> block of hw/disk.ts). */
   readonly blocks: Int32Array;
+  /** Pages that are dirty, pages under write-back, and the writer (write-back row) that all of them are counted on. */
+  readonly dirtyPages: Int32Array;
+  readonly writebackPages: Int32Array;
+  readonly writer: Int32Array;
+  /** Which of its writer's lists the inode is on (0: none, else 1 + WB_* of writeback.ts), its neighbours, since when it is dirty. */
+  readonly writerList: Uint8Array;
+  readonly nextDirty: Column<Inode>;
+  readonly prevDirty: Column<Inode>;
+  readonly dirtiedNs: Float64Array;
+  /** Page at which write-back of a part of the file goes on (Linux: writeback_index), and writes that failed so far. */
+  readonly writebackIndex: Float64Array;
+  readonly writeErrors: Int32Array;
   /** [0] first inode never used, [1] first open file never used, [2] first free open file (chained by `inode`). */
   readonly rows: Int32Array;
   /** By OpenFile. */
@@ -364,6 +376,54 @@ export interface FileColumns {
   readonly raPages: Int32Array;
   readonly raMmapMiss: Int32Array;
   readonly raPrevPos: Float64Array;
+  /** Failed writes of the inode that this open file has been told of (Linux: f_wb_err). */
+  readonly errorsSeen: Int32Array;
+}
+
+/**
+ * Writers: what keeps the dirty files of one disk and one memory cgroup; row = disk * cgroups + cgroup. writeback.ts owns
+ * them, reclaim/flusher.ts is the kernel's thread that writes.
+ */
+export interface WritebackColumns {
+  readonly memcgs: number;
+  /** By writer * 3 + WB_*: newest and oldest inode of the list. */
+  readonly newest: Column<Inode>;
+  readonly oldest: Column<Inode>;
+  /** By writer: pages dirty, under write-back, and how many there ever were of both. */
+  readonly dirty: Float64Array;
+  readonly writeback: Float64Array;
+  readonly dirtied: Float64Array;
+  readonly written: Float64Array;
+  /** By writer: when its thread runs next (Infinity: not at all), and the least of all of them in [0]. */
+  readonly runNs: Float64Array;
+  readonly firstRunNs: Float64Array;
+  /** By writer: what the thread does (WORK_* of writeback.ts), what was asked of it, pages left, and what is old enough to be written. */
+  readonly work: Uint8Array;
+  readonly asked: Uint8Array;
+  readonly workPages: Float64Array;
+  readonly workBeforeNs: Float64Array;
+  /** By writer: when the thread looked for old data last. */
+  readonly lastOldNs: Float64Array;
+  /** By writer, in pages a second: what it writes, the same smoothed, what it lets those dirty who wait, and what would be in balance. */
+  readonly bandwidth: Float64Array;
+  readonly avgBandwidth: Float64Array;
+  readonly rate: Float64Array;
+  readonly balancedRate: Float64Array;
+  /** By writer: when these were worked out last, from how many pages dirtied and written, and 1 while it is above its limit. */
+  readonly rateNs: Float64Array;
+  readonly dirtiedThen: Float64Array;
+  readonly writtenThen: Float64Array;
+  readonly exceeded: Uint8Array;
+  /** By writer * 2 + 0 in the machine's domain, 1 in its cgroup's: pages written, halved every period, and the period of that. */
+  readonly share: Float64Array;
+  readonly sharePeriod: Float64Array;
+  /** By domain (cgroup, 0 the machine): the same of all its writers, and when its period began (0: nothing is written). */
+  readonly domainShare: Float64Array;
+  readonly domainPeriod: Float64Array;
+  readonly domainPeriodNs: Float64Array;
+  /** By domain: the limit that follows the threshold up at once and down slowly, and when it did last. */
+  readonly dirtyLimit: Float64Array;
+  readonly dirtyLimitNs: Float64Array;
 }
 
 /** Tasks; row = Task. task.ts creates and frees rows and names the states. */
@@ -453,6 +513,11 @@ export interface TaskColumns {
   readonly countedFaults: Float64Array;
   /** Pages charged above memory.high that the task has not made good for yet (Linux: memcg_nr_pages_over_high). */
   readonly overHigh: Int32Array;
+  /** Pages of files it made dirty since it was looked at for that, and after how many it is looked at next (Linux: nr_dirtied_pause). */
+  readonly dirtied: Int32Array;
+  readonly dirtiedPause: Int32Array;
+  /** Tick at which its last sleep for dirty pages ended (Linux: dirty_paused_when). */
+  readonly pausedTick: Float64Array;
   /** By leader: what is asked of the choice of a victim when memory is out, -1000 to 1000; inherited. */
   readonly oomScoreAdj: Int32Array;
   /** The signal that ends the task as soon as it would run again (Linux: a pending SIGKILL), or 0. */
@@ -483,5 +548,6 @@ export interface SpaceState extends FrameState {
   /** Nodes of all page cache trees (base/xarray.ts). */
   readonly xarray: XarrayColumns;
   readonly disk: DiskColumns;
+  readonly writeback: WritebackColumns;
   readonly task: TaskColumns;
 }

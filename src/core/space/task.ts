@@ -121,6 +121,9 @@ export function createTaskColumns(tasks: number): TaskColumns {
     memcg: new Int32Array(tasks),
     countedFaults: new Float64Array(tasks),
     overHigh: new Int32Array(tasks),
+    dirtied: new Int32Array(tasks),
+    dirtiedPause: new Int32Array(tasks),
+    pausedTick: new Float64Array(tasks),
     oomScoreAdj: new Int32Array(tasks),
     fatalSignal: new Uint8Array(tasks),
     oomVictim: new Uint8Array(tasks),
@@ -182,6 +185,7 @@ export function createTask(k: SpaceState, spec: TaskSpec): Task {
   t.comm[task] = spec.comm;
   t.mm[task] = spec.mm ?? NONE;
   t.state[task] = TASK_RUNNING;
+  t.dirtiedPause[task] = FIRST_DIRTY_PAUSE;
   t.cpu[task] = k.boot[2];
   t.nice[task] = spec.nice ?? 0;
   t.startNs[task] = k.clock.ns[0];
@@ -207,6 +211,9 @@ export function createTask(k: SpaceState, spec: TaskSpec): Task {
   }
   return task;
 }
+
+/** Pages of files that a task dirties before it is looked at for that for the first time (Linux: 128 >> (PAGE_SHIFT - 10)). */
+const FIRST_DIRTY_PAUSE = 32;
 
 /** Frees the row of a task that is a zombie or was never run. Its descriptors and its address space are gone already. */
 export function freeTask(k: SpaceState, task: Task): void {
@@ -477,6 +484,9 @@ function clearRow(t: TaskColumns, task: Task): void {
     t.memcg,
     t.countedFaults,
     t.overHigh,
+    t.dirtied,
+    t.dirtiedPause,
+    t.pausedTick,
   ];
   for (const column of columns) column[task] = 0;
 }

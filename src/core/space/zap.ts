@@ -60,7 +60,6 @@ import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
 import { unchargeKernelPage, unchargePage } from "./memcg.ts";
 import { modLruvecState } from "./memcg-count.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
-import { markMappedDirty } from "./pagecache.ts";
 import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { removeRmap } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
@@ -68,6 +67,7 @@ import { memcgSwapFull, swapFree } from "./swap.ts";
 import { findSwapCache, folioFreeSwap, freeSwapCache } from "./swap-cache.ts";
 import { flushTlbMmRange } from "./tlb-flush.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
+import { markMappedDirty } from "./writeback.ts";
 
 /** Fields of `k.lruvec.gatherRange`. The range is in vpns; empty when start >= end. */
 const GATHER_MM = 0;

@@ -82,8 +82,11 @@ export interface AccessRuns {
 /** Runs that playPiece plays in one call. */
 const PIECE = 1024;
 
-/** A fault is resolved by at most this many tries: stack growth, the page, a copy of it, and one to spare. */
-const MOST_TRIES = 8;
+/**
+ * A fault is resolved by a few tries: stack growth, the page, a copy of it, and one to spare; but who has dirtied too much
+ * waits after each, and what was written meanwhile must be faulted on again, until a cgroup's statistics are flushed.
+ */
+const MOST_TRIES = 1024;
 
 /**
  * One access of `kind` (ACCESS_*, perhaps with ACCESS_KERNEL) to a page. Returns 0 with the frame in `k.tlb.walk[0]`,

@@ -25,6 +25,7 @@ import { WALK_PFN, WALK_READY, WALK_RIGHTS, WALK_SIZE } from "../hw/mmu.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, PTE_SPECIAL, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
 import { RIGHT_DIRTY, RIGHT_EXEC, RIGHT_USER, RIGHT_WRITE, SIZE_4K } from "../hw/tlb-places.ts";
+import { balanceDirtyPages } from "../reclaim/balance-dirty.ts";
 import { __GFP_COMP, __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../reclaim/gfp.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { folioAddLruVma, lruAddDrain } from "../space/lruvec.ts";
@@ -83,6 +84,7 @@ export function doWpPage(k: VmState, vma: Vma, vpn: number, pte: number): number
   if ((k.vma.flags[vma]! & (VM_SHARED | VM_MAYSHARE)) !== 0) {
     if (pfn !== NONE) pageMkwrite(k, pfn);
     reuse(k, vma, pte);
+    if (pfn !== NONE) balanceDirtyPages(k, k.file.inode[k.vma.file[vma]]);
     return 0;
   }
   if (pfn !== NONE && (k.page[pfn * PAGE_WORDS + MAPPING]! & 1) !== 0) {

@@ -11,10 +11,10 @@
 
 import { ENOMEM } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
-import { FLAGS, PAGE_WORDS, PG_dirty, PG_uptodate } from "../frame/page.ts";
+import { FLAGS, PAGE_WORDS, PG_dirty, PG_uptodate, PG_writeback, PRIVATE } from "../frame/page.ts";
 import { fillBytes } from "../hw/content.ts";
 import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
-import { isUptodate } from "../space/io.ts";
+import { completeIo, isUptodate } from "../space/io.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
 import {
   findPage,
@@ -22,11 +22,11 @@ import {
   isBufferReady,
   isOnDisk,
   leaveUnread,
-  markDirty,
   pageRequest,
   startReads,
 } from "../space/pagecache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
+import { markDirty } from "../space/writeback.ts";
 import { addPage } from "./readahead.ts";
 import type { VmState } from "./state.ts";
 
@@ -71,6 +71,16 @@ export function zeroTail(k: VmState, task: Task, inode: Inode, from: number, bro
 export function sleepOn(k: VmState, task: Task, pfn: Pfn): number {
   const row = pageRequest(k, pfn);
   if (row === NONE || k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) return 0;
+  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  return BLOCKED;
+}
+
+/** Puts the task to sleep until the page has been written. Returns BLOCKED, or 0 when it is not on its way to the disk. */
+export function sleepOnWriteback(k: VmState, task: Task, pfn: Pfn): number {
+  if ((k.page[pfn * PAGE_WORDS + FLAGS] & PG_writeback) === 0) return 0;
+  const row = k.page[pfn * PAGE_WORDS + PRIVATE];
+  if (k.disk.completeNs[row] <= k.clock.ns[0]) completeIo(k, k.clock.ns[0]);
+  if ((k.page[pfn * PAGE_WORDS + FLAGS] & PG_writeback) === 0) return 0;
   sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
   return BLOCKED;
 }

@@ -1,6 +1,7 @@
 /**
  * Writing to a file through the page cache: page by page, and a page is read from the disk first only when part of it
- * is kept. What a write leaves is dirty pages; the disk learns of them by write-back.
+ * is kept. What a write leaves is dirty pages; the disk learns of them by
+ * write-back, and who leaves too many waits for that.
  *
  *   page on the disk, written in part   read, then copied into
  *   page on the disk, written whole     not read
@@ -10,7 +11,6 @@
  * How far a call has got is its task's progress: the bytes written; as -1 - bytes when it waits for that page of the
  * old end, which it has read for itself.
  *
- * Differs: nothing writes dirty pages back by itself, and no writer is slowed down for having too many.
  * Linux: mm/filemap.c generic_perform_write, fs/ext4/inode.c (6.12)   Doc: Documentation/filesystems/vfs.rst
  */
 
@@ -18,20 +18,14 @@ import { EFAULT, EFBIG, ENOMEM } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Task } from "../base/types.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { fillBytes } from "../hw/content.ts";
+import { balanceDirtyPages } from "../reclaim/balance-dirty.ts";
 import { __GFP_WRITE, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
-import {
-  endRead,
-  findPage,
-  isBufferReady,
-  isOnDisk,
-  markDirty,
-  pageRequest,
-  startReads,
-} from "../space/pagecache.ts";
+import { endRead, findPage, isBufferReady, isOnDisk, pageRequest, startReads } from "../space/pagecache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
+import { markDirty } from "../space/writeback.ts";
 import type { FileTransfer } from "./file-read.ts";
 import { TAIL_BROUGHT, zeroTail } from "./file-tail.ts";
 import { addPage } from "./readahead.ts";
@@ -96,6 +90,7 @@ function writeHeld(k: VmState, task: Task, inode: Inode, what: FileTransfer, pfn
   markDirty(k, pfn);
   f.sizeBytes[inode] = Math.max(f.sizeBytes[inode], what.position + copied);
   k.task.progress[task] += copied;
+  balanceDirtyPages(k, inode);
   return 0;
 }
 

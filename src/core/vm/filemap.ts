@@ -19,6 +19,7 @@ import { PGMAJFAULT } from "../frame/vmstat.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
+import { balanceDirtyPages } from "../reclaim/balance-dirty.ts";
 import { __GFP_COMP, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../reclaim/gfp.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate } from "../space/io.ts";
@@ -26,11 +27,12 @@ import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
 import { folioAddLruVma } from "../space/lruvec.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
-import { filePages, findPage, markMappedDirty, pageRequest, startReads } from "../space/pagecache.ts";
+import { filePages, findPage, pageRequest, startReads } from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addAnonRmap, addFileRmap, anonVmaPrepare } from "../space/rmap.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { VM_SHARED, VM_WRITE } from "../space/vma.ts";
+import { markMappedDirty } from "../space/writeback.ts";
 import { faultAround, fileEntryLow } from "./fault-around.ts";
 import {
   FAULT_FLAG_POPULATE,
@@ -73,6 +75,8 @@ function tryFileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: numb
     const result = attempt(k, vma, vpn, tried ? flags | FAULT_FLAG_TRIED : flags);
     if (result !== RETRY && result !== RETRY_MAJOR) {
       faultTried[task] = 0;
+      if (result >= 0 && (flags & FAULT_FLAG_WRITE) !== 0 && (k.vma.flags[vma] & VM_SHARED) !== 0)
+        balanceDirtyPages(k, k.file.inode[k.vma.file[vma]]);
       return result === 0 && tried ? VM_FAULT_MAJOR : result;
     }
     const underVmaLock = (flags & FAULT_FLAG_USER) !== 0 && !(state & RETRY_MMAP_LOCK);

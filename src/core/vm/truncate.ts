@@ -8,29 +8,18 @@
  * Linux: mm/truncate.c, mm/memory.c unmap_mapping_range, fs/ext4/inode.c (6.12)   Doc: man 2 ftruncate, man 2 posix_fadvise
  */
 import { EFBIG } from "../base/errno.ts";
-import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Pfn, type Task, type Vma } from "../base/types.ts";
+import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Task, type Vma } from "../base/types.ts";
 import { xaErase, xaLoad, xaNext } from "../base/xarray.ts";
-import { FLAGS, MAPCOUNT, PAGE_WORDS, PG_dirty, PG_locked } from "../frame/page.ts";
+import { FLAGS, MAPCOUNT, PAGE_WORDS, PG_dirty, PG_locked, PG_writeback } from "../frame/page.ts";
 import { clearBlockTail, freeBlock } from "../hw/content.ts";
-import { PTE_DIRTY, PTE_RW } from "../hw/pte.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
-import { isUptodate } from "../space/io.ts";
+import { isUptodate, quiesceDisks } from "../space/io.ts";
 import { deactivateFileFolio, lruAddDrainAll } from "../space/lruvec.ts";
-import {
-  cleanPage,
-  dropShadows,
-  filePages,
-  findPage,
-  nextCached,
-  pageRequest,
-  removePage,
-} from "../space/pagecache.ts";
-import { forEachMapping } from "../space/rmap.ts";
-import { flushTlbMmPage } from "../space/tlb-flush.ts";
-import { VM_SHARED } from "../space/vma.ts";
+import { dropShadows, filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
+import { writePages } from "../space/write-out.ts";
 import { zapRange } from "../space/zap.ts";
-import { sleepOn, TAIL_BROUGHT, zeroTail } from "./file-tail.ts";
+import { sleepOn, sleepOnWriteback, TAIL_BROUGHT, zeroTail } from "./file-tail.ts";
 import type { VmState } from "./state.ts";
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -46,8 +35,8 @@ export function truncateFile(k: VmState, task: Task, inode: Inode, sizeBytes: nu
   const f = k.file;
   if (sizeBytes > MAX_FILE_BYTES) return -EFBIG;
   const old = f.sizeBytes[inode];
-  // A page that is being read cannot leave the cache before it has arrived.
-  const waiting = waitForReads(k, task, inode, Math.floor(sizeBytes / PAGE_SIZE));
+  // A page that is being read or written cannot leave the cache before the disk is done with it.
+  const waiting = waitForDisk(k, task, inode, Math.floor(sizeBytes / PAGE_SIZE));
   if (waiting < 0) return waiting;
   // A file that shrinks is cut at its new end; one that grows may have anything after its old end in the last page.
   const { progress } = k.task;
@@ -84,27 +73,18 @@ export function unmapFile(k: VmState, inode: Inode, index: number): void {
 }
 
 /**
- * Writes the file's dirty pages back: they are clean, the disk has their contents, and shared mappings must fault
- * before they store again. Returns the pages written.
+ * Writes the file's dirty pages back and waits until the disk has them, on nobody's account: what a host does between two
+ * steps of a program. Returns the pages written.
  */
 export function writeBackFile(k: VmState, inode: Inode): number {
-  let written = 0;
-  for (
-    let index = nextCached(k, inode, 0, NO_LIMIT);
-    index >= 0;
-    index = nextCached(k, inode, index + 1, NO_LIMIT)
-  ) {
-    const pfn = findPage(k, inode, index);
-    if (!(k.page[pfn * PAGE_WORDS + FLAGS] & PG_dirty)) continue;
-    // The mappings first: a store that comes later must make the page dirty again.
-    if (k.page[pfn * PAGE_WORDS + MAPCOUNT] > 0) protectMappings(k, pfn);
-    if (cleanPage(k, inode, index, pfn)) written++;
-  }
-  return written;
+  quiesceDisks(k);
+  const sent = writePages(k, inode, 0, NO_LIMIT, NO_LIMIT);
+  quiesceDisks(k);
+  return sent;
 }
 
 /**
- * Drops the clean pages `first` to `last` that nobody maps and nobody reads (Linux: invalidate_mapping_pages; what
+ * Drops the clean pages `first` to `last` that nobody maps and no disk has to do with (Linux: invalidate_mapping_pages; what
  * POSIX_FADV_DONTNEED does after a write-back). Returns the pages dropped.
  */
 export function invalidatePages(k: VmState, inode: Inode, first: number, last: number): number {
@@ -119,7 +99,7 @@ export function invalidatePages(k: VmState, inode: Inode, first: number, last: n
     const pfn = findPage(k, inode, index);
     const flags = k.page[pfn * PAGE_WORDS + FLAGS];
     if ((flags & PG_locked) !== 0) continue;
-    if (k.page[pfn * PAGE_WORDS + MAPCOUNT] > 0 || (flags & PG_dirty) !== 0) {
+    if (k.page[pfn * PAGE_WORDS + MAPCOUNT] > 0 || (flags & (PG_dirty | PG_writeback)) !== 0) {
       // It stays, but reclaim shall find it soon.
       deactivateFileFolio(k, pfn);
       continue;
@@ -138,14 +118,15 @@ function dropPage(k: VmState, inode: Inode, index: number): void {
   putFolio(k, pfn);
 }
 
-/** Puts the task to sleep when a cached page from `index` on is being read. Returns 0 or BLOCKED. */
-function waitForReads(k: VmState, task: Task, inode: Inode, from: number): number {
+/** Puts the task to sleep when a disk has to do with a cached page from `from` on. Returns 0 or BLOCKED. */
+function waitForDisk(k: VmState, task: Task, inode: Inode, from: number): number {
   for (
     let index = nextCached(k, inode, from, NO_LIMIT);
     index >= 0;
     index = nextCached(k, inode, index + 1, NO_LIMIT)
   ) {
     const pfn = findPage(k, inode, index);
+    if (sleepOnWriteback(k, task, pfn) === BLOCKED) return BLOCKED;
     if (isUptodate(k, pfn) || pageRequest(k, pfn) === NONE) continue;
     return sleepOn(k, task, pfn);
   }
@@ -168,16 +149,4 @@ function forgetBlocks(k: VmState, inode: Inode, sizeBytes: number): void {
   const tail = sizeBytes - Math.floor(sizeBytes / PAGE_SIZE) * PAGE_SIZE;
   const block = tail === 0 ? NONE : xaLoad(k.xarray, f.blocks[inode], kept - 1);
   if (block !== NONE) clearBlockTail(k.disk, block, tail);
-}
-
-/** Write-protects a page in the shared mappings that could store to it (Linux: folio_mkclean). */
-function protectMappings(k: VmState, pfn: Pfn): void {
-  const { words } = k.ram;
-  forEachMapping(k, pfn, (vma, vpn, pte) => {
-    const low = words[pte];
-    if ((k.vma.flags[vma] & VM_SHARED) === 0 || (low & (PTE_RW | PTE_DIRTY)) === 0) return true;
-    words[pte] = low & ~(PTE_RW | PTE_DIRTY);
-    flushTlbMmPage(k, k.vma.mm[vma], vpn);
-    return true;
-  });
 }

@@ -5,8 +5,9 @@
 import { EBADF, EINVAL } from "../../base/errno.ts";
 import { NONE, type OpenFile, PAGE_SIZE, type Task } from "../../base/types.ts";
 import { FILE_RANDOM, fdFile } from "../../space/file.ts";
+import { writePages } from "../../space/write-out.ts";
 import { forceReadAhead } from "../../vm/readahead.ts";
-import { invalidatePages, writeBackFile } from "../../vm/truncate.ts";
+import { invalidatePages } from "../../vm/truncate.ts";
 import type { AbiState } from "../state.ts";
 import { numberArg, type SyscallArgs } from "./row.ts";
 
@@ -19,7 +20,6 @@ export const POSIX_FADV_NOREUSE = 5;
 
 /**
  * fadvise64(fd, offset, len, advice). Returns 0, -EBADF, or -EINVAL (negative length, unknown advice).
- * Differs: write-back takes no time here, so DONTNEED finds the pages clean that Linux would find on their way.
  */
 export function sysFadvise64(k: AbiState, task: Task, args: SyscallArgs): number {
   const f = k.file;
@@ -62,10 +62,16 @@ function willNeed(k: AbiState, file: OpenFile, first: number, end: number): void
   forceReadAhead(k, file, from, Math.floor((end - 1) / PAGE_SIZE) - from + 1);
 }
 
-/** Drops the whole pages in [first, end); the last page of the file counts as whole when the range covers its end. */
+/** Sends what is dirty to the disk, and drops the whole pages in [first, end) that are neither dirty nor on their way there; the last page of the file counts as whole when the range covers its end. */
 function dontNeed(k: AbiState, file: OpenFile, first: number, end: number): void {
   const inode = k.file.inode[file];
-  writeBackFile(k, inode);
+  writePages(
+    k,
+    inode,
+    Math.floor(first / PAGE_SIZE),
+    Math.floor((end - 1) / PAGE_SIZE),
+    Number.MAX_SAFE_INTEGER,
+  );
   const from = Math.ceil(first / PAGE_SIZE);
   const coversEnd = end >= k.file.sizeBytes[inode];
   const last = coversEnd ? Number.MAX_SAFE_INTEGER : Math.floor(end / PAGE_SIZE) - 1;

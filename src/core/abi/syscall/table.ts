@@ -98,7 +98,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   },
   { nr: 168, name: "swapoff", faithful: "partial: nothing else runs while it waits", run: sysSwapoff },
   { nr: 186, name: "gettid", faithful: "exact", run: sysGettid },
-  { nr: 221, name: "fadvise64", faithful: "partial: write-back takes no time", run: sysFadvise64 },
+  { nr: 221, name: "fadvise64", faithful: "exact", run: sysFadvise64 },
   { nr: 231, name: "exit_group", faithful: "exact", run: sysExitGroup },
   { nr: 257, name: "openat", faithful: PATHS, run: sysOpenat },
 ];

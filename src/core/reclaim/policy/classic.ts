@@ -55,10 +55,11 @@ import { ageNonresident, lruAddDrain, lruNoteCost } from "../../space/lruvec.ts"
 import { MEMCG_ONLINE } from "../../space/memcg.ts";
 import { countMemcgEvents } from "../../space/memcg-count.ts";
 import { flushedState } from "../../space/memcg-flush.ts";
-import { memcgSwappiness } from "../../space/memcg-v1.ts";
+import { isLegacy, memcgSwappiness } from "../../space/memcg-v1.ts";
 import { folioReferenced } from "../../space/rmap-walk.ts";
 import { memcgSwapPages, nrSwapPages, SWAP_TOTAL } from "../../space/swap.ts";
 import { VM_EXEC } from "../../space/vma.ts";
+import { wakeAllFlushers } from "../flusher.ts";
 import { DEACTIVATE_ANON, DEF_PRIORITY, MAX_SWAPPINESS, SWAP_CLUSTER_MAX } from "../scan-control.ts";
 import {
   STAT_CONGESTED,
@@ -70,6 +71,7 @@ import {
   shrinkFolioList,
 } from "../shrink-list.ts";
 import type { ReclaimState, ScanControl } from "../state.ts";
+import { throttleForWriteback } from "../throttle.ts";
 
 /** Which lists getScanCount chooses. */
 const SCAN_EQUAL = 0;
@@ -234,6 +236,11 @@ function shrinkInactiveList(
   countMemcgEvents(k, memcg, sc.isKswapd ? PGSTEAL_KSWAPD : PGSTEAL_DIRECT, freed);
   event[PGSTEAL_ANON + file] += freed;
   lruNoteCost(k, lruvec, file === 1, stat[STAT_PAGEOUT], scanned - freed);
+  if (stat[STAT_UNQUEUED_DIRTY] === taken) {
+    // Nobody writes what is in the way. In version 1 this is what slows down those who dirty a cgroup's pages.
+    wakeAllFlushers(k);
+    if (sc.isCgroup && isLegacy(k)) throttleForWriteback(k, node);
+  }
   sc.dirty += stat[STAT_DIRTY];
   sc.congested += stat[STAT_CONGESTED];
   sc.unqueuedDirty += stat[STAT_UNQUEUED_DIRTY];
