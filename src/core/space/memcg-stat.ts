@@ -65,6 +65,7 @@ import {
   WORKINGSET_RESTORE_ANON,
   WORKINGSET_RESTORE_FILE,
 } from "../frame/vmstat.ts";
+import { NR_LRU_LISTS } from "./lru-list.ts";
 import { subtree } from "./memcg-subtree.ts";
 import { settleAllFaults } from "./memcg-task.ts";
 import type { SpaceState } from "./state.ts";
@@ -165,8 +166,14 @@ function nodeItemOf(k: SpaceState, memcg: Memcg, node: number, item: number): nu
   const isCharged = item !== NR_PAGETABLE && item !== NR_KERNEL_STACK_KB;
   if (memcg === ROOT_MEMCG && isCharged) return k.vmstat.node[node * NR_NODE_ITEMS + item];
   let sum = 0;
-  for (const at of subtree(k, memcg))
-    sum += k.memcg.node[(at * k.lruvec.nodes + node) * NR_NODE_ITEMS + item];
+  for (const at of subtree(k, memcg)) {
+    const lruvec = at * k.lruvec.nodes + node;
+    // What is on the lists is counted with the lists.
+    sum +=
+      item <= NR_UNEVICTABLE
+        ? k.lruvec.size[lruvec * NR_LRU_LISTS + item]
+        : k.memcg.node[lruvec * NR_NODE_ITEMS + item];
+  }
   return sum;
 }
 

@@ -108,7 +108,9 @@ export function allocMm(k: SpaceState): Mm {
 export function freeMm(k: SpaceState, mm: Mm): void {
   const columns = k.mm;
   if (columns.firstVma[mm] !== NONE) bug(`address space ${mm} is freed with VMAs`);
-  for (const column of Object.values(columns)) if (column.length === columns.users.length) column[mm] = 0;
+  // The stack of free rows is as long as the columns, and none of them.
+  for (const column of Object.values(columns))
+    if (column.length === columns.users.length && column !== columns.freeRows) column[mm] = 0;
   columns.rss.fill(0, mm * NR_MM_COUNTERS, (mm + 1) * NR_MM_COUNTERS);
   columns.rssShared.fill(0, mm * NR_MM_COUNTERS, (mm + 1) * NR_MM_COUNTERS);
   const deltas = NR_MM_COUNTERS * k.machine.cpus;
