@@ -108,7 +108,7 @@ function createKernel(machine: Machine): Kernel {
     mm: createMmColumns(rows(MOST_MMS), machine.cpus),
     vma: createVmaColumns(rows(MOST_VMAS)),
     anonVma: createAnonVmaColumns(rows(MOST_VMAS)),
-    lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus),
+    lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus, machine.seed),
     lruGen: createLruGen(ram.nrFrames, MOST_MEMCGS, machine.nodes.length, rows(MOST_MMS)),
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),

@@ -29,6 +29,7 @@ import {
 import { runFlushers } from "./reclaim/flusher.ts";
 import { completeIo } from "./space/io.ts";
 import { lruGenUseMm } from "./space/lru-gen-mm.ts";
+import { flushMemcgStatsIfDue } from "./space/memcg-flush.ts";
 import {
   chargeRun,
   TASK_FREE,
@@ -137,6 +138,7 @@ export function wake(k: VmState, idleSinceNs = k.clock.ns[0]): void {
   completeIo(k, k.clock.ns[0]);
   runFlushers(k, idleSinceNs);
   const now = k.clock.ns[0];
+  flushMemcgStatsIfDue(k);
   const rows = taskRows(k);
   for (let task = 1; task < rows; task++) {
     if (t.state[task] !== TASK_UNINTERRUPTIBLE || t.waitUntilNs[task] > now) continue;

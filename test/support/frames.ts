@@ -47,7 +47,7 @@ export function frameKernel(input: MachineInput): AllocState {
     ram,
     ...createFrameColumns(machine, { ram }),
     // Nothing is on any list, so that reclaim, when an allocation asks it, finds nothing.
-    lruvec: createLruvec(2, machine.nodes.length, machine.cpus),
+    lruvec: createLruvec(2, machine.nodes.length, machine.cpus, machine.seed),
     memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),
     swap: createSwapColumns(machine.cpus),
     disk: createDisk([]),

@@ -56,7 +56,7 @@ export function emptySpace(knobs: Readonly<Record<string, number>> = {}, levels:
     mm: createMmColumns(8, machine.cpus),
     vma: createVmaColumns(70000),
     anonVma: createAnonVmaColumns(4096),
-    lruvec: createLruvec(2, 1, machine.cpus),
+    lruvec: createLruvec(2, 1, machine.cpus, machine.seed),
     file: createFileColumns(16, 64),
     committed: createCommitted(machine.cpus),
     swap: { state: new Float64Array(5) },

@@ -53,6 +53,12 @@ export function hasKill(transcript: string): boolean {
   return /= SIGKILL\b/.test(transcript);
 }
 
+/** Of several runs those that ended in the more frequent way, with a kill or without. */
+export function usualRuns<Run extends { readonly text: string }>(runs: readonly Run[]): Run[] {
+  const killed = runs.filter((run) => hasKill(run.text));
+  return killed.length * 2 > runs.length ? killed : runs.filter((run) => !hasKill(run.text));
+}
+
 function readCase(name: string): FidelityCase {
   const folder = path.join(FOLDER, name);
   const script = readFileSync(path.join(folder, "script.pw"), "utf8");
@@ -60,7 +66,5 @@ function readCase(name: string): FidelityCase {
   const runsFolder = path.join(folder, "runs");
   const files = existsSync(runsFolder) ? readdirSync(runsFolder).sort() : [];
   const allRuns = files.map((file) => ({ file, text: readFileSync(path.join(runsFolder, file), "utf8") }));
-  const killed = allRuns.filter((run) => hasKill(run.text));
-  const runs = killed.length * 2 > allRuns.length ? killed : allRuns.filter((run) => !hasKill(run.text));
-  return { name, script, machine, hasGroup: /^cgroup /m.test(script), allRuns, runs };
+  return { name, script, machine, hasGroup: /^cgroup /m.test(script), allRuns, runs: usualRuns(allRuns) };
 }

@@ -1,7 +1,7 @@
 /** The figures that predictions are judged by: read as the controller printed them, compared as docs/fidelity.md says. */
 import { expect, test } from "vitest";
 import { readCases } from "./cases.ts";
-import { errorOf, FIGURES, ownSpread, quantile, readFigures, realFigures } from "./figures.ts";
+import { errorOf, FIGURES, ownSpread, quantile, readFigures, spreadOf } from "./figures.ts";
 
 /** The end of a transcript of Linux 6.12 (zipf, limit 48 MiB). */
 const TRANSCRIPT = `show totals
@@ -50,7 +50,7 @@ test("a quantile is the smallest number that has the share below or at it", () =
 
 test("every recorded run has its figures", () => {
   for (const { name, runs } of readCases()) {
-    const real = realFigures(runs);
+    const real = spreadOf(runs);
     for (const run of runs) expect(readFigures(run.text), `${name} ${run.file}`).toBeDefined();
     if (real !== undefined) for (const figure of FIGURES) expect(real[figure].min).toBeLessThanOrEqual(real[figure].max);
   }

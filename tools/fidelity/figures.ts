@@ -27,7 +27,7 @@ export interface Spread {
 export interface CaseScore {
   readonly fidelityCase: FidelityCase;
   readonly real: Readonly<Record<Figure, Spread>> | undefined;
-  readonly predicted: Figures | undefined;
+  readonly predicted: Readonly<Record<Figure, Spread>> | undefined;
   /** Why there is no prediction; "" when there is one. */
   readonly problem: string;
   /** Whether a task was killed for want of memory here. */
@@ -45,8 +45,8 @@ export function readFigures(transcript: string): Figures | undefined {
   return FIGURES.every((figure) => Number.isFinite(figures[figure])) ? figures : undefined;
 }
 
-/** Mean and bounds of every figure over a case's runs; undefined without runs. */
-export function realFigures(runs: readonly { readonly text: string }[]): Readonly<Record<Figure, Spread>> | undefined {
+/** Mean and bounds of every figure over runs; undefined without runs. */
+export function spreadOf(runs: readonly { readonly text: string }[]): Readonly<Record<Figure, Spread>> | undefined {
   const all = runs.map((run) => readFigures(run.text)).filter((figures) => figures !== undefined);
   if (all.length === 0) return undefined;
   const spreads = FIGURES.map((figure) => {
@@ -71,7 +71,7 @@ export function ownSpread(real: Spread): number {
 export function caseError(score: CaseScore): number | undefined {
   const { real, predicted } = score;
   if (real === undefined || predicted === undefined) return undefined;
-  return Math.max(...PROMISED.map((figure) => errorOf(real[figure], predicted[figure])));
+  return Math.max(...PROMISED.map((figure) => errorOf(real[figure], predicted[figure].mean)));
 }
 
 /** The value below which that share of the numbers is; NaN of none. */

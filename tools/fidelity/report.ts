@@ -38,7 +38,7 @@ export interface Summary {
 export function summarize(scores: readonly CaseScore[]): Summary {
   const errors = scores.map(caseError).filter((error) => error !== undefined);
   const all = scores.flatMap(({ real, predicted }) =>
-    real === undefined || predicted === undefined ? [] : PROMISED.map((figure) => errorOf(real[figure], predicted[figure])),
+    real === undefined || predicted === undefined ? [] : PROMISED.map((figure) => errorOf(real[figure], predicted[figure].mean)),
   );
   const median = quantile(all, 0.5);
   const nineTenths = quantile(errors, 0.9);
@@ -68,7 +68,7 @@ function cell(real: Spread | undefined, predicted: number | undefined): string {
 function caseRow(score: CaseScore): string {
   const { fidelityCase, real, predicted } = score;
   const error = caseError(score);
-  const cells = FIGURES.map((figure) => cell(real?.[figure], predicted?.[figure]));
+  const cells = FIGURES.map((figure) => cell(real?.[figure], predicted?.[figure].mean));
   const outcome = error === undefined ? "no prediction" : `${percent(error)}${score.isKilledHere ? " K" : ""}`;
   const others = fidelityCase.allRuns.length - fidelityCase.runs.length;
   const isKilled = fidelityCase.runs.some((run) => hasKill(run.text));
@@ -80,7 +80,7 @@ function caseRow(score: CaseScore): string {
 function outside(score: CaseScore): Figure[] {
   const { real, predicted } = score;
   if (real === undefined || predicted === undefined) return [];
-  return PROMISED.filter((figure) => predicted[figure] < real[figure].min || predicted[figure] > real[figure].max);
+  return PROMISED.filter((figure) => predicted[figure].mean < real[figure].min || predicted[figure].mean > real[figure].max);
 }
 
 /** The reason that is known, or that the kernel does not repeat itself either. */
@@ -140,7 +140,7 @@ K: the kernel (beside the error: Pagewalk) killed a task for want of memory, whi
 
 ## Cases
 
-Mean of the runs ± how far the farthest is from it → prediction (error). Pages and faults; \`filein\` is what was read from the files' disk, \`rss\` and \`cache\` are final.
+Mean of the runs ± how far the farthest is from it → prediction (error), the mean of three seeds. Pages and faults; \`filein\` is what was read from the files' disk, \`rss\` and \`cache\` are final.
 
 | case | runs | error | ${FIGURES.join(" | ")} |
 |---|---|---|${FIGURES.map(() => "---|").join("")}

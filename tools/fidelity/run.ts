@@ -9,8 +9,8 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { FOLDER, type FidelityCase, hasKill, readCases } from "./cases.ts";
-import { type CaseScore, caseError, FIGURES, readFigures, realFigures } from "./figures.ts";
+import { FOLDER, type FidelityCase, hasKill, readCases, usualRuns } from "./cases.ts";
+import { type CaseScore, caseError, FIGURES, type Spread, spreadOf } from "./figures.ts";
 import { formatReport, summarize } from "./report.ts";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -23,7 +23,7 @@ const SILENCE_MS = 60_000;
 /** A line of predict.ts. */
 interface Answer {
   readonly name: string;
-  readonly transcript?: string;
+  readonly transcripts?: readonly string[];
   readonly problem?: string;
 }
 
@@ -78,9 +78,14 @@ async function predictAll(cases: readonly FidelityCase[]): Promise<Map<string, A
 }
 
 function scoreOf(fidelityCase: FidelityCase, answer: Answer): CaseScore {
-  const predicted = answer.transcript === undefined ? undefined : readFigures(answer.transcript);
+  const runs = usualRuns((answer.transcripts ?? []).map((text) => ({ text })));
+  const predicted = spreadOf(runs);
   const problem = predicted === undefined ? (answer.problem ?? "its transcript has no totals") : "";
-  return { fidelityCase, real: realFigures(fidelityCase.runs), predicted, problem, isKilledHere: hasKill(answer.transcript ?? "") };
+  return { fidelityCase, real: spreadOf(fidelityCase.runs), predicted, problem, isKilledHere: runs.some(({ text }) => hasKill(text)) };
+}
+
+function text(spread: Spread | undefined): string {
+  return spread === undefined ? "none" : `${spread.min} to ${spread.max}`;
 }
 
 function printScore(score: CaseScore): void {
@@ -89,7 +94,7 @@ function printScore(score: CaseScore): void {
   if (score.isKilledHere) process.stdout.write("  a task was killed for want of memory here\n");
   for (const figure of FIGURES) {
     const real = score.real?.[figure];
-    process.stdout.write(`  ${figure.padEnd(8)} real ${real?.min} to ${real?.max}  predicted ${score.predicted?.[figure]}\n`);
+    process.stdout.write(`  ${figure.padEnd(8)} real ${text(real)}  predicted ${text(score.predicted?.[figure])}\n`);
   }
 }
 

@@ -42,7 +42,7 @@ import {
 } from "./lru-list.ts";
 import { lruvecAdd, lruvecAddTail, lruvecRemove } from "./lru-move.ts";
 import { countMemcgEvents } from "./memcg-count.ts";
-import { FLUSHED_WORDS, flushedState } from "./memcg-flush.ts";
+import { FLUSHED_WORDS, firstFlushNs, flushedState } from "./memcg-flush.ts";
 import type { LruvecColumns, SpaceState } from "./state.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 
@@ -64,7 +64,7 @@ const GATHER_WORDS = 512;
 const COST_OF_IO = 32;
 
 /** Empty lists and batches, for as many memory cgroups as `memcgs`. */
-export function createLruvec(memcgs: number, nodes: number, cpus: number): LruvecColumns {
+export function createLruvec(memcgs: number, nodes: number, cpus: number, seed: number): LruvecColumns {
   const lists = memcgs * nodes * NR_LRU_LISTS;
   return {
     nodes,
@@ -77,7 +77,7 @@ export function createLruvec(memcgs: number, nodes: number, cpus: number): Lruve
     nonresidentAge: new Float64Array(memcgs * nodes),
     refaults: new Float64Array(memcgs * nodes * 2),
     flushed: new Float64Array(memcgs * nodes * FLUSHED_WORDS),
-    nextFlushNs: Float64Array.of(2e9),
+    nextFlushNs: Float64Array.of(firstFlushNs(seed)),
     flags: new Uint8Array(memcgs * nodes),
     batch: new Int32Array(cpus * NR_LRU_BATCHES * BATCH_WORDS),
     referencedFlags: new Int32Array(1),

@@ -5,10 +5,13 @@
  *   counted   lists' lengths, activations on refault, dirty pages: exact, by lruvec
  *   flushed   the same with everything below, as of the last flush         <- inactive_is_low, refaults, costs, dirty limits
  *
+ * When the period begins is chance: it runs since the machine was booted, and nobody knows how long ago that was when a program
+ * starts. Here the seed says.
  * Differs: every other flush (a reader of memory.stat asks for one) is the caller's; what a CPU keeps back until its
  * batch is full is not modelled.
  * Linux: mm/memcontrol.c (6.12), flush_memcg_stats_dwork   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
+import { createRng, randomBelow } from "../base/rng.ts";
 import { type Lruvec, type Memcg, ROOT_MEMCG } from "../base/types.ts";
 import {
   NR_FILE_DIRTY,
@@ -41,6 +44,11 @@ export function flushedState(k: SpaceState, lruvec: Lruvec, word: number): numbe
   return k.lruvec.flushed[lruvec * FLUSHED_WORDS + word];
 }
 
+/** When the first flush after boot is, with this seed: some time in the first period. */
+export function firstFlushNs(seed: number): number {
+  return 1 + randomBelow(createRng(seed ^ FLUSH_NS), FLUSH_NS);
+}
+
 /** Adds everything up if it is time to (Linux: the periodic flush). */
 export function flushMemcgStatsIfDue(k: SpaceState): void {
   if (k.clock.ns[0] >= k.lruvec.nextFlushNs[0]) flushMemcgStats(k);
@@ -49,7 +57,7 @@ export function flushMemcgStatsIfDue(k: SpaceState): void {
 /** Adds everything up now. */
 export function flushMemcgStats(k: SpaceState): void {
   const { flushed, nodes, size, nextFlushNs } = k.lruvec;
-  nextFlushNs[0] = (Math.floor(k.clock.ns[0] / FLUSH_NS) + 1) * FLUSH_NS;
+  while (nextFlushNs[0] <= k.clock.ns[0]) nextFlushNs[0] += FLUSH_NS;
   const rows = Math.max(1, k.memcg.rows[0]);
   for (let lruvec = 0; lruvec < rows * nodes; lruvec++) {
     const memcg = Math.floor(lruvec / nodes);
