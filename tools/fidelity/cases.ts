@@ -1,5 +1,5 @@
 /**
- * The cases of memory pressure under golden/fidelity/: a script, the machine it was recorded on, and what real kernels printed.
+ * The cases of memory pressure under golden/fidelity/: a script or a program, the machine it was recorded on, and what real kernels printed.
  * Doc: docs/fidelity.md, docs/script.md (8a)
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -21,10 +21,23 @@ export interface FidelityMachine {
   readonly swapIops: number;
 }
 
+/** program.json of a case: a program that runs in a cgroup with a limit, and its recording, by which it is predicted. */
+export interface FidelityProgram {
+  readonly command: readonly string[];
+  /** Below the root of the project. */
+  readonly recording: string;
+  /** Files of recordings/input that it reads. */
+  readonly files: readonly string[];
+  readonly limitBytes: number;
+  readonly swapBytes: number;
+}
+
 /** A case, with the runs recorded so far. */
 export interface FidelityCase {
   readonly name: string;
+  /** The script; empty where the case is a program. */
   readonly script: string;
+  readonly program: FidelityProgram | undefined;
   readonly machine: FidelityMachine;
   /** Whether its tasks are in a cgroup, so that one boot can run it after others. */
   readonly hasGroup: boolean;
@@ -61,10 +74,15 @@ export function usualRuns<Run extends { readonly text: string }>(runs: readonly 
 
 function readCase(name: string): FidelityCase {
   const folder = path.join(FOLDER, name);
-  const script = readFileSync(path.join(folder, "script.pw"), "utf8");
+  const programFile = path.join(folder, "program.json");
+  const program = existsSync(programFile)
+    ? (JSON.parse(readFileSync(programFile, "utf8")) as FidelityProgram)
+    : undefined;
+  const script = program === undefined ? readFileSync(path.join(folder, "script.pw"), "utf8") : "";
   const machine = JSON.parse(readFileSync(path.join(folder, "machine.json"), "utf8")) as FidelityMachine;
   const runsFolder = path.join(folder, "runs");
   const files = existsSync(runsFolder) ? readdirSync(runsFolder).sort() : [];
   const allRuns = files.map((file) => ({ file, text: readFileSync(path.join(runsFolder, file), "utf8") }));
-  return { name, script, machine, hasGroup: /^cgroup /m.test(script), allRuns, runs: usualRuns(allRuns) };
+  const hasGroup = program !== undefined || /^cgroup /m.test(script);
+  return { name, script, program, machine, hasGroup, allRuns, runs: usualRuns(allRuns) };
 }

@@ -10,6 +10,7 @@ import { formatScriptError } from "../../src/programs/script/ast.ts";
 import { readScript } from "../../src/programs/script/check.ts";
 import { runScript } from "../../src/programs/script/run.ts";
 import { FOLDER, type FidelityCase, readCases } from "./cases.ts";
+import { predictProgram } from "./program.ts";
 
 const LRU_GEN = "/sys/kernel/mm/lru_gen/enabled";
 /** All of MGLRU's parts: what Debian's kernel starts with. */
@@ -115,6 +116,10 @@ function predict(fidelityCase: FidelityCase): Prediction {
 
 /** The transcript of one run; the error that stopped it is its last line. */
 function predictOnce(fidelityCase: FidelityCase, seed: number): { transcript?: string; problem?: string } {
+  if (fidelityCase.program !== undefined) {
+    const transcript = predictProgram(bootMachine(fidelityCase, seed), fidelityCase.program);
+    return transcript === undefined ? { problem: "the recording did not come to its end" } : { transcript };
+  }
   const { script, errors } = readScript(asVersion2(fidelityCase.script), "script.pw");
   if (errors.length > 0) return { problem: formatScriptError(errors[0]!) };
   const lines: string[] = [];

@@ -17,6 +17,7 @@ import path from "node:path";
 import { type KernelScript, type KernelTranscript } from "../../src/hosts/oracle/kernel-run.ts";
 import { runOnKernel, whyNotKernel } from "../../src/hosts/oracle/run-on-kernel.ts";
 import { FOLDER, type FidelityCase, readCases } from "./cases.ts";
+import { runProgram } from "./program.ts";
 
 const USUAL_RUNS = 3;
 /** Scripts in one boot at most: a virtual machine that dies takes only these with it. */
@@ -58,11 +59,12 @@ function planBoots(cases: readonly FidelityCase[], runs: number, keeps: boolean)
     for (const fidelityCase of cases) {
       if (keeps && fidelityCase.allRuns.some(({ file }) => file.endsWith(`-${number}.txt`))) continue;
       const kernel = fidelityCase.machine.kernel === QEMU_KERNEL ? "qemu" : "host";
-      const key = fidelityCase.hasGroup ? JSON.stringify(fidelityCase.machine) : fidelityCase.name;
+      const isShared = fidelityCase.hasGroup && fidelityCase.program === undefined;
+      const key = isShared ? JSON.stringify(fidelityCase.machine) : fidelityCase.name;
       const jobs = open.get(key) ?? [];
       if (jobs.length === 0) boots.push({ kernel, jobs });
       jobs.push({ fidelityCase, number });
-      if (jobs.length === MOST_IN_A_BOOT) open.delete(key);
+      if (jobs.length === MOST_IN_A_BOOT || fidelityCase.program !== undefined) open.delete(key);
       else open.set(key, jobs);
     }
   }
@@ -89,7 +91,11 @@ async function runBoot({ kernel, jobs }: Boot): Promise<number> {
   const done: KernelTranscript[] = [];
   const problems: string[] = [];
   try {
-    const run = await runOnKernel(scripts, { kernel, onTranscript: (transcript) => done.push(transcript) });
+    const [only] = jobs;
+    const onTranscript = (transcript: KernelTranscript) => done.push(transcript);
+    const run = await (only!.fidelityCase.program === undefined
+      ? runOnKernel(scripts, { kernel, onTranscript })
+      : runProgram(only!.fidelityCase, scripts[0]!, kernel, onTranscript));
     releases.add(`Linux ${run.release}`);
     problems.push(...run.skipped.map(({ name, reason }) => `${name}: ${reason}`));
   } catch (error) {

@@ -88,7 +88,8 @@ export async function runInGuest(
     machines.set(key, [...(machines.get(key) ?? []), script]);
   }
   const runs: KernelRun[] = [];
-  for (const group of machines.values()) runs.push(await runOneBoot(guest, group, onTranscript));
+  for (const group of machines.values())
+    runs.push(await runOneBoot(guest, group, packInitramfs(guest.runner, group), onTranscript));
   const found = new Map(
     runs.flatMap((run) => run.transcripts).map((transcript) => [transcript.name, transcript]),
   );
@@ -100,10 +101,23 @@ export async function runInGuest(
   };
 }
 
+/**
+ * Boots with an initramfs of the caller's, whose /init prints one transcript as the controller would. `script` has its name, its machine,
+ * and a `swap` line for every area that is wanted.
+ */
+export async function runArchiveInGuest(
+  guest: Guest,
+  script: KernelScript,
+  archive: Uint8Array,
+): Promise<KernelRun> {
+  return runOneBoot(guest, [script], archive);
+}
+
 /** Boots, runs scripts that all want the same machine, powers off. */
 async function runOneBoot(
   guest: Guest,
   scripts: readonly KernelScript[],
+  initramfs: Uint8Array,
   onTranscript?: OnTranscript,
 ): Promise<KernelRun> {
   const scratch = scratchDirectory();
@@ -115,7 +129,7 @@ async function runOneBoot(
       disk: disk.value,
       log: path.join(scratch, "log"),
     };
-    writeFileSync(files.initramfs, packInitramfs(guest.runner, scripts));
+    writeFileSync(files.initramfs, initramfs);
     const swaps = makeSwapDisks(scratch, scripts);
     const args = emulatorArguments(
       scripts[0]!.machine ?? DEFAULT_MACHINE,
