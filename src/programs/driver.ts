@@ -16,6 +16,7 @@ import {
   type Kernel,
   NONE,
   pickNext,
+  TASK_ZOMBIE,
   type Task,
   wake,
 } from "../core/index.ts";
@@ -88,13 +89,16 @@ function endPrograms(k: Kernel, programs: Programs): void {
 
 /**
  * Does one operation of a task from beginning to end: begins a turn for it, asks again each time a disk request is
- * done, and ends the turn. Returns the operation's result, or BLOCKED when the task waits for another task.
+ * done, and ends the turn. Returns the operation's result, or BLOCKED when the task waits for another task or was killed.
  */
 export function attempt(k: Kernel, task: Task, operation: () => number): number {
   beginTurn(k, task);
   let result = operation();
   while (result === BLOCKED && k.task.waitUntilNs[task] !== Number.POSITIVE_INFINITY) {
+    const pid = k.task.pid[task]!;
     accountRun(k, task);
+    // Whoever was killed while it waited does not come back.
+    if (k.task.state[task] === TASK_ZOMBIE || k.task.pid[task] !== pid) return BLOCKED;
     beginTurn(k, task);
     result = operation();
   }

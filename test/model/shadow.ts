@@ -20,6 +20,8 @@ export interface ShadowPage {
   readonly shared: boolean;
   /** The page's own bytes, once it has been written privately. */
   own: Uint8Array | undefined;
+  /** Its own bytes may have become zeros since MADV_FREE, and no store has kept them from it. */
+  isFreed?: boolean;
 }
 
 /** An address space: page number to page. */

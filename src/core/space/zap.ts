@@ -55,7 +55,9 @@ import {
   ptePfn,
 } from "../hw/pte.ts";
 import { putFolio } from "./folio.ts";
+import { genOf } from "./lru-gen.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
+import { lruvecRemove } from "./lru-move.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
 import { unchargeKernelPage, unchargePage } from "./memcg.ts";
 import { modLruvecState } from "./memcg-count.ts";
@@ -215,8 +217,11 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     if (--page[record + MAPCOUNT]! === 0) unmapped++;
     if (--page[record + REFCOUNT]! === 0) {
       if ((flags & PG_lru) !== 0) {
-        unlisted++;
-        unlinkFreed(k, record, lruvec * NR_LRU_LISTS + list);
+        if (genOf(k, pfn) >= 0) lruvecRemove(k, pfn);
+        else {
+          unlisted++;
+          unlinkFreed(k, record, lruvec * NR_LRU_LISTS + list);
+        }
       }
       if (lruvec >= nodes) unchargePage(k, pfn);
       page[record + FLAGS] = flags & 0xff000000;

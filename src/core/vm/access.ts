@@ -61,7 +61,7 @@ import {
 } from "../hw/tlb-places.ts";
 import { switchMm } from "../space/tlb-flush.ts";
 import { pageFault } from "./fault.ts";
-import { FAULT_FLAG_USER } from "./fault-flags.ts";
+import { FAULT_FLAG_AGAIN, FAULT_FLAG_USER } from "./fault-flags.ts";
 import type { VmState } from "./state.ts";
 
 /** An access the kernel makes for the task (copying to or from its buffer), added to the kind. */
@@ -87,6 +87,8 @@ const PIECE = 1024;
  * waits after each, and what was written meanwhile must be faulted on again, until a cgroup's statistics are flushed.
  */
 const MOST_TRIES = 1024;
+/** Tries after which memory.high may not take the page before the access is made. */
+const USUAL_TRIES = 8;
 
 /**
  * One access of `kind` (ACCESS_*, perhaps with ACCESS_KERNEL) to a page. Returns 0 with the frame in `k.tlb.walk[0]`,
@@ -236,7 +238,8 @@ function resolve(k: VmState, task: Task, vpn: number, kind: number, refused: num
   const pgd = k.mm.pgd[k.task.mm[task]!]!;
   let reason = refused;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const code = pageFault(k, task, vpn, reason, (kind & ACCESS_KERNEL) !== 0 ? 0 : FAULT_FLAG_USER);
+    const flags = (kind & ACCESS_KERNEL) !== 0 ? 0 : FAULT_FLAG_USER;
+    const code = pageFault(k, task, vpn, reason, tries < USUAL_TRIES ? flags : flags | FAULT_FLAG_AGAIN);
     if (code !== 0) return code;
     k.tlb.counter[cpu * TLB_COUNTERS + TLB_WALKS]!++;
     if (k.tlb.walk[WALK_READY] === 1) return 0;

@@ -13,7 +13,7 @@
  * Linux: mm/memory.c (6.12)   Doc: Documentation/mm/page_tables.rst
  */
 
-import { chargeFolio } from "../alloc/charge.ts";
+import { chargeFolio, chargeFolioTo } from "../alloc/charge.ts";
 import { allocPage } from "../alloc/pages.ts";
 import { FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
 import { type Mm, NONE, type Pfn, ROOT_MEMCG, type Vma } from "../base/types.ts";
@@ -122,11 +122,12 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   const old = normalPage(k, pte);
   const { words } = k.ram;
   const before = words[pte]!;
+  const beforeHigh = words[pte + 1]!;
   // The old page must not go while room is made for the new one; it may lose this mapping meanwhile.
   if (old !== NONE) getFolio(k, old);
   const pfn = allocPage(k, old === NONE ? GFP_ANON : GFP_COPY);
-  const isCharged = pfn > 0 && (k.mm.memcg[mm] === ROOT_MEMCG || chargeNew(k, pfn, mm) === 0);
-  if (!isCharged || words[pte] !== before) {
+  const isCharged = pfn > 0 && (k.mm.memcg[mm] === ROOT_MEMCG || chargeCopy(k, pfn, mm) === 0);
+  if (!isCharged || words[pte] !== before || words[pte + 1] !== beforeHigh) {
     if (isCharged) putFolio(k, pfn);
     if (old !== NONE) putFolio(k, old);
     return isCharged ? 0 : FAULT_OOM;
@@ -161,6 +162,13 @@ function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
 /** Charges a new page to the address space's cgroup; without room it is given back. Returns 0 or a negative errno. */
 function chargeNew(k: VmState, pfn: Pfn, mm: Mm): number {
   const error = chargeFolio(k, pfn, mm, GFP_KERNEL);
+  if (error < 0) freePage(k, pfn);
+  return error;
+}
+
+/** The same for a copy: what is above memory.high is made good for when the fault is over, or the old page could go first. */
+function chargeCopy(k: VmState, pfn: Pfn, mm: Mm): number {
+  const error = chargeFolioTo(k, pfn, k.mm.memcg[mm]!, GFP_KERNEL);
   if (error < 0) freePage(k, pfn);
   return error;
 }

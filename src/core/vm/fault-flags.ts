@@ -20,6 +20,9 @@ export const FAULT_FLAG_TRIED = 1 << 5;
 export const FAULT_FLAG_USER = 1 << 6;
 export const FAULT_FLAG_INSTRUCTION = 1 << 8;
 
+/** The access has been retried so often that nothing may take its page before it is made (no flag of Linux's). */
+export const FAULT_FLAG_AGAIN = 1 << 17;
+
 /** Populate asks: a retry is a new fault, which remembers nothing, so what it waited for counts as minor (Linux: faultin_page). */
 export const FAULT_FLAG_POPULATE = 1 << 16;
 

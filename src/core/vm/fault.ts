@@ -16,7 +16,7 @@ import { emit, TRACE_PAGE_FAULT_USER } from "../base/trace.ts";
 import { BLOCKED, NONE, type Task, type Vma, vpnHigh, vpnLow } from "../base/types.ts";
 import { PGFAULT } from "../frame/vmstat.ts";
 import { CAUSE_MINOR_FAULT, COST_MINOR_FAULT, spend } from "../hw/clock.ts";
-import { NOT_CANONICAL, PF_INSTR, PF_PROT, PF_USER, PF_WRITE, WALK_WORD } from "../hw/mmu.ts";
+import { NOT_CANONICAL, PF_INSTR, PF_PROT, PF_USER, PF_WRITE, WALK_READY, WALK_WORD } from "../hw/mmu.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_MAPPED, PTE_RW, PTE_SOFT_DIRTY } from "../hw/pte.ts";
 import { GFP_KERNEL } from "../reclaim/gfp.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
@@ -25,7 +25,7 @@ import { VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE } from "../space/vma.ts";
 import { findVma } from "../space/vma-tree.ts";
 import { doAnonymousPage, doWpPage } from "./anon.ts";
 import { vmaExpandDownwards } from "./expand-stack.ts";
-import { FAULT_FLAG_INSTRUCTION, FAULT_FLAG_WRITE } from "./fault-flags.ts";
+import { FAULT_FLAG_AGAIN, FAULT_FLAG_INSTRUCTION, FAULT_FLAG_WRITE } from "./fault-flags.ts";
 import { pagefaultOutOfMemory } from "./fault-oom.ts";
 import { fileFault } from "./filemap.ts";
 import { ensurePmdTable } from "./pte-alloc.ts";
@@ -102,9 +102,9 @@ function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: nu
   const { words } = k.ram;
   const low = words[pte]!;
   if ((low | words[pte + 1]!) === 0) return handleAbsent(k, task, vma, vpn, flags);
-  if ((low & PTE_MAPPED) === 0) return settleHigh(k, task, doSwapPage(k, task, vma, vpn, flags));
+  if ((low & PTE_MAPPED) === 0) return settleHigh(k, task, doSwapPage(k, task, vma, vpn, flags), flags);
   if ((flags & FAULT_FLAG_WRITE) !== 0) {
-    if ((low & PTE_RW) === 0) return doWpPage(k, vma, vpn, pte);
+    if ((low & PTE_RW) === 0) return settleHigh(k, task, doWpPage(k, vma, vpn, pte), flags);
     words[pte] = low | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_ACCESSED;
     return 0;
   }
@@ -114,13 +114,20 @@ function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: nu
 
 /** Nothing is mapped: whose memory is it. */
 function handleAbsent(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
-  if (k.vma.file[vma] !== NONE) return settleHigh(k, task, fileFault(k, task, vma, vpn, flags));
+  if (k.vma.file[vma] !== NONE) return settleHigh(k, task, fileFault(k, task, vma, vpn, flags), flags);
   if (k.vma.special[vma] !== 0) return specialFault(k, vma, vpn);
   return doAnonymousPage(k, vma, vpn, flags, k.tlb.walk[WALK_WORD]!);
 }
 
-/** On the way back to the program, pages charged above memory.high are made good for. Returns the fault's result. */
-function settleHigh(k: VmState, task: Task, result: number): number {
-  if (k.task.overHigh[task] !== 0 && result !== BLOCKED) handleOverHigh(k, GFP_KERNEL);
+/**
+ * On the way back to the program, pages charged above memory.high are made good for. Returns the fault's result.
+ * Differs: reclaim that takes the page of this very fault time after time is put off until the access has been made. A
+ * real task would go on like that until somebody else gives memory back; here nobody runs meanwhile.
+ */
+function settleHigh(k: VmState, task: Task, result: number, flags: number): number {
+  if (k.task.overHigh[task] === 0 || result === BLOCKED || (flags & FAULT_FLAG_AGAIN) !== 0) return result;
+  handleOverHigh(k, GFP_KERNEL);
+  // The page may have gone again: the entry is to be walked to.
+  k.tlb.walk[WALK_READY] = 0;
   return result;
 }

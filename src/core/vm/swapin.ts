@@ -56,7 +56,7 @@ import {
 } from "../hw/pte.ts";
 import { __GFP_COMP, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { workingsetRefault } from "../reclaim/workingset.ts";
-import { getFolio } from "../space/folio.ts";
+import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate, waitRow } from "../space/io.ts";
 import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
 import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
@@ -128,6 +128,10 @@ function trySwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: numbe
       faultTried[task] = 0;
       return FAULT_OOM;
     }
+    if (pfn === NONE) {
+      faultTried[task] = 0;
+      return 0;
+    }
     major = VM_FAULT_MAJOR;
     k.vmstat.event[PGMAJFAULT]++;
     countMemcgEvents(k, k.mm.memcg[k.vma.mm[vma]], PGMAJFAULT, 1);
@@ -173,7 +177,7 @@ function findInCache(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
   return pfn;
 }
 
-/** Reads the page and those around it that are in swap, too. Returns its frame, or a negative errno. */
+/** Reads the page and those around it that are in swap, too. Returns as bringIn. */
 export function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
   if (k.swap.state[SWAP_ROTATING] !== 0) {
     readCluster(k, k.vma.mm[vma], entry);
@@ -207,7 +211,7 @@ function readRange(k: VmState, vma: Vma, vpn: number, first: number, end: number
     if (!isSwapPte(k.ram.words[word], high) || high === PTE_POISONED_HIGH) continue;
     if (findSwapCache(k, high) !== NONE) continue;
     const pfn = bringIn(k, mm, high);
-    if (pfn < 0 || at === vpn) continue;
+    if (pfn <= 0 || at === vpn) continue;
     k.page[pfn * PAGE_WORDS + FLAGS] |= PG_readahead;
     k.vmstat.event[SWAP_RA]++;
   }
@@ -256,7 +260,7 @@ function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
     const row = swap.base[type] + at;
     if (swap.count[row] === 0 || swap.cache[row] !== NONE) continue;
     const pfn = bringIn(k, mm, entry - slot + at);
-    if (pfn < 0 || at === slot) continue;
+    if (pfn <= 0 || at === slot) continue;
     k.page[pfn * PAGE_WORDS + FLAGS] |= PG_readahead;
     k.vmstat.event[SWAP_RA]++;
   }
@@ -270,7 +274,10 @@ function beginReadAhead(k: VmState, vma: Vma): void {
     k.vma.swapRaHits[vma] = RA_FIRST_HITS;
 }
 
-/** The page of an entry, which is put into the cache and read when it is not there. Returns its frame or a negative errno. */
+/**
+ * The page of an entry, which is put into the cache and read when it is not there. Returns its frame, NONE when nobody has the
+ * entry any more, or a negative errno.
+ */
 export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   const cached = findSwapCache(k, entry);
   if (cached !== NONE) return cached;
@@ -284,6 +291,11 @@ export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   if (error < 0) {
     freePage(k, pfn);
     return error;
+  }
+  // Making room may have killed those who had the page, and its slot with them.
+  if (k.swap.count[row] === 0 || k.swap.cache[row] !== NONE) {
+    putFolio(k, pfn);
+    return k.swap.cache[row];
   }
   k.page[pfn * PAGE_WORDS + FLAGS] |= PG_swapbacked | PG_locked;
   addPageToCache(k, pfn, entry);

@@ -114,6 +114,7 @@ function unuseEntry(k: VmState, vma: Vma, vpn: number, pte: number): number {
   let pfn = findSwapCache(k, entry);
   if (pfn === NONE) pfn = readAround(k, vma, vpn, entry);
   if (pfn < 0) return -ENOMEM;
+  if (pfn === NONE) return 0;
   getFolio(k, pfn);
   waitForPage(k, pfn);
   if (k.ram.words[pte + 1] === entry && findSwapCache(k, entry) === pfn) mapBack(k, vma, vpn, pte);
