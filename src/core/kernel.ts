@@ -36,6 +36,7 @@ import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
 import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
 import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
+import { checkShadowNodes, createShadows } from "./space/shadow-nodes.ts";
 import { checkSwap, createSwapColumns } from "./space/swap.ts";
 import { checkSwapCache } from "./space/swap-cache.ts";
 import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
@@ -86,6 +87,7 @@ function createKernel(machine: Machine): Kernel {
   const frames = createFrameColumns(machine, { ram });
   const share = Math.min(1, Math.max(LEAST_SHARE, ram.nrFrames / FULL_FRAMES));
   const rows = (most: number): number => Math.ceil(most * share);
+  const xarray = createXarray(ram.nrFrames);
   return {
     machine,
     knob: createKnobs(machine.knobs),
@@ -113,10 +115,10 @@ function createKernel(machine: Machine): Kernel {
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
-    shadow: { value: new Float64Array(Math.min(ram.nrFrames, MOST_SHADOWS)), rows: Int32Array.of(1, 0) },
+    shadow: createShadows(Math.min(ram.nrFrames, MOST_SHADOWS), xarray, MOST_MEMCGS * machine.nodes.length),
     reclaim: createReclaimColumns(machine.nodes.length),
     file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
-    xarray: createXarray(ram.nrFrames),
+    xarray,
     disk: createDisk(machine.disks),
     writeback: createWriteback(Math.max(1, machine.disks.length), MOST_MEMCGS),
     task: createTaskColumns(rows(MOST_TASKS)),
@@ -193,6 +195,7 @@ function usedRows(k: Kernel): readonly UsedRows[] {
     { prefix: "lruGen.mm", used: mm.rowCount[1]!, all: mm.users.length },
     { prefix: "lruGen.fifo", used: 512, all: 512 },
     { prefix: "lruGen.", used: k.memcg.rows[0]!, all: MOST_MEMCGS },
+    { prefix: "shadow.node", used: xarray.state[0]!, all: xarray.parent.length },
     { prefix: "shadow.value", used: k.shadow.rows[0]!, all: k.shadow.value.length },
     { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
@@ -280,6 +283,7 @@ export function checkKernel(k: Kernel): void {
   checkPrograms(k);
   checkPageCache(k);
   checkWriteback(k);
+  checkShadowNodes(k);
   checkTasks(k);
   checkCommitted(k);
 }

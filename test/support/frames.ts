@@ -11,6 +11,7 @@ import { createKnobs } from "../../src/core/base/knobs.ts";
 import { createRng } from "../../src/core/base/rng.ts";
 import { createTrace } from "../../src/core/base/trace.ts";
 import { NONE, type Pfn } from "../../src/core/base/types.ts";
+import { createXarray } from "../../src/core/base/xarray.ts";
 import { bootFrames, createFrameColumns } from "../../src/core/frame/boot.ts";
 import { checkBuddy, freeList, freePages } from "../../src/core/frame/buddy.ts";
 import { MIGRATE_TYPES, NR_PAGE_ORDERS } from "../../src/core/frame/mmzone.ts";
@@ -23,6 +24,7 @@ import { checkRam, createRam } from "../../src/core/hw/ram.ts";
 import { completeMachine, type MachineInput } from "../../src/core/hw/machine.ts";
 import { createReclaimColumns } from "../../src/core/reclaim/scan-control.ts";
 import { createLruvec } from "../../src/core/space/lruvec.ts";
+import { createShadows } from "../../src/core/space/shadow-nodes.ts";
 import { createMemcgColumns } from "../../src/core/space/memcg.ts";
 import { createMmColumns } from "../../src/core/space/mm.ts";
 import { createSwapColumns } from "../../src/core/space/swap.ts";
@@ -48,6 +50,7 @@ export function frameKernel(input: MachineInput): AllocState {
     ...createFrameColumns(machine, { ram }),
     // Nothing is on any list, so that reclaim, when an allocation asks it, finds nothing.
     lruvec: createLruvec(2, machine.nodes.length, machine.cpus, machine.seed),
+    shadow: createShadows(1, createXarray(1), 2 * machine.nodes.length),
     memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),
     swap: createSwapColumns(machine.cpus),
     disk: createDisk([]),

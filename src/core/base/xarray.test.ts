@@ -7,7 +7,9 @@ import { NONE } from "./types.ts";
 import {
   checkTree,
   createXarray,
+  xaDropLeaf,
   xaErase,
+  xaLastLeaf,
   xaLoad,
   xaNext,
   xaNextMiss,
@@ -51,6 +53,20 @@ test("an empty tree gives all its nodes back", () => {
   for (const at of [0, 63, 64, 4095, 4096, 2 ** 31, 2 ** 32 - 1]) root = xaStore(x, root, at, 7);
   for (const at of [2 ** 32 - 1, 0, 4096, 63, 2 ** 31, 64, 4095]) root = xaErase(x, root, at);
   expect(root).toBe(NONE);
+  expect(x.state[2]).toBe(0);
+});
+
+test("a leaf goes with all that it holds, and so do nodes above it that are empty then", () => {
+  const x = createXarray(64);
+  let root = xaStore(x, NONE, 3, 1);
+  root = xaStore(x, root, 4097, 2);
+  root = xaStore(x, root, 4098, 3);
+  const leaf = xaLastLeaf(x);
+  root = xaDropLeaf(x, root, leaf);
+  expect([xaLoad(x, root, 3), xaLoad(x, root, 4097), xaLoad(x, root, 4098)]).toEqual([1, 0, 0]);
+  expect(checkTree(x, root)).toBe(1);
+  expect(x.state[2]).toBe(1);
+  expect(xaDropLeaf(x, root, root)).toBe(NONE);
   expect(x.state[2]).toBe(0);
 });
 

@@ -24,7 +24,7 @@ export interface XarrayColumns {
   readonly count: Uint8Array;
   /** By node: the node above, or NONE. A free node: the next free one. */
   readonly parent: Int32Array;
-  /** [0] first node never used, [1] head of the free list, [2] nodes in use. */
+  /** [0] first node never used, [1] head of the free list, [2] nodes in use, [3] the leaf stored to or erased from last. */
   readonly state: Int32Array;
 }
 
@@ -33,6 +33,7 @@ const SLOT_BITS = 6;
 const FIRST_NEVER_USED = 0;
 const FREE_HEAD = 1;
 const IN_USE = 2;
+const LAST_LEAF = 3;
 
 /** Nodes for a page in eight: files are mostly cached in runs, and a leaf holds 64. */
 const FRAMES_PER_NODE = 8;
@@ -96,7 +97,25 @@ export function xaStore(x: XarrayColumns, root: number, index: number, value: nu
   const at = node * SLOTS + (index & 63);
   if (x.slots[at] === 0) x.count[node]++;
   x.slots[at] = value;
+  x.state[LAST_LEAF] = node;
   return top;
+}
+
+/** The leaf that the last xaStore or xaErase changed; it is free when nothing is left in it. */
+export function xaLastLeaf(x: XarrayColumns): number {
+  return x.state[LAST_LEAF];
+}
+
+/** What a leaf holds in one of its 64 slots. */
+export function xaLeafSlot(x: XarrayColumns, leaf: number, slot: number): number {
+  return x.slots[leaf * SLOTS + slot];
+}
+
+/** Takes a leaf out of its tree with all that it holds. Returns the root, NONE when nothing is left in the tree. */
+export function xaDropLeaf(x: XarrayColumns, root: number, leaf: number): number {
+  x.slots.fill(0, leaf * SLOTS, (leaf + 1) * SLOTS);
+  x.count[leaf] = 0;
+  return trim(x, leaf) === root ? NONE : lower(x, root);
 }
 
 /** Empties `index`, which may be empty already. Returns the root, NONE when nothing is left in the tree. */
@@ -107,6 +126,7 @@ export function xaErase(x: XarrayColumns, root: number, index: number): number {
   if (x.slots[at] === 0) return root;
   x.slots[at] = 0;
   x.count[leaf]--;
+  x.state[LAST_LEAF] = leaf;
   if (trim(x, leaf) === root) return NONE;
   return lower(x, root);
 }

@@ -57,6 +57,7 @@ import {
   PGDAT_WRITEBACK,
   SWAP_CLUSTER_MAX,
 } from "./scan-control.ts";
+import { shrinkSlab } from "./shrinker.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
 import { considerThrottle, throttleForCongestion, throttleForWriteback } from "./throttle.ts";
 
@@ -212,6 +213,7 @@ function shrinkMemcgs(k: ReclaimState, node: number, sc: ScanControl): void {
       const lruvec = lruvecOf(k, memcg, node);
       if (isLruGen(k)) lruGenShrinkLruvec(k, lruvec, sc);
       else shrinkLruvec(k, lruvec, sc);
+      shrinkSlab(k, lruvec, sc.priority);
       if (isPartial && sc.nrReclaimed >= sc.nrToReclaim) return;
     }
     memcg = isPartial ? iterReclaim(k, root, node, false) : nextMemcg(k, root, memcg);

@@ -43,6 +43,7 @@ import {
 import { lruvecAdd, lruvecAddTail, lruvecRemove } from "./lru-move.ts";
 import { countMemcgEvents } from "./memcg-count.ts";
 import { FLUSHED_WORDS, firstFlushNs, flushedState } from "./memcg-flush.ts";
+import { MOST_SHRINKERS } from "./shadow-nodes.ts";
 import type { LruvecColumns, SpaceState } from "./state.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 
@@ -79,6 +80,7 @@ export function createLruvec(memcgs: number, nodes: number, cpus: number, seed: 
     flushed: new Float64Array(memcgs * nodes * FLUSHED_WORDS),
     nextFlushNs: Float64Array.of(firstFlushNs(seed)),
     flags: new Uint8Array(memcgs * nodes),
+    deferred: new Float64Array(memcgs * nodes * MOST_SHRINKERS),
     batch: new Int32Array(cpus * NR_LRU_BATCHES * BATCH_WORDS),
     referencedFlags: new Int32Array(1),
     gather: new Int32Array(GATHER_WORDS),

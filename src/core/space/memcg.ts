@@ -14,6 +14,7 @@ import { FLAGS, PAGE_WORDS, PG_table } from "../frame/page.ts";
 import { NR_EVENTS, NR_NODE_ITEMS, NR_PAGETABLE, PGPGOUT } from "../frame/vmstat.ts";
 import { lruGenOfflineMemcg, lruGenOnlineMemcg, lruGenReleaseMemcg } from "./lru-gen-memcg.ts";
 import { unchargeMemsw } from "./memcg-v1.ts";
+import { reparentDeferred, reparentShadowNodes } from "./shadow-nodes.ts";
 import type { MemcgColumns, SpaceState } from "./state.ts";
 
 /** States of a row. The root is online from boot. */
@@ -126,6 +127,8 @@ export function offlineMemcg(k: SpaceState, memcg: Memcg): void {
   protect(m, memcg);
   for (let cpu = 0; cpu < k.machine.cpus; cpu++) if (m.stockMemcg[cpu] === memcg) drainStock(k, cpu);
   if (m.kmem[memcg] > 0) reparentKernelPages(k, memcg);
+  reparentShadowNodes(k, memcg, m.parent[memcg]);
+  reparentDeferred(k, memcg, m.parent[memcg]);
   lruGenOfflineMemcg(k, memcg);
   if (m.held[memcg] === 0) freeRow(k, memcg);
 }

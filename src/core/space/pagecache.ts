@@ -11,7 +11,7 @@
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Inode, NONE, PAGE_SIZE, type Pfn } from "../base/types.ts";
-import { checkTree, xaErase, xaLoad, xaNext, xaStore } from "../base/xarray.ts";
+import { checkTree, xaErase, xaLastLeaf, xaLoad, xaNext, xaStore } from "../base/xarray.ts";
 import {
   FLAGS,
   fileMapping,
@@ -33,6 +33,8 @@ import { OP_READ, submitIo } from "../hw/disk.ts";
 import { setFill } from "../hw/ram.ts";
 import { contentWord } from "./file.ts";
 import { modLruvecState } from "./memcg-count.ts";
+import { currentMemcg } from "./memcg-task.ts";
+import { chargeNode, freeShadow, takeShadow, updateShadowNode } from "./shadow-nodes.ts";
 import type { SpaceState } from "./state.ts";
 import { BUFFER_READY, cancelDirty } from "./writeback.ts";
 
@@ -55,26 +57,6 @@ export function nextCached(k: SpaceState, inode: Inode, index: number, last: num
   return at;
 }
 
-/** What is remembered of the page that was evicted from this index (workingset.ts), or 0. */
-export function shadowAt(k: SpaceState, inode: Inode, index: number): number {
-  const row = -xaLoad(k.xarray, k.file.pages[inode], index);
-  return row > 0 ? k.shadow.value[row] : 0;
-}
-
-/** Forgets the evicted pages of the file from page `index` on. */
-export function dropShadows(k: SpaceState, inode: Inode, index: number): void {
-  const { file: f } = k;
-  let at = xaNext(k.xarray, f.pages[inode], index, LAST_INDEX);
-  while (at >= 0) {
-    const row = -xaLoad(k.xarray, f.pages[inode], at);
-    if (row > 0) {
-      freeShadow(k, row);
-      f.pages[inode] = xaErase(k.xarray, f.pages[inode], at);
-    }
-    at = xaNext(k.xarray, f.pages[inode], at + 1, LAST_INDEX);
-  }
-}
-
 /** Pages of the file, the last one perhaps in part: one past the last index inside it. */
 export function filePages(k: SpaceState, inode: Inode): number {
   return Math.ceil(k.file.sizeBytes[inode] / PAGE_SIZE);
@@ -86,11 +68,15 @@ export function filePages(k: SpaceState, inode: Inode): number {
  */
 export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): number {
   const { file: f, page } = k;
-  const shadow = -xaLoad(k.xarray, f.pages[inode], index);
+  const shadow = Math.max(0, -xaLoad(k.xarray, f.pages[inode], index));
   const root = xaStore(k.xarray, f.pages[inode], index, pfn);
   if (root < 0) return -ENOMEM;
   if (shadow > 0) freeShadow(k, shadow);
   f.pages[inode] = root;
+  const leaf = xaLastLeaf(k.xarray);
+  // A leaf that the page is alone in is new, unless the page stands where a shadow was.
+  if (shadow === 0 && k.xarray.count[leaf] === 1) chargeNode(k, leaf, currentMemcg(k));
+  updateShadowNode(k, inode, leaf, shadow > 0 ? -1 : 0);
   f.nrPages[inode]++;
   const record = pfn * PAGE_WORDS;
   page[record + FLAGS] |= PG_locked;
@@ -114,6 +100,7 @@ export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn,
   if (row === NONE) f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
   // The place exists, so nothing has to be made for it.
   else f.pages[inode] = xaStore(k.xarray, f.pages[inode], index, -row);
+  updateShadowNode(k, inode, xaLastLeaf(k.xarray), row === NONE ? 0 : 1);
   f.nrPages[inode]--;
   cancelDirty(k, inode, pfn);
   page[record + FLAGS] &= ~(PG_locked | PG_uptodate | PG_readahead);
@@ -269,19 +256,4 @@ function checkPage(k: SpaceState, inode: Inode, index: number): number {
   if (isWaiting ? k.disk.owner[row] !== inode : row !== NONE && row !== BUFFER_READY)
     bug(`frame ${pfn} waits for request ${row} wrongly`);
   return page[record + FLAGS];
-}
-
-/** A row for what is remembered of an evicted page, or NONE when all are taken. Free rows are chained by their values. */
-function takeShadow(k: SpaceState, value: number): number {
-  const { rows } = k.shadow;
-  let row = rows[1];
-  if (row !== NONE) rows[1] = k.shadow.value[row];
-  else if (rows[0] < k.shadow.value.length) row = rows[0]++;
-  if (row !== NONE) k.shadow.value[row] = value;
-  return row;
-}
-
-function freeShadow(k: SpaceState, row: number): void {
-  k.shadow.value[row] = k.shadow.rows[1];
-  k.shadow.rows[1] = row;
 }

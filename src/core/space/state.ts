@@ -147,6 +147,8 @@ export interface LruvecColumns {
   /** By lruvec * 9: sums as of the last flush, and when the next one is due (memcg-flush.ts). */
   readonly flushed: Float64Array;
   readonly nextFlushNs: Float64Array;
+  /** By lruvec and shrinker (reclaim/shrinker.ts): objects it should have looked at and has not. */
+  readonly deferred: Float64Array;
   /** By lruvec: LRUVEC_* bits of lru-list.ts. */
   readonly flags: Uint8Array;
   /** By (cpu * NR_LRU_BATCHES + batch) * 32: pages in the batch, then their pfns (Linux: struct folio_batch). */
@@ -325,6 +327,16 @@ export interface ShadowColumns {
   readonly value: Float64Array;
   /** [0] first row never used, [1] first free row (chained by value). */
   readonly rows: Int32Array;
+  /** By node of the page cache trees: shadows in it, the lruvec it is charged to, and while it is on a list its file and neighbours. */
+  readonly nodeShadows: Uint8Array;
+  readonly nodeLruvec: Int32Array;
+  readonly nodeOwner: Int32Array;
+  readonly nodeNext: Int32Array;
+  readonly nodePrev: Int32Array;
+  /** By lruvec: nodes that hold shadows alone, oldest first. */
+  readonly listHead: Int32Array;
+  readonly listTail: Int32Array;
+  readonly listCount: Int32Array;
 }
 
 /** Files. Names are strings: nothing here is touched by an access. file.ts owns inodes and open files. */

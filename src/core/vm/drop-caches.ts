@@ -4,10 +4,11 @@
  *   1  clean pages of files that nobody maps       2  slab: inodes and directory entries       3  both
  *   4  (with any of them) the kernel's log stays silent about it
  *
- * Differs: there is no slab here, so 2 is only counted.
+ * Differs: of slab objects there are only nodes of page caches that remember evicted pages.
  * Linux: fs/drop_caches.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst
  */
 import { DROP_PAGECACHE, DROP_SLAB } from "../frame/vmstat.ts";
+import { dropSlab } from "../reclaim/shrinker.ts";
 import type { VmState } from "./state.ts";
 import { invalidatePages } from "./truncate.ts";
 
@@ -24,5 +25,8 @@ export function dropCaches(k: VmState, what: number): void {
       invalidatePages(k, inode, 0, Number.MAX_SAFE_INTEGER);
     event[DROP_PAGECACHE]++;
   }
-  if ((what & DROP_OBJECTS) !== 0) event[DROP_SLAB]++;
+  if ((what & DROP_OBJECTS) !== 0) {
+    dropSlab(k);
+    event[DROP_SLAB]++;
+  }
 }

@@ -31,7 +31,8 @@ import { FILE_RANDOM } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { currentMemcg } from "../space/memcg-task.ts";
-import { filePages, findPage, insertPage, shadowAt, startReads } from "../space/pagecache.ts";
+import { filePages, findPage, insertPage, startReads } from "../space/pagecache.ts";
+import { shadowAt } from "../space/shadow-nodes.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "../space/vma.ts";
 import type { VmState } from "./state.ts";
 
