@@ -48,7 +48,6 @@ export { isPresent, quiesceDisks } from "./space/io.ts";
 export { isLegacy } from "./space/memcg-v1.ts";
 export { readHiwaterRss } from "./space/mm.ts";
 export { filePages } from "./space/pagecache.ts";
-export { isSignalled } from "./space/signal.ts";
 export { addSwapArea, SWAP_UNKNOWN_CONTENTS, SWP_SOLIDSTATE } from "./space/swap.ts";
 export { createTask, findTask, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_ZOMBIE } from "./space/task.ts";
 export { ACCESS_KERNEL, type AccessRuns, access, runAccesses } from "./vm/access.ts";

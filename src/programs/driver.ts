@@ -12,7 +12,6 @@ import {
   accountRun,
   BLOCKED,
   beginTurn,
-  isSignalled,
   type Kernel,
   NONE,
   pickNext,
@@ -68,16 +67,17 @@ export function drive(k: Kernel, programs: Programs, look?: () => boolean): Driv
     do {
       outcome = program.run(k, task, Math.min(endNs, k.clock.ns[0]! + SLICE_NS), programs);
       goesOn = look === undefined || look();
+      if (k.task.fatalSignal[task] !== 0) break;
     } while (goesOn && outcome === TURN_OVER && k.clock.ns[0]! < endNs);
     if (outcome === TURN_ENDED) programs.delete(task);
-    if (isSignalled(k)) endPrograms(k, programs);
+    endPrograms(k, programs);
     accountRun(k, task);
     turns++;
   }
   return { stuck: [...programs.keys()], turns };
 }
 
-/** Forgets the programs of tasks that will end with this turn, because another one's memory ran out. */
+/** Forgets the programs of tasks that end with this turn, because somebody's memory ran out. */
 function endPrograms(k: Kernel, programs: Programs): void {
   for (const [task, program] of programs) {
     const signal = k.task.fatalSignal[task]!;

@@ -9,11 +9,12 @@ import { mountLegacyMemory } from "../abi/cgroup/directory.ts";
 import { CLONE_VM, doFork } from "../abi/process.ts";
 import { makeDirectory, readFile, writeFile } from "../abi/vfs.ts";
 import { readDmesg } from "../base/dmesg.ts";
-import { FAULT_OOM } from "../base/errno.ts";
+import { ENOMEM, FAULT_OOM } from "../base/errno.ts";
 import { BLOCKED, NONE, type Task } from "../base/types.ts";
 import { ACCESS_STORE } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { accountRun, beginTurn, pickNext } from "../sched.ts";
+import { addSwapArea } from "../space/swap.ts";
 import { findTask, SIGCHLD, TASK_RUNNING, TASK_UNINTERRUPTIBLE, TASK_ZOMBIE } from "../space/task.ts";
 import { access } from "../vm/access.ts";
 import { putMm } from "../vm/mm-create.ts";
@@ -256,5 +257,27 @@ test("memory that somebody works on is reaped after two seconds instead of being
     /oom_reaper: reaped process \d+ \(\S+\), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB/,
   );
   putMm(k, mm);
+  checkKernel(k);
+});
+
+test("without vm.oom_dump_tasks the report has no table", () => {
+  const { k, task } = pressed();
+  writeFile(k, "/proc/sys/vm/oom_dump_tasks", "0");
+  expect(fill(k, task, 2000)).toBe(FAULT_OOM);
+  expect(readDmesg(k)).toContain("invoked oom-killer");
+  expect(readDmesg(k)).not.toContain("Tasks state");
+});
+
+test("who takes swap out of use is killed for the memory that takes, however small it is", () => {
+  const { k, task } = fileMachine({ knobs: { "capabilities=": 1 } });
+  addSwapArea(k, { pages: 8001, prio: -2, disk: 0, flags: 0, path: "/swap" });
+  writeFile(k, "/proc/sys/vm/overcommit_memory", "1");
+  const large = child(k, task);
+  expect(fill(k, large, 12000)).toBe(0);
+  const pid = k.task.pid[task];
+  expect(as(k, task, () => call(k, task, 168, ["/swap"]))).toBe(-ENOMEM);
+  expect(killedPids(k)).toEqual([pid]);
+  expect([isGone(k, task), isGone(k, large)]).toEqual([true, false]);
+  expect(readFile(k, "/proc/swaps")).toContain("/swap");
   checkKernel(k);
 });

@@ -126,7 +126,7 @@ function memcgMeminfo(k: ReclaimState, memcg: Memcg): void {
   if (isLegacy(k)) {
     counter("memory+swap", m.memsw[memcg], m.memswMax[memcg], m.memswFailcnt[memcg]);
     counter("kmem", m.kmem[memcg], NO_LIMIT, 0);
-  } else counter("swap", m.swapUsage[memcg], m.swapMax[memcg], 0);
+  } else counter("swap", m.swapUsage[memcg], m.swapMax[memcg], m.swapFailcnt[memcg]);
   say(`Memory cgroup stats for ${pathOfMemcg(k, memcg)}:`);
   const stat = isLegacy(k) ? showLegacyStat(k, memcg) : showMemoryStat(k, memcg);
   for (const line of stat.trimEnd().split("\n")) say(line);

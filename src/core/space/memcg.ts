@@ -65,6 +65,7 @@ export function createMemcgColumns(memcgs: number, nodes: number, cpus: number):
     max: limits(),
     swapUsage: numbers(),
     swapWatermark: numbers(),
+    swapFailcnt: numbers(),
     swapHigh: limits(),
     swapMax: limits(),
     kmem: numbers(),
@@ -462,7 +463,7 @@ function columns(m: MemcgColumns): (Int32Array | Float64Array | Uint8Array)[] {
   return [
     ...[m.parent, m.firstChild, m.lastChild, m.nextSibling, m.subtree, m.state, m.oomGroup, m.zswapWriteback],
     ...[m.held, m.usage, m.watermark, m.failcnt, m.min, m.low, m.high, m.max],
-    ...[m.swapUsage, m.swapWatermark, m.swapHigh, m.swapMax, m.kmem, m.zswapMax],
+    ...[m.swapUsage, m.swapWatermark, m.swapFailcnt, m.swapHigh, m.swapMax, m.kmem, m.zswapMax],
     ...[m.memsw, m.memswWatermark, m.memswFailcnt, m.memswMax, m.softLimit, m.swappiness, m.oomKillDisable],
     ...[m.emin, m.elow, m.minUsage, m.lowUsage, m.childrenMinUsage, m.childrenLowUsage],
   ];

@@ -243,6 +243,8 @@ export interface MemcgColumns {
   /** Swap: charged, the most that ever was, limits. */
   readonly swapUsage: Float64Array;
   readonly swapWatermark: Float64Array;
+  /** Slots that its limit refused. */
+  readonly swapFailcnt: Float64Array;
   readonly swapHigh: Float64Array;
   readonly swapMax: Float64Array;
   /** Pages of the kernel's own, charged to it alone: page tables (Linux: MEMCG_KMEM). */

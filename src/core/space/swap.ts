@@ -235,6 +235,7 @@ export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
       if (m.swapUsage[at] > m.swapWatermark[at]) m.swapWatermark[at] = m.swapUsage[at];
       continue;
     }
+    m.swapFailcnt[at]++;
     for (let undo = memcg; undo !== at; undo = m.parent[undo]) m.swapUsage[undo]--;
     memcgEvent(k, memcg, MEMCG_SWAP_MAX);
     memcgEvent(k, memcg, MEMCG_SWAP_FAIL);

@@ -165,6 +165,9 @@ function runProcess(
     const hasRuns = process.at < process.length;
     const outcome = hasRuns ? playRuns(replay, k, process) : playEvent(replay, k, process, programs);
     if (outcome !== TURN_OVER) return outcome;
+    // Killed in a call, for want of memory.
+    const signal = k.task.fatalSignal[process.task]!;
+    if (signal !== 0) return endProcess(replay, k, process, signal);
     if (!hasRuns && !nextRuns(replay, process)) return endProcess(replay, k, process, 0);
   } while (now[0]! < untilNs);
   return TURN_OVER;

@@ -223,11 +223,14 @@ function runCall(session: Session, task: Task, action: CallAction): string {
     session.exited.add(pid);
     return "?";
   }
+  // Killed in the call, for want of memory.
+  if (!lives(session, { task, pid })) return "SIGKILL";
   if (result === BLOCKED) {
     stop(session, action.column, `${action.name} would wait for ever`);
     return "";
   }
   if (result < 0) return formatErrno(result);
+  if (kind === "wait" && result > 0) session.reaped.add(result);
   if (kind === "task") return bindTask(session, action, result);
   // Written before the name is bound: the earlier binding of the same name still counts.
   const text = formatResult(session, task, kind, result);
@@ -260,7 +263,16 @@ function bindTask(session: Session, action: CallAction, pid: number): string {
   session.taskNames.set(pid, name);
   session.values.set(name, pid);
   markFaults(session, task);
+  // What its first instruction took is counted nowhere.
+  const { minFlt, majFlt } = session.k.task;
+  addToStart(session, "minor", minFlt[task]);
+  addToStart(session, "major", majFlt[task]);
   return name;
+}
+
+/** Raises what a figure of `show totals` is counted from. */
+function addToStart(session: Session, figure: string, by: number): void {
+  session.totals.set(figure, (session.totals.get(figure) ?? 0) + by);
 }
 
 function runAccess(session: Session, task: Task, action: AccessAction): string {

@@ -42,6 +42,8 @@ export interface Session {
   readonly files: Set<string>;
   /** Tasks that ended themselves, by pid: others that are gone were killed. */
   readonly exited: Set<number>;
+  /** Tasks that one of the script's tasks has waited for, by pid: their faults are the waiter's now. */
+  readonly reaped: Set<number>;
   /** All disks come to rest after each access; in a pressure script, only between statements. */
   readonly isQuiet: boolean;
   /** The first kernel message that `show dmesg` has not printed yet. */
@@ -73,6 +75,7 @@ export function createSession(guest: Guest, script: Script, emit: (line: string)
     totals: new Map(),
     files: new Set(),
     exited: new Set(),
+    reaped: new Set(),
     isQuiet: !isPressureScript(script),
     seenMessages: dmesgEnd(k),
     statement: NO_STATEMENT,

@@ -98,7 +98,13 @@ function totalLines(session: Session): string[] {
 }
 
 function totalsOf(session: Session): Map<string, number> {
-  const tasks = [...session.tasks.values()].filter((named) => taskOf(session.k, named.pid) === named.task);
+  // A row that is free keeps what its task has had; init has reaped that one.
+  const { pid } = session.k.task;
+  const tasks = [...session.tasks.values()].filter(
+    (named) =>
+      taskOf(session.k, named.pid) === named.task ||
+      (pid[named.task] === 0 && !session.reaped.has(named.pid)),
+  );
   const inodes = [...session.files].map((name) => fileInode(session.k, name));
   return pressureTotals(
     session.k,
