@@ -29,7 +29,9 @@ function transcriptOf(name: string): string {
   const { script, errors } = readScript(read(name, "script.pw"), "script.pw");
   if (errors.length > 0) return errors.map((error) => `${formatScriptError(error)}\n`).join("");
   const lines: string[] = [];
-  const k = boot(JSON.parse(read(name, "machine.json")) as MachineInput);
+  const machine = JSON.parse(read(name, "machine.json")) as MachineInput;
+  // As the controller sets it before it runs a script.
+  const k = boot({ ...machine, knobs: { "/sys/kernel/mm/lru_gen/enabled": 0, ...machine.knobs } });
   const error = runScript(k, script, (line) => lines.push(line));
   if (error !== undefined) lines.push(formatScriptError(error));
   return lines.map((line) => `${line}\n`).join("");

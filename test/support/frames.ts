@@ -23,6 +23,7 @@ import { createDisk } from "../../src/core/hw/disk.ts";
 import { checkRam, createRam } from "../../src/core/hw/ram.ts";
 import { completeMachine, type MachineInput } from "../../src/core/hw/machine.ts";
 import { createReclaimColumns } from "../../src/core/reclaim/scan-control.ts";
+import { createLruGen } from "../../src/core/space/lru-gen.ts";
 import { createLruvec } from "../../src/core/space/lruvec.ts";
 import { createShadows } from "../../src/core/space/shadow-nodes.ts";
 import { createMemcgColumns } from "../../src/core/space/memcg.ts";
@@ -51,6 +52,7 @@ export function frameKernel(input: MachineInput): AllocState {
     // Nothing is on any list, so that reclaim, when an allocation asks it, finds nothing.
     lruvec: createLruvec(2, machine.nodes.length, machine.cpus, machine.seed),
     shadow: createShadows(1, createXarray(1), 2 * machine.nodes.length),
+    lruGen: createLruGen(ram.nrFrames, 2, machine.nodes.length, 2),
     memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),
     swap: createSwapColumns(machine.cpus),
     disk: createDisk([]),

@@ -186,7 +186,7 @@ export const KNOBS: readonly KnobRow[] = [
   {
     key: "lruGenEnabled",
     path: "/sys/kernel/mm/lru_gen/enabled",
-    initial: 0,
+    initial: 7,
     min: 0,
     max: 4294967295,
     unit: "bits",

@@ -37,6 +37,7 @@ export function cleanRecord(k: SpaceState, pfn: Pfn): void {
   const page = k.page;
   const record = pfn * PAGE_WORDS;
   if ((page[record + FLAGS]! & PG_lru) !== 0) lruvecRemove(k, pfn);
+  k.lruGen.page[pfn] = 0;
   if (k.pageMemcg[pfn] !== ROOT_MEMCG) unchargePage(k, pfn);
   page[record + FLAGS]! &= KEPT_FLAGS;
   page[record + MAPPING] = 0;

@@ -4,9 +4,19 @@
  */
 import { bug } from "../base/bug.ts";
 import { type Lruvec, type Memcg, ROOT_MEMCG } from "../base/types.ts";
-import { NEXT, PAGE_WORDS, PG_lru, PREV, REFCOUNT } from "../frame/page.ts";
+import {
+  FLAGS,
+  NEXT,
+  PAGE_WORDS,
+  PG_active,
+  PG_lru,
+  PG_unevictable,
+  PG_ZONE_SHIFT,
+  PREV,
+  REFCOUNT,
+} from "../frame/page.ts";
 import { NR_INACTIVE_ANON, NR_NODE_ITEMS } from "../frame/vmstat.ts";
-import { checkLruGen, genOf, genPagesOnList } from "./lru-gen.ts";
+import { GEN_LISTS, genOf, genSize, genTypeOf, isActiveGen, listGenOf, MAX_NR_GENS } from "./lru-gen.ts";
 import { LRU_UNEVICTABLE, lruListOf, lruvecOf, lruvecOfPage, NR_LRU_LISTS } from "./lru-list.ts";
 import type { SpaceState } from "./state.ts";
 
@@ -63,4 +73,53 @@ function checkOneList(k: SpaceState, lruvec: Lruvec, list: number): number {
   }
   if (k.lruvec.tail[row] !== prev) bug(`LRU list ${row} ends at ${prev}, not ${k.lruvec.tail[row]}`);
   return count;
+}
+
+/**
+ * Walks every list of every lruvec. Bug when a page's byte, links or cgroup disagree with the list it is on, when counts by
+ * generation are wrong, when a free frame remembers uses, or when active and inactive pages are not those of the generations.
+ */
+function checkLruGen(k: SpaceState): void {
+  for (let pfn = 0; pfn < k.lruGen.page.length; pfn++)
+    if (k.lruGen.page[pfn] !== 0 && k.page[pfn * PAGE_WORDS + REFCOUNT] === 0)
+      bug(`frame ${pfn} is nobody's and has a generation or uses`);
+  const lruvecs = Math.max(1, k.memcg.rows[0]) * k.lruvec.nodes;
+  for (let lruvec = 0; lruvec < lruvecs; lruvec++) {
+    const counted = new Int32Array(GEN_LISTS);
+    for (let row = 0; row < GEN_LISTS; row++) checkGenList(k, lruvec, row, counted);
+    for (let row = 0; row < GEN_LISTS; row++) {
+      const said = k.lruGen.nrPages[lruvec * GEN_LISTS + row];
+      if (said !== counted[row])
+        bug(
+          `lruvec ${lruvec} counts ${said} pages in place ${row} of its generations and has ${counted[row]}`,
+        );
+    }
+  }
+}
+
+/** Pages of MGLRU that count for one of the four classic lists of a lruvec. */
+function genPagesOnList(k: SpaceState, lruvec: Lruvec, list: number): number {
+  let pages = 0;
+  for (let gen = 0; gen < MAX_NR_GENS; gen++)
+    if (isActiveGen(k, lruvec, gen) === ((list & 1) !== 0)) pages += genSize(k, lruvec, gen, list >> 1);
+  return pages;
+}
+
+function checkGenList(k: SpaceState, lruvec: Lruvec, place: number, counted: Int32Array): void {
+  const type = (place >> 2) & 1;
+  let prev = 0;
+  const row = lruvec * GEN_LISTS + place;
+  for (let pfn = k.lruGen.head[row]; pfn !== 0; pfn = k.page[pfn * PAGE_WORDS + NEXT]) {
+    const flags = k.page[pfn * PAGE_WORDS + FLAGS];
+    const gen = genOf(k, pfn);
+    const isSame = genTypeOf(flags) === type && (((flags >>> PG_ZONE_SHIFT) - 1) & 3) === (place & 3);
+    if (gen < 0 || (flags & PG_lru) === 0 || (flags & (PG_active | PG_unevictable)) !== 0)
+      bug(`frame ${pfn} is on a generation's list with flags ${flags} and generation ${gen}`);
+    if (!isSame || listGenOf(k, pfn) !== place >> 3 || lruvecOfPage(k, pfn) !== lruvec)
+      bug(`frame ${pfn} is on list ${row} of the generations and belongs elsewhere`);
+    if (k.page[pfn * PAGE_WORDS + PREV] !== prev) bug(`frame ${pfn} does not know its neighbour`);
+    counted[(gen << 3) | (place & 7)]++;
+    prev = pfn;
+  }
+  if (k.lruGen.tail[row] !== prev) bug(`list ${row} of the generations ends at ${prev}`);
 }

@@ -9,7 +9,7 @@
  */
 import { randomU32 } from "../base/rng.ts";
 import { type Lruvec, type Memcg, ROOT_MEMCG } from "../base/types.ts";
-import { GEN_LISTS, MEMCG_NR_BINS, MEMCG_NR_GENS, MIN_NR_GENS } from "./lru-gen.ts";
+import { MEMCG_NR_BINS, MEMCG_NR_GENS, MIN_NR_GENS, setLruPolicy } from "./lru-gen.ts";
 import type { SpaceState } from "./state.ts";
 
 export const MEMCG_LRU_HEAD = 1;
@@ -48,8 +48,7 @@ export function lruGenReleaseMemcg(k: SpaceState, memcg: Memcg): void {
     g.minSeq.fill(0, lruvec * 2, lruvec * 2 + 2);
     g.hasFilter.fill(0, lruvec * 2, lruvec * 2 + 2);
     g.walkStats.fill(0, lruvec * 4, lruvec * 4 + 4);
-    for (const column of [g.head, g.tail, g.nrPages])
-      column.fill(0, lruvec * GEN_LISTS, (lruvec + 1) * GEN_LISTS);
+    // Its lists are empty by now; the last pages to leave may yet be counted.
     for (const column of [g.avgRefaulted, g.avgTotal, g.protectedPages, g.evicted, g.refaulted])
       column.fill(0, lruvec * 8, lruvec * 8 + 8);
   }
@@ -90,6 +89,7 @@ export function memcgGen(k: SpaceState, lruvec: Lruvec): number {
 
 /** Puts the root where it begins, at boot. */
 export function bootLruGen(k: SpaceState): void {
+  setLruPolicy(k);
   lruGenOnlineMemcg(k, ROOT_MEMCG);
 }
 

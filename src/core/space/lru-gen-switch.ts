@@ -8,13 +8,14 @@
  */
 import type { Lruvec } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_active } from "../frame/page.ts";
-import { GEN_LISTS, isLruGen, lruGenAdd, lruGenDel } from "./lru-gen.ts";
+import { GEN_LISTS, isLruGen, lruGenAdd, lruGenDel, setLruPolicy } from "./lru-gen.ts";
 import { LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, NR_LRU_LISTS } from "./lru-list.ts";
 import { lruvecAdd, lruvecRemove } from "./lru-move.ts";
 import type { SpaceState } from "./state.ts";
 
 /** Puts every page where the policy that is in force now keeps it. */
 export function settleLruPolicy(k: SpaceState): void {
+  setLruPolicy(k);
   const lruvecs = Math.max(1, k.memcg.rows[0]) * k.lruvec.nodes;
   for (let lruvec = 0; lruvec < lruvecs; lruvec++) {
     if (isLruGen(k)) fill(k, lruvec);

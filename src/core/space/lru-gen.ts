@@ -10,7 +10,6 @@
  * Invariant: a page that is on a list has its generation + 1 in `page`, and nrPages counts pages by that number.
  * Linux: include/linux/mm_inline.h, include/linux/mmzone.h (6.12)   Doc: Documentation/mm/multigen_lru.rst
  */
-import { bug } from "../base/bug.ts";
 import type { Lruvec, Pfn } from "../base/types.ts";
 import {
   FLAGS,
@@ -28,6 +27,7 @@ import {
   PG_writeback,
   PG_ZONE_SHIFT,
   PREV,
+  REFCOUNT,
 } from "../frame/page.ts";
 import { countLru, lruvecOfPage } from "./lru-list.ts";
 import type { LruGenColumns, SpaceState } from "./state.ts";
@@ -48,11 +48,12 @@ export const LRU_GEN_NONLEAF_YOUNG = 4;
 export const MIN_LRU_BATCH = 64;
 export const MAX_LRU_BATCH = 4096;
 
-/** Zone types, lists a lruvec has, words of `state`: in a fault on memory with recency; reclaim has a walk of its own. */
+/** Zone types, lists a lruvec has, words of `state`: in a fault on memory with recency; reclaim has a walk of its own; MGLRU is on. */
 export const NR_ZONE_TYPES = 4;
 export const GEN_LISTS = MAX_NR_GENS * 2 * NR_ZONE_TYPES;
 export const IN_FAULT = 0;
 export const HAS_WALK = 1;
+const IS_ON = 2;
 
 /** A page's byte: generation + 1 (0: on no list), uses beyond the second, generation of the list it lies on. */
 const GEN_BITS = 7;
@@ -73,7 +74,8 @@ export function createLruGen(frames: number, memcgs: number, nodes: number, mms:
   const lruvecs = memcgs * nodes;
   return {
     page: new Uint8Array(frames),
-    state: new Uint8Array(2),
+    state: new Uint8Array(4),
+    freed: new Int32Array(4),
     maxSeq: new Int32Array(lruvecs).fill(MIN_NR_GENS + 1),
     minSeq: new Int32Array(lruvecs * 2),
     birthNs: new Float64Array(lruvecs * MAX_NR_GENS),
@@ -111,7 +113,7 @@ export function createLruGen(frames: number, memcgs: number, nodes: number, mms:
 
 /** Whether MGLRU is the policy now (Linux: lru_gen_enabled). */
 export function isLruGen(k: SpaceState): boolean {
-  return (k.knob.lruGenEnabled & LRU_GEN_CORE) !== 0;
+  return k.lruGen.state[IS_ON] !== 0;
 }
 
 /** A fault on memory begins; in VMAs that have no recency what it brings is not hot (Linux: lru_gen_enter_fault). */
@@ -122,6 +124,11 @@ export function enterLruFault(k: SpaceState, vmFlags: number): void {
 /** It is over. */
 export function exitLruFault(k: SpaceState): void {
   k.lruGen.state[IN_FAULT] = 0;
+}
+
+/** Makes the policy the one that the tunable asks for. Pages on lists are the caller's. */
+export function setLruPolicy(k: SpaceState): void {
+  k.lruGen.state[IS_ON] = k.knob.lruGenEnabled & LRU_GEN_CORE;
 }
 
 /** Row of a list and of its count. */
@@ -169,22 +176,68 @@ export function lruGenAdd(k: SpaceState, pfn: Pfn, isOldest: boolean): void {
   const flags = page[record + FLAGS] | PG_lru;
   const lruvec = lruvecOfPage(k, pfn);
   const type = genTypeOf(flags);
-  const max = g.maxSeq[lruvec];
-  const min = g.minSeq[lruvec * 2 + type];
-  const waits = (flags & PG_reclaim) !== 0 && (flags & (PG_dirty | PG_writeback)) !== 0;
-  let seq = min + 1;
-  if ((flags & PG_active) !== 0) seq = max;
-  else if ((type === LRU_GEN_ANON && (flags & PG_swapcache) === 0) || waits) seq = max - 1;
-  else if (isOldest || min + MIN_NR_GENS >= max) seq = min;
-  const gen = seq & 3;
+  const gen = seqForNew(k, lruvec, flags, isOldest) & 3;
   page[record + FLAGS] = flags & ~PG_active;
   g.page[pfn] = (g.page[pfn] & REFS_BITS) | (gen + 1) | (gen << LIST_SHIFT);
-  const zone = flags >>> PG_ZONE_SHIFT;
-  const row = genRow(lruvec, gen, type, (zone - 1) & 3);
-  g.nrPages[row]++;
-  countLru(k, lruvec, zone, type * 2 + (seq >= max - 1 ? 1 : 0), 1);
+  const row = genRow(lruvec, gen, type, ((flags >>> PG_ZONE_SHIFT) - 1) & 3);
+  countGen(k, lruvec, row, flags >>> PG_ZONE_SHIFT, 1);
   if (isOldest) linkGenTail(k, pfn, row);
   else linkGenHead(k, pfn, row);
+}
+
+/**
+ * The same for the pages of a batch, in `words` from `from` on, whose reference goes; runs of pages alike are counted once.
+ * Those that nobody holds now are left at the beginning of the batch. Returns how many.
+ */
+export function lruGenAddAll(k: SpaceState, words: Int32Array, from: number, count: number): number {
+  const { page, lruGen: g } = k;
+  let last = 0;
+  let gen = 0;
+  let row = 0;
+  let lruvec = 0;
+  let pages = 0;
+  let dying = 0;
+  for (let i = from; i < from + count; i++) {
+    const pfn = words[i];
+    const record = pfn * PAGE_WORDS;
+    const flags = page[record + FLAGS] | PG_lru;
+    const own = lruvecOfPage(k, pfn);
+    // Most often a page is like the one before it.
+    if (flags !== last || own !== lruvec) {
+      if (pages !== 0) countGen(k, lruvec, row, last >>> PG_ZONE_SHIFT, pages);
+      gen = seqForNew(k, own, flags, false) & 3;
+      row = genRow(own, gen, genTypeOf(flags), ((flags >>> PG_ZONE_SHIFT) - 1) & 3);
+      last = flags;
+      lruvec = own;
+      pages = 0;
+    }
+    pages++;
+    page[record + FLAGS] = flags & ~PG_active;
+    g.page[pfn] = (g.page[pfn] & REFS_BITS) | (gen + 1) | (gen << LIST_SHIFT);
+    linkGenHead(k, pfn, row);
+    if (--page[record + REFCOUNT] === 0) words[from + dying++] = pfn;
+  }
+  if (pages !== 0) countGen(k, lruvec, row, last >>> PG_ZONE_SHIFT, pages);
+  return dying;
+}
+
+/** The generation's number for a page that is on no list. */
+function seqForNew(k: SpaceState, lruvec: Lruvec, flags: number, isOldest: boolean): number {
+  const { maxSeq, minSeq } = k.lruGen;
+  const max = maxSeq[lruvec];
+  if ((flags & PG_active) !== 0) return max;
+  const type = genTypeOf(flags);
+  const waits = (flags & PG_reclaim) !== 0 && (flags & (PG_dirty | PG_writeback)) !== 0;
+  if ((type === LRU_GEN_ANON && (flags & PG_swapcache) === 0) || waits) return max - 1;
+  const min = minSeq[lruvec * 2 + type];
+  return isOldest || min + MIN_NR_GENS >= max ? min : min + 1;
+}
+
+/** Counts pages of one zone that come to a place in the generations, or leave it. */
+export function countGen(k: SpaceState, lruvec: Lruvec, row: number, zone: number, pages: number): void {
+  k.lruGen.nrPages[row] += pages;
+  const place = row % GEN_LISTS;
+  countLru(k, lruvec, zone, ((place >> 2) & 1) * 2 + (isActiveGen(k, lruvec, place >> 3) ? 1 : 0), pages);
 }
 
 /** Takes a page off its list (Linux: lru_gen_del_folio). Returns whether its generation counted as active. */
@@ -200,8 +253,7 @@ export function lruGenDel(k: SpaceState, pfn: Pfn): boolean {
   unlinkGen(k, pfn, genRow(lruvec, byte >> LIST_SHIFT, type, (zone - 1) & 3));
   g.page[pfn] = byte & REFS_BITS;
   page[pfn * PAGE_WORDS + FLAGS] = flags & ~PG_lru;
-  g.nrPages[genRow(lruvec, gen, type, (zone - 1) & 3)]--;
-  countLru(k, lruvec, zone, type * 2 + (isActive ? 1 : 0), -1);
+  countGen(k, lruvec, genRow(lruvec, gen, type, (zone - 1) & 3), zone, -1);
   return isActive;
 }
 
@@ -325,48 +377,7 @@ export function unlinkGen(k: SpaceState, pfn: Pfn, row: number): void {
   else k.lruGen.tail[row] = prev;
 }
 
-/**
- * Walks every list of every lruvec. Bug when a page's byte, links or cgroup disagree with the list it is on, when counts by
- * generation are wrong, or when active and inactive pages are not those of the generations.
- */
-export function checkLruGen(k: SpaceState): void {
-  const lruvecs = Math.max(1, k.memcg.rows[0]) * k.lruvec.nodes;
-  for (let lruvec = 0; lruvec < lruvecs; lruvec++) {
-    const counted = new Int32Array(GEN_LISTS);
-    for (let row = 0; row < GEN_LISTS; row++) checkGenList(k, lruvec, row, counted);
-    for (let row = 0; row < GEN_LISTS; row++) {
-      const said = k.lruGen.nrPages[lruvec * GEN_LISTS + row];
-      if (said !== counted[row])
-        bug(
-          `lruvec ${lruvec} counts ${said} pages in place ${row} of its generations and has ${counted[row]}`,
-        );
-    }
-  }
-}
-
-/** Pages of MGLRU that count for one of the four classic lists of a lruvec. */
-export function genPagesOnList(k: SpaceState, lruvec: Lruvec, list: number): number {
-  let pages = 0;
-  for (let gen = 0; gen < MAX_NR_GENS; gen++)
-    if (isActiveGen(k, lruvec, gen) === ((list & 1) !== 0)) pages += genSize(k, lruvec, gen, list >> 1);
-  return pages;
-}
-
-function checkGenList(k: SpaceState, lruvec: Lruvec, place: number, counted: Int32Array): void {
-  const type = (place >> 2) & 1;
-  let prev = 0;
-  const row = lruvec * GEN_LISTS + place;
-  for (let pfn = k.lruGen.head[row]; pfn !== 0; pfn = k.page[pfn * PAGE_WORDS + NEXT]) {
-    const flags = k.page[pfn * PAGE_WORDS + FLAGS];
-    const gen = genOf(k, pfn);
-    const isSame = genTypeOf(flags) === type && (((flags >>> PG_ZONE_SHIFT) - 1) & 3) === (place & 3);
-    if (gen < 0 || (flags & PG_lru) === 0 || (flags & (PG_active | PG_unevictable)) !== 0)
-      bug(`frame ${pfn} is on a generation's list with flags ${flags} and generation ${gen}`);
-    if (!isSame || k.lruGen.page[pfn] >> LIST_SHIFT !== place >> 3 || lruvecOfPage(k, pfn) !== lruvec)
-      bug(`frame ${pfn} is on list ${row} of the generations and belongs elsewhere`);
-    if (k.page[pfn * PAGE_WORDS + PREV] !== prev) bug(`frame ${pfn} does not know its neighbour`);
-    counted[(gen << 3) | (place & 7)]++;
-    prev = pfn;
-  }
-  if (k.lruGen.tail[row] !== prev) bug(`list ${row} of the generations ends at ${prev}`);
+/** The generation on whose list a page lies: its own, or the one it had when it was put there. */
+export function listGenOf(k: SpaceState, pfn: Pfn): number {
+  return k.lruGen.page[pfn] >> LIST_SHIFT;
 }

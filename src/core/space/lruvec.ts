@@ -30,7 +30,7 @@ import {
 } from "../frame/page.ts";
 import { PGACTIVATE, PGDEACTIVATE, PGLAZYFREE, PGROTATED } from "../frame/vmstat.ts";
 import { releaseFolio } from "./folio.ts";
-import { IN_FAULT, incRefs, isLruGen, lruGenAdd } from "./lru-gen.ts";
+import { IN_FAULT, incRefs, isLruGen, lruGenAddAll } from "./lru-gen.ts";
 import {
   countLru,
   LRU_ACTIVE_FILE,
@@ -229,12 +229,17 @@ function drainAddGen(k: SpaceState, at: number): void {
   const page = k.page;
   const count = batch[at]!;
   batch[at] = 0;
+  let evictable = 0;
   for (let i = 1; i <= count; i++) {
     const pfn = batch[at + i]!;
-    if ((page[pfn * PAGE_WORDS + FLAGS]! & PG_unevictable) !== 0) lruvecAdd(k, pfn);
-    else lruGenAdd(k, pfn, false);
-    if (--page[pfn * PAGE_WORDS + REFCOUNT]! === 0) releaseFolio(k, pfn);
+    if ((page[pfn * PAGE_WORDS + FLAGS]! & PG_unevictable) === 0) batch[at + ++evictable] = pfn;
+    else {
+      lruvecAdd(k, pfn);
+      if (--page[pfn * PAGE_WORDS + REFCOUNT]! === 0) releaseFolio(k, pfn);
+    }
   }
+  const dying = lruGenAddAll(k, batch, at + 1, evictable);
+  for (let i = 1; i <= dying; i++) releaseFolio(k, batch[at + i]!);
 }
 
 /** Moves a batch of new pages to their lists and drops the batch's references; counters change once a run of equal pages. */

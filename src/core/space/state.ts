@@ -169,8 +169,10 @@ export interface LruvecColumns {
 export interface LruGenColumns {
   /** By pfn: generation + 1, counted uses, list (lru-gen.ts). */
   readonly page: Uint8Array;
-  /** [IN_FAULT]: 1 in a fault on memory whose uses count; [HAS_WALK]: 1 while reclaim has walked page tables. */
+  /** [IN_FAULT]: 1 in a fault on memory whose uses count; [HAS_WALK]: 1 while reclaim has walked page tables; [2]: 1 while MGLRU is on. */
   readonly state: Uint8Array;
+  /** Pages on their way out of the generations: FREED_* of lru-gen-free.ts. */
+  readonly freed: Int32Array;
   /** By lruvec: number of the youngest generation; by lruvec * 2 + kind: of the oldest. */
   readonly maxSeq: Int32Array;
   readonly minSeq: Int32Array;

@@ -56,8 +56,8 @@ import {
 } from "../hw/pte.ts";
 import { putFolio } from "./folio.ts";
 import { genOf } from "./lru-gen.ts";
+import { lruGenCountFreed, lruGenUnlinkFreed } from "./lru-gen-free.ts";
 import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
-import { lruvecRemove } from "./lru-move.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
 import { unchargeKernelPage, unchargePage } from "./memcg.ts";
 import { modLruvecState } from "./memcg-count.ts";
@@ -216,13 +216,7 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     anon++;
     if (--page[record + MAPCOUNT]! === 0) unmapped++;
     if (--page[record + REFCOUNT]! === 0) {
-      if ((flags & PG_lru) !== 0) {
-        if (genOf(k, pfn) >= 0) lruvecRemove(k, pfn);
-        else {
-          unlisted++;
-          unlinkFreed(k, record, lruvec * NR_LRU_LISTS + list);
-        }
-      }
+      if ((flags & PG_lru) !== 0) unlisted += unlinkFreed(k, pfn, lruvec * NR_LRU_LISTS + list);
       if (lruvec >= nodes) unchargePage(k, pfn);
       page[record + FLAGS] = flags & 0xff000000;
       gather[freed++] = pfn;
@@ -230,6 +224,7 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
   }
   if (last < 0) return;
   countZapped(k, lruvec, zone * NR_LRU_LISTS + list, unmapped, unlisted);
+  lruGenCountFreed(k);
   if (anon !== 0) addRss(k, k.vma.mm[vma]!, MM_ANONPAGES, -anon);
   if (swapped !== 0) addRss(k, k.vma.mm[vma]!, MM_SWAPENTS, -swapped);
   if (freed !== 0) freePageList(k, gather, freed);
@@ -249,15 +244,24 @@ function countZapped(k: SpaceState, lruvec: Lruvec, place: number, unmapped: num
   if (unlisted !== 0) countLru(k, lruvec, Math.floor(place / NR_LRU_LISTS), place % NR_LRU_LISTS, -unlisted);
 }
 
-/** Unlinks a page that is being freed from the LRU list of that row; counts are the caller's. */
-function unlinkFreed(k: SpaceState, record: number, row: number): void {
+/**
+ * Takes a page that is being freed off the LRU list of that row, or out of its generation. Returns the pages that the caller has
+ * to count.
+ */
+function unlinkFreed(k: SpaceState, pfn: Pfn, row: number): number {
+  const isInGeneration = genOf(k, pfn) >= 0;
+  if (isInGeneration) lruGenUnlinkFreed(k, pfn, Math.floor(row / NR_LRU_LISTS));
+  k.lruGen.page[pfn] = 0;
+  if (isInGeneration) return 0;
   const page = k.page;
+  const record = pfn * PAGE_WORDS;
   const prev = page[record + PREV]!;
   const next = page[record + NEXT]!;
   if (prev !== 0) page[prev * PAGE_WORDS + NEXT] = next;
   else k.lruvec.head[row] = next;
   if (next !== 0) page[next * PAGE_WORDS + PREV] = prev;
   else k.lruvec.tail[row] = prev;
+  return 1;
 }
 
 /** One entry less refers to a slot; a page that is in the cache for it alone goes with it (Linux: free_swap_and_cache). */

@@ -3,6 +3,7 @@
  */
 import { expect, test } from "vitest";
 import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { writeFile } from "../abi/vfs.ts";
 import { FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR } from "../base/errno.ts";
 import { FLAGS, MAPCOUNT, PAGE_WORDS, PG_anonExclusive, PG_lru, REFCOUNT } from "../frame/page.ts";
 import { NR_ANON_MAPPED, NR_INACTIVE_ANON, PGFAULT, PGREUSE } from "../frame/vmstat.ts";
@@ -82,8 +83,9 @@ test("a store makes a page that is exclusive, dirty, and referenced by its entry
   checkKernel(k);
 });
 
-test("the 31st page fills the batch, and all of it goes to the inactive list", () => {
+test("the 31st page fills the batch, and all of it goes to the inactive list of the classic LRU", () => {
   const { k, task } = space(64);
+  expect(writeFile(k, "/sys/kernel/mm/lru_gen/enabled", "n")).toBe(0);
   for (let page = 0; page < 30; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
   expect(k.vmstat.node[NR_INACTIVE_ANON]).toBe(0);
   touch(k, task, ADDR + 30 * PAGE, ACCESS_STORE);

@@ -82,11 +82,21 @@ function readFacts(probe: string, read: (file: string) => string): Found<HostMac
       },
       knobs: {
         ...Object.fromEntries(TUNABLES.map((name) => [name, Number(read(`sys/${name.replace(".", "/")}`))])),
+        "/sys/kernel/mm/lru_gen/enabled": lruGen(read),
         "vm.mmap_min_addr": Number.parseInt(lowest, 16),
         "capabilities=": hasCapability(read("self/status"), CAP_SYS_ADMIN) ? 1 : 0,
       },
     },
   };
+}
+
+/** Which parts of MGLRU are on; none where the kernel was built without it. */
+function lruGen(read: (file: string) => string): number {
+  try {
+    return Number(read("../sys/kernel/mm/lru_gen/enabled")) || 0;
+  } catch {
+    return 0;
+  }
 }
 
 /** What of this machine Pagewalk cannot be told, if anything. */
