@@ -281,3 +281,16 @@ test("who takes swap out of use is killed for the memory that takes, however sma
   expect(readFile(k, "/proc/swaps")).toContain("/swap");
   checkKernel(k);
 });
+
+test("a process below the cgroup that it is charged to is one of those to choose from", () => {
+  const { k, task, dir } = pressed();
+  makeDirectory(k, `${dir}/below`);
+  const large = child(k, task);
+  writeFile(k, `${dir}/below/cgroup.procs`, String(k.task.pid[large]));
+  const pid = k.task.pid[large];
+  expect(fill(k, large, 700)).toBe(0);
+  expect(fill(k, task, 500)).toBe(0);
+  expect(killedPids(k)).toEqual([pid]);
+  expect(readDmesg(k)).toContain(`oom_memcg=/g,task_memcg=/g,task=test,pid=${pid},`);
+  checkKernel(k);
+});

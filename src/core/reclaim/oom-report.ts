@@ -14,7 +14,7 @@
 import { LOG_INFO, LOG_WARNING, printk } from "../base/dmesg.ts";
 import { type Memcg, NONE, PAGE_SIZE, ROOT_MEMCG, type Task } from "../base/types.ts";
 import { showMemoryStat } from "../space/memcg-stat.ts";
-import { pathOfMemcg } from "../space/memcg-task.ts";
+import { chargedMemcg, pathOfMemcg } from "../space/memcg-task.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
 import { showLegacyStat } from "../space/memcg-v1-stat.ts";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, readMmRss, readRss } from "../space/mm.ts";
@@ -97,7 +97,7 @@ export function dumpVictim(k: ReclaimState, oc: OomControl, victim: Task): void 
       "cpuset=/",
       `mems_allowed=${nodes === 1 ? "0" : `0-${nodes - 1}`}`,
       domain,
-      `task_memcg=${pathOfMemcg(k, k.task.memcg[victim])}`,
+      `task_memcg=${pathOfMemcg(k, chargedMemcg(k, k.task.memcg[victim]))}`,
       `task=${k.task.comm[victim]}`,
       `pid=${k.task.pid[victim]}`,
       "uid=0",
