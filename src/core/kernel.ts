@@ -25,6 +25,8 @@ import { completeMachine, type Machine, type MachineInput } from "./hw/machine.t
 import { checkPlugs } from "./hw/plug.ts";
 import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
+import { checkPsi } from "./reclaim/psi.ts";
+import { createPsiColumns } from "./reclaim/psi-group.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
 import { checkLruvecs } from "./space/lru-check.ts";
@@ -117,6 +119,7 @@ function createKernel(machine: Machine): Kernel {
     swap: createSwapColumns(machine.cpus),
     shadow: createShadows(Math.min(ram.nrFrames, MOST_SHADOWS), xarray, MOST_MEMCGS * machine.nodes.length),
     reclaim: createReclaimColumns(machine.nodes.length),
+    psi: createPsiColumns(MOST_MEMCGS, machine.cpus, rows(MOST_TASKS) + machine.nodes.length),
     file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
     xarray,
     disk: createDisk(machine.disks),
@@ -154,6 +157,9 @@ const WORDS_PER_FRAME: Readonly<Record<string, number>> = {
   "ram.fill": 1,
   "ram.slot": 1,
 };
+
+/** Columns of pressure information by group and CPU. */
+const PSI_PLACES = ["tasks", "mask", "sinceNs", "times", "seen"];
 
 /** A table of which only the first rows were ever used. */
 interface UsedRows {
@@ -196,6 +202,11 @@ function usedRows(k: Kernel): readonly UsedRows[] {
     { prefix: "lruGen.fifo", used: 512, all: 512 },
     { prefix: "lruGen.", used: k.memcg.rows[0]!, all: MOST_MEMCGS },
     { prefix: "shadow.node", used: xarray.state[0]!, all: xarray.parent.length },
+    ...PSI_PLACES.map((column) => ({
+      prefix: `psi.${column}`,
+      used: k.memcg.rows[0]! * k.machine.cpus,
+      all: MOST_MEMCGS * k.machine.cpus,
+    })),
     { prefix: "shadow.value", used: k.shadow.rows[0]!, all: k.shadow.value.length },
     { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
@@ -284,6 +295,7 @@ export function checkKernel(k: Kernel): void {
   checkPageCache(k);
   checkWriteback(k);
   checkShadowNodes(k);
+  checkPsi(k);
   checkTasks(k);
   checkCommitted(k);
 }

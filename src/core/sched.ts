@@ -27,6 +27,7 @@ import {
   COST_CONTEXT_SWITCH,
 } from "./hw/clock.ts";
 import { runFlushers } from "./reclaim/flusher.ts";
+import { psiAbsent, psiRun, psiStop, psiWake, settleLog } from "./reclaim/psi.ts";
 import { completeIo } from "./space/io.ts";
 import { lruGenUseMm } from "./space/lru-gen-mm.ts";
 import { flushMemcgStatsIfDue } from "./space/memcg-flush.ts";
@@ -76,13 +77,18 @@ export function pickNext(k: VmState): Task {
   const t = k.task;
   if (k.reclaim.halted[0] !== 0) return NONE;
   const { cpuNs } = k.clock;
+  const { flags } = k.psi;
   const freeNs = cpuNs[firstFreeCpu(k, Number.NEGATIVE_INFINITY)];
   let best: Task = NONE;
   let bestNs = Number.POSITIVE_INFINITY;
   const rows = taskRows(k);
   for (let task: Task = 1; task < rows; task++) {
     const state = t.state[task];
-    if (state !== TASK_RUNNING && state !== TASK_UNINTERRUPTIBLE) continue;
+    if (state !== TASK_RUNNING && state !== TASK_UNINTERRUPTIBLE) {
+      if (flags[task] !== 0) psiAbsent(k, task);
+      continue;
+    }
+    if (state === TASK_RUNNING && flags[task] === 0) psiWake(k, task, t.cpu[task], t.waitUntilNs[task]);
     const beginNs = Math.max(freeNs, t.waitUntilNs[task]);
     if (beginNs === Number.POSITIVE_INFINITY || beginNs > bestNs) continue;
     if (beginNs < bestNs || t.vruntime[task] < t.vruntime[best]) {
@@ -91,6 +97,7 @@ export function pickNext(k: VmState): Task {
     }
   }
   if (best === NONE) return NONE;
+  settleLog(k, bestNs);
   const own = t.cpu[best];
   startTurn(k, best, own < k.machine.cpus && cpuNs[own] <= bestNs ? own : firstFreeCpu(k, bestNs), bestNs);
   return best;
@@ -101,10 +108,14 @@ export function pickNext(k: VmState): Task {
  * of their own (scripts). What the task waits for is done by then.
  */
 export function beginTurn(k: VmState, task: Task): void {
+  // Nobody else runs meanwhile, nor waits for a CPU.
+  for (let other: Task = 1; other < taskRows(k); other++) if (other !== task) psiAbsent(k, other);
   const cpu = k.task.cpu[task];
   const nowNs = k.clock.cpuNs[cpu];
   const untilNs = k.task.waitUntilNs[task];
-  startTurn(k, task, cpu, untilNs === Number.POSITIVE_INFINITY ? nowNs : Math.max(nowNs, untilNs));
+  const beginNs = untilNs === Number.POSITIVE_INFINITY ? nowNs : Math.max(nowNs, untilNs);
+  if (k.task.state[task] === TASK_RUNNING) k.task.waitUntilNs[task] = beginNs;
+  startTurn(k, task, cpu, beginNs);
 }
 
 /**
@@ -118,6 +129,7 @@ export function accountRun(k: AbiState, task: Task): void {
   endSignalled(k);
   wakeMemoryWaiters(k, false);
   k.clock.cpuNs[cpu] = k.clock.ns[0];
+  psiStop(k, task, k.clock.ns[0]);
   if (t.state[task] === TASK_FREE) return;
   chargeRun(k, task, niceWeight(t.nice[task]));
   if (t.state[task] === TASK_RUNNING) {
@@ -143,6 +155,7 @@ export function wake(k: VmState, idleSinceNs = k.clock.ns[0]): void {
   for (let task = 1; task < rows; task++) {
     if (t.state[task] !== TASK_UNINTERRUPTIBLE || t.waitUntilNs[task] > now) continue;
     catchUp(k, task);
+    psiWake(k, task, t.cpu[task], t.waitUntilNs[task]);
     t.state[task] = TASK_RUNNING;
     t.waitRow[task] = NONE;
   }
@@ -167,6 +180,7 @@ function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
   if (idleNs > 0) clock.spent[idleCause(k, task)] += idleNs;
   k.boot[2] = cpu;
   clock.ns[0] = beginNs;
+  psiRun(k, task, cpu, t.waitUntilNs[task], beginNs);
   wake(k, Math.min(beginNs, clock.cpuNs[cpu]));
   const before = t.cpuTask[cpu];
   // A CPU that had nothing to do switches too, from its idle task.

@@ -22,6 +22,7 @@ import { createClock } from "../../src/core/hw/clock.ts";
 import { createDisk } from "../../src/core/hw/disk.ts";
 import { checkRam, createRam } from "../../src/core/hw/ram.ts";
 import { completeMachine, type MachineInput } from "../../src/core/hw/machine.ts";
+import { createPsiColumns } from "../../src/core/reclaim/psi-group.ts";
 import { createReclaimColumns } from "../../src/core/reclaim/scan-control.ts";
 import { createLruGen } from "../../src/core/space/lru-gen.ts";
 import { createLruvec } from "../../src/core/space/lruvec.ts";
@@ -61,6 +62,7 @@ export function frameKernel(input: MachineInput): AllocState {
     mm: createMmColumns(2, machine.cpus),
     task: createTaskColumns(2),
     reclaim: createReclaimColumns(machine.nodes.length),
+    psi: createPsiColumns(2, machine.cpus, 2 + machine.nodes.length),
   } as unknown as AllocState;
   bootFrames(k);
   return k;

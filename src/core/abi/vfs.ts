@@ -116,6 +116,8 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
   const file = inTask && TASK_FILES.find((row) => row.name === inTask.rest);
   if (inTask !== undefined && file?.write !== undefined)
     return writeAs(k, self, () => file.write!(k, inTask.task, text));
+  const inProc = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
+  if (inProc?.write !== undefined) return inProc.write(k, text);
   const result = writeSysctl(k, clean, text);
   if (result !== -ENOENT) return result;
   if (isDirectory(k, clean)) return -EISDIR;

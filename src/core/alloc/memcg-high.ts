@@ -9,7 +9,9 @@
  */
 import { type Memcg, NONE, ROOT_MEMCG } from "../base/types.ts";
 import { CAUSE_RECLAIM_WAIT } from "../hw/clock.ts";
+import { idleUntil } from "../reclaim/flusher.ts";
 import { __GFP_DIRECT_RECLAIM } from "../reclaim/gfp.ts";
+import { psiMemstallEnter, psiMemstallLeave } from "../reclaim/psi.ts";
 import { MAX_RECLAIM_RETRIES, SWAP_CLUSTER_MAX } from "../reclaim/scan-control.ts";
 import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../reclaim/vmscan.ts";
 import { MEMCG_CHARGE_BATCH, MEMCG_HIGH, MEMCG_SWAP_HIGH, memcgEvent } from "../space/memcg.ts";
@@ -63,8 +65,9 @@ export function handleOverHigh(k: AllocState, gfp: number): void {
     );
     if (ticks <= LEAST_DELAY) return;
     if (reclaimed === 0 && retries-- === 0) {
-      k.clock.ns[0] += ticks * TICK_NS;
-      k.clock.spent[CAUSE_RECLAIM_WAIT] += ticks * TICK_NS;
+      const hasEntered = psiMemstallEnter(k);
+      idleUntil(k, k.clock.ns[0] + ticks * TICK_NS, CAUSE_RECLAIM_WAIT);
+      psiMemstallLeave(k, hasEntered);
       return;
     }
     wanted = SWAP_CLUSTER_MAX;

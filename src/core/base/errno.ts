@@ -28,6 +28,7 @@ export const EMFILE = 24;
 export const EFBIG = 27;
 export const ENOSPC = 28;
 export const ESPIPE = 29;
+export const ERANGE = 34;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
 export const EOVERFLOW = 75;
@@ -60,6 +61,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [EFBIG]: "EFBIG",
   [ENOSPC]: "ENOSPC",
   [ESPIPE]: "ESPIPE",
+  [ERANGE]: "ERANGE",
   [ENAMETOOLONG]: "ENAMETOOLONG",
   [ENOSYS]: "ENOSYS",
   [EOVERFLOW]: "EOVERFLOW",

@@ -69,6 +69,11 @@ export function switchPlug(k: DiskState, plug: number): number {
   return before;
 }
 
+/** Whose plug is in use: that of the task that runs (0), or another's that works beside it. */
+export function plugInUse(k: DiskState): number {
+  return k.disk.state[IN_USE];
+}
+
 /** Sends a request of one page, or holds it back under a plug, there with its neighbours as one. Returns the row that it is part of. */
 export function sendPage(k: DiskState, request: DiskRequest): number {
   const d = k.disk;

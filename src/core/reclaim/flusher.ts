@@ -12,7 +12,7 @@
  */
 import { type Inode, NONE, ROOT_MEMCG } from "../base/types.ts";
 import { NR_FILE_DIRTY } from "../frame/vmstat.ts";
-import { CAUSE_IO_WAIT } from "../hw/clock.ts";
+import { CAUSE_IO_WAIT, CAUSE_RECLAIM_WAIT } from "../hw/clock.ts";
 import { FLUSHER_PLUG, flushPlug, switchPlug } from "../hw/plug.ts";
 import { completeIo } from "../space/io.ts";
 import { writePagesInTurn } from "../space/write-out.ts";
@@ -32,6 +32,7 @@ import {
 } from "../space/writer.ts";
 import { isOverBackground, nodeSum } from "./dirty-limits.ts";
 import { beginEstimate, ESTIMATE_TICKS, ticksNow, updateBandwidth } from "./dirty-rate.ts";
+import { psiAwake, psiSleep } from "./psi.ts";
 import type { ReclaimState } from "./state.ts";
 
 /** Pages a thread writes of a file at least before it looks at the next (Linux: MIN_WRITEBACK_PAGES). */
@@ -85,6 +86,9 @@ export function idleUntil(k: ReclaimState, untilNs: number, cause: number, isDon
   const { clock, disk, writeback: w } = k;
   const beginNs = clock.ns[0];
   flushPlug(k);
+  // Those that throttle reclaim wait for time to pass, all others for a disk.
+  const isIo = cause !== CAUSE_RECLAIM_WAIT;
+  const asleep = psiSleep(k, isIo);
   while (clock.ns[0] < untilNs && (isDone === undefined || !isDone())) {
     const idleSinceNs = clock.ns[0];
     let nextNs = Math.min(untilNs, Math.max(idleSinceNs, w.firstRunNs[0]));
@@ -94,6 +98,7 @@ export function idleUntil(k: ReclaimState, untilNs: number, cause: number, isDon
     completeIo(k, clock.ns[0]);
     runFlushers(k, idleSinceNs);
   }
+  psiAwake(k, asleep, isIo);
   clock.spent[cause] += clock.ns[0] - beginNs;
 }
 

@@ -24,6 +24,7 @@ import { SWAP_TOTAL } from "../space/swap.ts";
 import { GFP_KERNEL } from "./gfp.ts";
 import { inactiveIsLow, shrinkActiveList } from "./policy/classic.ts";
 import { lruGenAgeNode } from "./policy/mglru-shrink.ts";
+import { psiKswapd } from "./psi.ts";
 import {
   createScan,
   DEF_PRIORITY,
@@ -79,7 +80,9 @@ function besides(k: ReclaimState, node: number, sc: ScanControl): void {
   const wasInside = r.inside[0];
   const plug = switchPlug(k, node + 1);
   r.inside[0] = 1;
+  const fromNs = clock.ns[0];
   round(k, node, sc);
+  psiKswapd(k, node, boot[2], fromNs, clock.ns[0]);
   switchPlug(k, plug);
   r.inside[0] = wasInside;
   r.kswapdNs[node] = clock.ns[0];

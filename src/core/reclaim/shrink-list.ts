@@ -59,6 +59,7 @@ import {
 import { VM_EXEC, VM_LOCKED } from "../space/vma.ts";
 import { idleUntil, runFlushers } from "./flusher.ts";
 import { __GFP_FS, __GFP_IO } from "./gfp.ts";
+import { psiAwake, psiSleep } from "./psi.ts";
 import { PGDAT_DIRTY, PGDAT_WRITEBACK } from "./scan-control.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
 import { workingsetEviction } from "./workingset.ts";
@@ -190,7 +191,9 @@ function awaitWriteback(k: ReclaimState, pfn: Pfn, sc: ScanControl): boolean {
   if (row === NONE) return false;
   // What is held back has no time at which it is done.
   flushPlug(k);
+  const asleep = psiSleep(k, true);
   idleUntil(k, k.disk.completeNs[row], CAUSE_RECLAIM_WAIT);
+  psiAwake(k, asleep, true);
   completeIo(k, k.clock.ns[0]);
   // Linux takes the page up anew, and so counts it twice.
   sc.nrScanned++;

@@ -2,7 +2,7 @@
  * Floor 5 as data: what reclaim keeps between its steps, and the view of the kernel object that it has.
  * Linux: mm/internal.h, mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
-import type { Memcg } from "../base/types.ts";
+import type { Column, Memcg, Task } from "../base/types.ts";
 import type { SpaceState } from "../space/state.ts";
 
 /** One run of reclaim. */
@@ -77,7 +77,78 @@ export interface ReclaimColumns {
   readonly halted: Uint8Array;
 }
 
+/** Who wants to be told of a stall (psi-trigger.ts). Times in ns. */
+export interface PsiTrigger {
+  group: Memcg;
+  /** PSI_* state it looks at, the growth within a window that it tells of, and the window's length. */
+  readonly state: number;
+  readonly thresholdNs: number;
+  readonly windowNs: number;
+  /** Looked at ten times a window, not only when averages are made: its owner has CAP_SYS_RESOURCE. */
+  readonly isPolled: boolean;
+  /** The window under way: when it began, the total then, and how much the total grew in the one before. */
+  startNs: number;
+  startTotal: number;
+  lastGrowth: number;
+  /** It has been reached and not been told yet; told and not been seen yet; and when it was told last. */
+  isPending: boolean;
+  isTold: boolean;
+  toldNs: number;
+}
+
+/**
+ * Pressure stall information (psi.ts). A group is a cgroup, the root the whole machine; a place is group * CPUs + CPU; what
+ * has several values a row lists them by PSI_* of psi-group.ts.
+ */
+export interface PsiColumns {
+  /** Changes that are not in the counts yet, oldest first: when, whose, in which group, on which CPU, TSK_* bits cleared and (<< 8) set. */
+  readonly logNs: Float64Array;
+  readonly logTask: Int32Array;
+  readonly logGroup: Int32Array;
+  readonly logCpu: Int32Array;
+  readonly logBits: Int32Array;
+  /** [0] changes in the log, [1] time up to which all are in the counts, [2] when the next averages or triggers are due. */
+  readonly state: Float64Array;
+  /** By task, with all that is in the log: TSK_* bits, its CPU and group, when it last changed or ran. */
+  readonly flags: Uint8Array;
+  readonly cpu: Int32Array;
+  readonly group: Column<Memcg>;
+  readonly lastNs: Float64Array;
+  /** By task, as of the counts: 1 while it is in a memory stall. */
+  readonly inMemstall: Uint8Array;
+  /** By CPU: the task on it, with the log and as of the counts. */
+  readonly running: Column<Task>;
+  readonly onCpu: Column<Task>;
+  /** By place: tasks waiting for I/O, in a memory stall, runnable, both of these; the states that follow (PSI_* bits) and since when. */
+  readonly tasks: Int32Array;
+  readonly mask: Uint8Array;
+  readonly sinceNs: Float64Array;
+  /** By place: ns in each state; and what averages and triggers (+ NR_PSI_STATES) have taken into account. */
+  readonly times: Float64Array;
+  readonly seen: Float64Array;
+  /** By group: whether it counts at all; stall time as of the averages and as of the triggers; what the averages contain; the averages. */
+  readonly enabled: Uint8Array;
+  readonly total: Float64Array;
+  readonly averaged: Float64Array;
+  readonly average: Int32Array;
+  /** By group: last and next update of the averages, when somebody will look whether it is due, and on which CPU. */
+  readonly lastUpdateNs: Float64Array;
+  readonly nextUpdateNs: Float64Array;
+  readonly dueNs: Float64Array;
+  readonly workCpu: Int32Array;
+  /** By group, triggers that are polled: states they look at, shortest period, next look and until when, timer, totals at the last look. */
+  readonly pollStates: Uint8Array;
+  readonly pollPeriodNs: Float64Array;
+  readonly pollNextNs: Float64Array;
+  readonly pollUntilNs: Float64Array;
+  readonly pollDueNs: Float64Array;
+  readonly pollTotal: Float64Array;
+  /** All triggers; undefined where one was destroyed. */
+  readonly triggers: (PsiTrigger | undefined)[];
+}
+
 /** What floor 5 sees of the kernel. */
 export interface ReclaimState extends SpaceState {
   readonly reclaim: ReclaimColumns;
+  readonly psi: PsiColumns;
 }

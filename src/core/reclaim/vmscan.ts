@@ -48,6 +48,7 @@ import { isLegacy } from "../space/memcg-v1.ts";
 import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
 import { inactiveIsLow, shrinkLruvec } from "./policy/classic.ts";
 import { lruGenShrinkLruvec, lruGenShrinkNode } from "./policy/mglru-shrink.ts";
+import { psiMemstallEnter, psiMemstallLeave } from "./psi.ts";
 import {
   createScan,
   DEACTIVATE_ANON,
@@ -88,12 +89,19 @@ export function tryToFreeMemcgPages(
     isProactive: (options.flags & MEMCG_RECLAIM_PROACTIVE) !== 0,
     swappiness: options.swappiness,
   });
-  return insideReclaim(k, sc);
+  const hasEntered = psiMemstallEnter(k);
+  const freed = insideReclaim(k, sc);
+  psiMemstallLeave(k, hasEntered);
+  return freed;
 }
 
 /** Frees pages for an allocation of 2^order pages from zones up to type `highest`. Returns the pages freed. */
 export function tryToFreePages(k: ReclaimState, order: number, gfp: number, highest: number): number {
-  return insideReclaim(k, createScan({ nrToReclaim: SWAP_CLUSTER_MAX, gfp, order, reclaimIdx: highest }));
+  const hasEntered = psiMemstallEnter(k);
+  const sc = createScan({ nrToReclaim: SWAP_CLUSTER_MAX, gfp, order, reclaimIdx: highest });
+  const freed = insideReclaim(k, sc);
+  psiMemstallLeave(k, hasEntered);
+  return freed;
 }
 
 /** Scans the lists of one node, of every cgroup below the one that is short (Linux: shrink_node). */

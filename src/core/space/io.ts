@@ -9,12 +9,21 @@
  * Linux: mm/filemap.c, mm/page_io.c (6.12)   Doc: Documentation/filesystems/vfs.rst
  */
 import { bug } from "../base/bug.ts";
-import { type Inode, NONE, type Pfn } from "../base/types.ts";
-import { FLAGS, PAGE_WORDS, PG_locked, PG_swapcache, PG_uptodate, PRIVATE } from "../frame/page.ts";
+import { type Inode, NONE, type Pfn, type Task } from "../base/types.ts";
+import {
+  FLAGS,
+  PAGE_WORDS,
+  PG_locked,
+  PG_swapcache,
+  PG_uptodate,
+  PG_workingset,
+  PRIVATE,
+} from "../frame/page.ts";
 import { firstDone, OP_READ, retireIo } from "../hw/disk.ts";
 import { endRead, findPage, loadFromDisk } from "./pagecache.ts";
 import type { SpaceState } from "./state.ts";
 import { endSwapRead, endSwapWrite, swapRequest } from "./swap-cache.ts";
+import { sleepUntil, TASK_UNINTERRUPTIBLE } from "./task.ts";
 import { endWriteback } from "./writeback.ts";
 
 /** Ends the disk requests that are done by `nowNs`. */
@@ -71,6 +80,16 @@ export function waitRow(k: SpaceState, pfn: Pfn): number {
   const flags = k.page[pfn * PAGE_WORDS + FLAGS];
   if ((flags & PG_locked) === 0) return NONE;
   return (flags & PG_swapcache) !== 0 ? swapRequest(k, pfn) : k.page[pfn * PAGE_WORDS + PRIVATE];
+}
+
+/**
+ * Puts the task to sleep until a request for this page is done. When the page was in use before it was reclaimed, the sleep
+ * is for want of memory (Linux: folio_wait_bit_common). The caller returns BLOCKED.
+ */
+export function sleepOnFolio(k: SpaceState, task: Task, pfn: Pfn, row: number): void {
+  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  const flags = k.page[pfn * PAGE_WORDS + FLAGS];
+  if ((flags & PG_workingset) !== 0 && (flags & PG_uptodate) === 0) k.task.isThrashing[task] = 1;
 }
 
 function endFileRead(k: SpaceState, inode: Inode, first: number, beyond: number): void {

@@ -459,6 +459,8 @@ export interface TaskColumns {
   /** What a BLOCKED task waits for: a disk request row, WAIT_* of task.ts, or NONE; and until when (Infinity: not known). */
   readonly waitRow: Int32Array;
   readonly waitUntilNs: Float64Array;
+  /** 1 when what it waits for is a page of the working set that was reclaimed: the wait is a memory stall. */
+  readonly isThrashing: Uint8Array;
   readonly minFlt: Float64Array;
   readonly majFlt: Float64Array;
   readonly cMinFlt: Float64Array;

@@ -95,6 +95,7 @@ export function createTaskColumns(tasks: number): TaskColumns {
     groupExitCode: new Int32Array(tasks),
     waitRow: new Int32Array(tasks),
     waitUntilNs: new Float64Array(tasks),
+    isThrashing: new Uint8Array(tasks),
     minFlt: new Float64Array(tasks),
     majFlt: new Float64Array(tasks),
     cMinFlt: new Float64Array(tasks),
@@ -310,6 +311,7 @@ export function sleepUntil(k: SpaceState, task: Task, state: number, row: number
   t.state[task] = state;
   t.waitRow[task] = row;
   t.waitUntilNs[task] = untilNs;
+  t.isThrashing[task] = 0;
 }
 
 /** Makes a sleeping task runnable, from the running CPU's now on. */

@@ -15,10 +15,9 @@ import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
 import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { MAX_FILE_BYTES, openFile, putFile } from "../space/file.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
-import { isUptodate, quiesceDisks } from "../space/io.ts";
+import { isUptodate, quiesceDisks, sleepOnFolio } from "../space/io.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
 import { filePages, findPage, pageRequest, startReads } from "../space/pagecache.ts";
-import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { addPage, readAheadAsync, readAheadSync } from "./readahead.ts";
 import type { VmState } from "./state.ts";
 import { copyFrameToUser } from "./user-copy.ts";
@@ -133,7 +132,7 @@ function getPages(k: VmState, task: Task, file: OpenFile, position: number, byte
   putFolio(k, pfn);
   if (isReady) return pages;
   const row = pageRequest(k, pfn);
-  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  sleepOnFolio(k, task, pfn, row);
   return BLOCKED;
 }
 

@@ -14,7 +14,7 @@ import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Pfn, type Task } from "../ba
 import { FLAGS, PAGE_WORDS, PG_dirty, PG_uptodate, PG_writeback, PRIVATE } from "../frame/page.ts";
 import { fillBytes } from "../hw/content.ts";
 import { GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
-import { completeIo, isUptodate } from "../space/io.ts";
+import { completeIo, isUptodate, sleepOnFolio } from "../space/io.ts";
 import { markPageAccessed } from "../space/lruvec.ts";
 import {
   findPage,
@@ -71,7 +71,7 @@ export function zeroTail(k: VmState, task: Task, inode: Inode, from: number, bro
 export function sleepOn(k: VmState, task: Task, pfn: Pfn): number {
   const row = pageRequest(k, pfn);
   if (row === NONE || k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) return 0;
-  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  sleepOnFolio(k, task, pfn, row);
   return BLOCKED;
 }
 

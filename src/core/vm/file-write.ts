@@ -22,9 +22,8 @@ import { balanceDirtyPages } from "../reclaim/balance-dirty.ts";
 import { __GFP_WRITE, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { MAX_FILE_BYTES } from "../space/file.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
-import { isUptodate } from "../space/io.ts";
+import { isUptodate, sleepOnFolio } from "../space/io.ts";
 import { endRead, findPage, isBufferReady, isOnDisk, pageRequest, startReads } from "../space/pagecache.ts";
-import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { markDirty } from "../space/writeback.ts";
 import type { FileTransfer } from "./file-read.ts";
 import { TAIL_BROUGHT, zeroTail } from "./file-tail.ts";
@@ -154,6 +153,6 @@ function prepareNew(
 /** Puts the task to sleep until the page has arrived. Returns BLOCKED. */
 function waitFor(k: VmState, task: Task, pfn: Pfn): number {
   const row = pageRequest(k, pfn);
-  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  sleepOnFolio(k, task, pfn, row);
   return BLOCKED;
 }

@@ -22,7 +22,7 @@ import { copyContent } from "../hw/ram.ts";
 import { balanceDirtyPages } from "../reclaim/balance-dirty.ts";
 import { __GFP_COMP, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../reclaim/gfp.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
-import { isUptodate } from "../space/io.ts";
+import { isUptodate, sleepOnFolio } from "../space/io.ts";
 import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
 import { folioAddLruVma } from "../space/lruvec.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
@@ -30,7 +30,6 @@ import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
 import { filePages, findPage, pageRequest, startReads } from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { addAnonRmap, addFileRmap, anonVmaPrepare } from "../space/rmap.ts";
-import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { markMappedDirty } from "../space/writeback.ts";
 import { faultAround, fileEntryLow } from "./fault-around.ts";
@@ -167,7 +166,7 @@ function sleepOnPage(k: VmState, task: Task, vma: Vma, vpn: number): boolean {
   if (pfn === NONE || isUptodate(k, pfn)) return false;
   const row = pageRequest(k, pfn);
   if (row === NONE) return false;
-  sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+  sleepOnFolio(k, task, pfn, row);
   return true;
 }
 

@@ -57,7 +57,7 @@ import {
 import { __GFP_COMP, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { workingsetRefault } from "../reclaim/workingset.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
-import { isUptodate, waitRow } from "../space/io.ts";
+import { isUptodate, sleepOnFolio, waitRow } from "../space/io.ts";
 import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
 import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
 import { MEMCG_ONLINE } from "../space/memcg.ts";
@@ -79,7 +79,6 @@ import {
   unchargeSwap,
 } from "../space/swap.ts";
 import { addPageToCache, findSwapCache, folioFreeSwap, startSwapRead } from "../space/swap-cache.ts";
-import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
 import { VM_LOCKED, VM_WRITE } from "../space/vma.ts";
 import { doWpPage } from "./anon.ts";
 import {
@@ -141,7 +140,7 @@ function trySwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: numbe
     const remembered = state | RETRY_MMAP_LOCK | (!underVmaLock || major !== 0 ? RETRY_TRIED : 0);
     faultTried[task] = (flags & FAULT_FLAG_POPULATE) !== 0 ? 0 : remembered;
     const row = waitRow(k, pfn);
-    sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
+    sleepOnFolio(k, task, pfn, row);
     return BLOCKED;
   }
   faultTried[task] = 0;

@@ -9,6 +9,7 @@
  */
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from "../../base/errno.ts";
 import { type Memcg, NONE, ROOT_MEMCG, type Task } from "../../base/types.ts";
+import { psiCreateGroup, psiRenewGroup } from "../../reclaim/psi.ts";
 import { createMemcg, MEMCG_ONLINE, offlineMemcg, renewMemcg } from "../../space/memcg.ts";
 import { hasMemory, hasTasks, updateCharged } from "../../space/memcg-task.ts";
 import { isLegacy } from "../../space/memcg-v1.ts";
@@ -69,7 +70,10 @@ export function makeCgroup(k: AbiState, path: string): number {
   if (place === undefined || place.rest.includes("/")) return -ENOENT;
   if (place.rest === "") return -EEXIST;
   if (place.rest.includes("\n")) return -EINVAL;
-  return createMemcg(k, place.memcg, place.rest) === NONE ? -ENOMEM : 0;
+  const memcg = createMemcg(k, place.memcg, place.rest);
+  if (memcg === NONE) return -ENOMEM;
+  psiCreateGroup(k, memcg);
+  return 0;
 }
 
 /** Removes a cgroup. Returns 0, or a negative errno: ENOENT, EBUSY when it has tasks or children, or is the root. */
@@ -144,6 +148,7 @@ export function showCgroupEvents(k: AbiState, memcg: Memcg): string {
 function forgetController(k: AbiState, memcg: Memcg): void {
   const fresh = renewMemcg(k, memcg);
   if (fresh === NONE) return;
+  psiRenewGroup(k, memcg, fresh);
   for (let task: Task = 1; task < taskRows(k); task++)
     if (k.task.memcg[task] === memcg) k.task.memcg[task] = fresh;
 }

@@ -10,6 +10,8 @@ export interface CgroupFile {
   readonly name: string;
   /** The root has it, too. */
   readonly onRoot?: boolean;
+  /** Whether a cgroup has it, where that is more than the memory controller's to say. */
+  readonly isShown?: (k: AbiState, memcg: Memcg) => boolean;
   readonly show?: (k: AbiState, memcg: Memcg) => string;
   /** `self` is the task that writes, or NONE. Returns 0 or a negative errno. */
   readonly write?: (k: AbiState, memcg: Memcg, text: string, self: Task) => number;

@@ -5,6 +5,7 @@
  */
 import { EBUSY, EINVAL, ESRCH } from "../../base/errno.ts";
 import { type Memcg, NONE, ROOT_MEMCG, type Task } from "../../base/types.ts";
+import { psiMoveTask } from "../../reclaim/psi.ts";
 import { isAlive, moveProcess } from "../../space/memcg-task.ts";
 import { findTask, leaderOf, taskRows } from "../../space/task.ts";
 import type { AbiState } from "../state.ts";
@@ -31,6 +32,12 @@ export function writeProcs(k: AbiState, memcg: Memcg, text: string, self: Task):
   const task = Number(written) === 0 ? self : findTask(k, Number(written));
   if (task === NONE || !isAlive(k, task)) return -ESRCH;
   if (memcg !== ROOT_MEMCG && k.memcg.subtree[memcg] === 1) return -EBUSY;
-  moveProcess(k, leaderOf(k, task), memcg);
+  const leader = leaderOf(k, task);
+  moveProcess(k, leader, memcg);
+  let thread = leader;
+  do {
+    psiMoveTask(k, thread);
+    thread = k.task.nextThread[thread];
+  } while (thread !== leader);
   return 0;
 }

@@ -19,6 +19,7 @@ import {
 import { showEvents, showLocalEvents, showSwapEvents } from "./events.ts";
 import type { CgroupFile } from "./file.ts";
 import { writeHigh, writeMax, writeReclaim } from "./limits.ts";
+import { PRESSURE_FILES } from "./pressure.ts";
 import { showProcs, writeProcs } from "./procs.ts";
 import { bytesText, parsePages, showPages } from "./sizes.ts";
 import { LEGACY_FILES } from "./v1.ts";
@@ -39,6 +40,7 @@ export const CGROUP_FILES: readonly CgroupFile[] = [
   },
   { name: "cgroup.events", show: showCgroupEvents },
   { name: "cgroup.stat", onRoot: true, show: showCgroupStat },
+  ...PRESSURE_FILES,
   { name: "memory.current", show: (k, memcg) => `${bytesText(k.memcg.usage[memcg])}\n` },
   // The maximum that a write resets is that of the writer's open file alone; a file opened later shows the old one.
   { name: "memory.peak", show: (k, memcg) => `${bytesText(k.memcg.watermark[memcg])}\n`, write: () => 0 },
@@ -84,7 +86,9 @@ export function filesOf(k: AbiState, memcg: Memcg): CgroupFile[] {
   return CGROUP_FILES.filter(
     (file) =>
       (memcg !== ROOT_MEMCG || file.onRoot === true) &&
-      (!file.name.startsWith("memory.") || hasMemory(k, memcg)),
+      (file.isShown === undefined
+        ? !file.name.startsWith("memory.") || hasMemory(k, memcg)
+        : file.isShown(k, memcg)),
   );
 }
 

@@ -13,6 +13,7 @@ import { showMeminfo } from "./meminfo.ts";
 import { showOomScore } from "./oom-score.ts";
 import { showOomScoreAdj, writeOomScoreAdj } from "./oom-score-adj.ts";
 import { pagemapFile } from "./pagemap.ts";
+import { PRESSURE_FILES } from "./pressure.ts";
 import { showSmaps } from "./smaps.ts";
 import { showSmapsRollup } from "./smaps-rollup.ts";
 import { showStat, showThreadStat } from "./stat.ts";
@@ -44,6 +45,8 @@ export interface TaskFile {
 export interface MachineFile {
   readonly name: string;
   readonly show: (k: AbiState) => string;
+  /** Takes what is written. Returns 0 or a negative errno; absent where a file cannot be written. */
+  readonly write?: (k: AbiState, text: string) => number;
 }
 
 /** Files of a task, in the kernel's order. */
@@ -65,6 +68,7 @@ export const TASK_FILES: readonly TaskFile[] = [
 export const MACHINE_FILES: readonly MachineFile[] = [
   { name: "buddyinfo", show: showBuddyinfo },
   { name: "meminfo", show: showMeminfo },
+  ...PRESSURE_FILES,
   { name: "swaps", show: showSwaps },
   { name: "vmstat", show: showVmstat },
   { name: "zoneinfo", show: showZoneinfo },
