@@ -52,6 +52,7 @@ export function runOnce(path: string, setup: RunSetup): { report: RunReport; res
           : ((collected.faults.minor + collected.faults.major) * 1e6) / result.accesses,
     },
     pressure: result.pressure,
+    stalls: readStalls(k, setup.limitBytes !== 0),
     ...(setup.limitBytes === 0 ? {} : { cgroup: readCgroup(k, setup.limitBytes) }),
     calls: result.calls,
     dmesg: readDmesg(k).split("\n").slice(0, -1),
@@ -59,6 +60,21 @@ export function runOnce(path: string, setup: RunSetup): { report: RunReport; res
     hash: hashKernel(k),
   };
   return { report, result };
+}
+
+/** How long tasks of the workload's cgroup, or of the machine, were held up. */
+function readStalls(k: Kernel, hasGroup: boolean): RunReport["stalls"] {
+  const totals = (resource: string): [number, number] => {
+    const path = hasGroup ? `${groupDirectory(k, GROUP)}/${resource}.pressure` : `/proc/pressure/${resource}`;
+    const [some = "0", full = "0"] = Array.from(
+      String(readFile(k, path)).matchAll(/total=([0-9]+)/g),
+      (match) => match[1],
+    );
+    return [Number(some), Number(full)];
+  };
+  const [memorySomeUs, memoryFullUs] = totals("memory");
+  const [ioSomeUs, ioFullUs] = totals("io");
+  return { memorySomeUs, memoryFullUs, ioSomeUs, ioFullUs };
 }
 
 /** What the files of the workload's cgroup say at the end. */

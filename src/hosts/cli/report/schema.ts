@@ -83,6 +83,16 @@ export const runReportSchema = z.object({
       fileout: count.describe("pages written to other disks (pgpgout without swap)"),
     })
     .describe("what the run cost in pages of I/O and refaults"),
+  stalls: z
+    .object({
+      memorySomeUs: count.describe("memory, at least one task (memory.pressure, some total)"),
+      memoryFullUs: count.describe("memory, all tasks that had anything to do (full total)"),
+      ioSomeUs: count.describe("I/O, at least one task (io.pressure, some total)"),
+      ioFullUs: count.describe("I/O, all tasks (full total)"),
+    })
+    .describe(
+      "pressure stall information: microseconds that tasks of the cgroup, or without --limit of the machine, were held up",
+    ),
   cgroup: z
     .object({
       limitBytes: count.nullable().describe("memory.max; null for max"),

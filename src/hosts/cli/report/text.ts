@@ -51,13 +51,20 @@ function summary(report: RunReport): string {
   ].join("\n");
 }
 
-function pressureLine({ pressure, cgroup }: RunReport): string {
+function pressureLine({ pressure, stalls, cgroup }: RunReport): string {
   return [
     ...(cgroup === undefined ? [] : [cgroupLine(cgroup)]),
     `  swap: ${count(pressure.swapout)} pages out, ${count(pressure.swapin)} in`,
     `  refaults: ${count(pressure.refault_anon)} anonymous, ${count(pressure.refault_file)} file`,
     `  files: ${count(pressure.filein)} pages read, ${count(pressure.fileout)} written`,
+    `  stalled: ${stallText(stalls.memorySomeUs, stalls.memoryFullUs)} for memory, ${stallText(stalls.ioSomeUs, stalls.ioFullUs)} for I/O`,
   ].join("\n");
+}
+
+/** How long some task was held up; and all of them, where that is less. */
+function stallText(someUs: number, fullUs: number): string {
+  const some = duration(someUs * 1000);
+  return someUs === fullUs ? some : `${some} (all tasks: ${duration(fullUs * 1000)})`;
 }
 
 function cgroupLine({ limitBytes, peakBytes, events }: NonNullable<RunReport["cgroup"]>): string {
