@@ -18,6 +18,7 @@ import {
   vpnHigh,
   vpnLow,
 } from "../../core/index.ts";
+import { generator, zipfPages } from "./bench-zipf.ts";
 
 const PAGE = 4096;
 const CHUNK = 65536;
@@ -30,7 +31,6 @@ const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_POPULATE = 0x8000;
 const ZIPF_PAGES = 65536;
-const ZIPF_EXPONENT = 0.9;
 const ZIPF_ACCESSES = 1 << 20;
 const HOT_PAGES = 48;
 
@@ -91,21 +91,8 @@ export function hotRuns(bench: Bench): AccessRuns {
 /** Accesses to ZIPF_PAGES pages, the page of rank r with weight r^-0.9, ranks scattered over the range. */
 export function zipfRuns(bench: Bench): AccessRuns {
   const first = mapPopulated(bench, ZIPF_PAGES) / PAGE;
-  const random = generator(12345);
-  const cumulative = new Float64Array(ZIPF_PAGES);
-  let sum = 0;
-  for (let rank = 0; rank < ZIPF_PAGES; rank++) {
-    sum += (rank + 1) ** -ZIPF_EXPONENT;
-    cumulative[rank] = sum;
-  }
-  const scattered = Int32Array.from({ length: ZIPF_PAGES }, (_, i) => i);
-  for (let i = ZIPF_PAGES - 1; i > 0; i--) {
-    const other = Math.floor(random() * (i + 1));
-    const kept = scattered[i]!;
-    scattered[i] = scattered[other]!;
-    scattered[other] = kept;
-  }
-  return fillRuns(ZIPF_ACCESSES, () => first + scattered[rankOf(cumulative, random() * sum)]!);
+  const nextPage = zipfPages(generator(12345), ZIPF_PAGES);
+  return fillRuns(ZIPF_ACCESSES, () => first + nextPage());
 }
 
 /** Plays the runs in chunks; millions of accesses a second. */
@@ -175,24 +162,4 @@ function emptyRuns(length: number): AccessRuns {
 function setRun(runs: AccessRuns, i: number, vpn: number, kind: number): void {
   runs.high[i] = vpnHigh(vpn);
   runs.low[i] = (vpnLow(vpn) << 2) | kind;
-}
-
-function rankOf(cumulative: Float64Array, point: number): number {
-  let low = 0;
-  let high = cumulative.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (cumulative[middle]! < point) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Numbers from 0 to 1, the same ones every time. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 4294967296;
-  };
 }

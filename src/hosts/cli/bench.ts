@@ -7,11 +7,13 @@
  * The rounds alternate so that whatever else the machine does falls on both. The JSON is
  *
  *   { version: 1, node, cpu, kernel, mib, rounds, skipped: string | null,
- *     figures: [{ name, unit: "ns/page", model, kernel: number | null, ratio: number | null, target }],
- *     replay:  [{ name, unit: "M accesses/s", model, target }],
- *     policy:  [{ name, unit: "M requests/s", model, target }] }
+ *     figures:  [{ name, unit: "ns/page", model, kernel: number | null, ratio: number | null, target }],
+ *     swapping: { name, unit: "ms", model, kernel, ratio, target, modelMajors, kernelMajors, skipped } (bench-swap.ts),
+ *     replay:   [{ name, unit: "M accesses/s", model, target }],
+ *     policy:   [{ name, unit: "M requests/s", model, other, otherName, ratio, target }] }
  *
- * where ratio is kernel over model (how many times as fast the model is) and target is what the project promises.
+ * where ratio is how many times as fast the model is as the kernel, or as what it is compared with, and target is what
+ * the project promises.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -20,6 +22,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BenchFigures, createBench, hotRuns, modelRound, replayRate, zipfRuns } from "./bench-model.ts";
 import { LRU_FRAMES, LRU_PAGES, lruRate, zipfReferences } from "./bench-policy.ts";
+import { measureSwapping, type SwappingFigure } from "./bench-swap.ts";
 import { writeWhole } from "./write-file.ts";
 
 const ROUNDS = 7;
@@ -41,7 +44,8 @@ const NAMES: Readonly<Record<keyof BenchFigures, string>> = {
 };
 const FIGURES = Object.keys(TARGETS) as (keyof BenchFigures)[];
 const REPLAY_TARGETS = { hot: 50, zipf: 12 };
-/** What libCacheSim's authors give for one thread and LRU, in millions of requests a second. */
+/** What libCacheSim's authors give for one thread and LRU, in millions of requests a second, and what is promised. */
+const LRU_OTHER = { name: "libCacheSim", rate: 20 };
 const LRU_TARGET = 20;
 const REPLAY_NAMES = { hot: "hot set of 48 pages", zipf: "zipf(0.9) over 65536 pages" };
 
@@ -63,7 +67,16 @@ interface BenchReport {
     target: number;
   }[];
   readonly replay: readonly { name: string; unit: string; model: number; target: number }[];
-  readonly policy: readonly { name: string; unit: string; model: number; target: number }[];
+  readonly swapping: SwappingFigure;
+  readonly policy: readonly {
+    name: string;
+    unit: string;
+    model: number;
+    other: number;
+    otherName: string;
+    ratio: number;
+    target: number;
+  }[];
 }
 
 /** Measures, prints a table, and writes the JSON when a file is named. */
@@ -71,8 +84,9 @@ export async function runBench(options: { json?: string }): Promise<void> {
   const mib = os.freemem() > 4 * 2 ** 30 ? 1024 : 256;
   const folder = mkdtempSync(path.join(os.tmpdir(), "pagewalk-bench-"));
   try {
-    const program = buildKernelBench(folder);
-    const report = measure(mib, program);
+    // The swapping replay comes first: nothing else is in the machine's memory then.
+    const swapping = measureSwapping(buildProgram(folder, "swap-replay"));
+    const report = measure(mib, buildProgram(folder, "kernel-bench"), swapping);
     process.stdout.write(table(report));
     if (options.json !== undefined) writeWhole(options.json, `${JSON.stringify(report, null, 2)}\n`);
   } finally {
@@ -80,29 +94,29 @@ export async function runBench(options: { json?: string }): Promise<void> {
   }
 }
 
-/** The C program, built; or why there is none. */
-type KernelBench = { readonly file: string } | { readonly skipped: string };
+/** A C program, built; or why there is none. */
+type KernelProgram = { readonly file: string } | { readonly skipped: string };
 
-function buildKernelBench(folder: string): KernelBench {
+function buildProgram(folder: string, name: string): KernelProgram {
   if (process.platform !== "linux") return { skipped: `this is ${process.platform}, not Linux` };
   const here = path.dirname(fileURLToPath(import.meta.url));
   // Beside the bundle in dist/, or from the source tree.
-  const source = ["../tools/bench/kernel-bench.c", "../../../tools/bench/kernel-bench.c"]
+  const source = [`../tools/bench/${name}.c`, `../../../tools/bench/${name}.c`]
     .map((relative) => path.join(here, relative))
     .find((candidate) => existsSync(candidate));
-  if (source === undefined) return { skipped: "tools/bench/kernel-bench.c is not part of this installation" };
-  const file = path.join(folder, "kernel-bench");
+  if (source === undefined) return { skipped: `tools/bench/${name}.c is not part of this installation` };
+  const file = path.join(folder, name);
   try {
     execFileSync("gcc", ["-std=c11", "-O2", "-o", file, source], { stdio: ["ignore", "ignore", "pipe"] });
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    return { skipped: missing ? "gcc is not installed" : "gcc could not build tools/bench/kernel-bench.c" };
+    return { skipped: missing ? "gcc is not installed" : `gcc could not build tools/bench/${name}.c` };
   }
   return { file };
 }
 
 /** All rounds. */
-function measure(mib: number, program: KernelBench): BenchReport {
+function measure(mib: number, program: KernelProgram, swapping: SwappingFigure): BenchReport {
   const bench = createBench(mib);
   const samples = { model: emptySamples(), kernel: emptySamples() };
   let skipped = "skipped" in program ? program.skipped : null;
@@ -158,7 +172,18 @@ function measure(mib: number, program: KernelBench): BenchReport {
       model: median(rates[name]),
       target: REPLAY_TARGETS[name],
     })),
-    policy: [{ name: "lru", unit: "M requests/s", model: median(lruRates), target: LRU_TARGET }],
+    swapping,
+    policy: [
+      {
+        name: "lru",
+        unit: "M requests/s",
+        model: median(lruRates),
+        other: LRU_OTHER.rate,
+        otherName: LRU_OTHER.name,
+        ratio: median(lruRates) / LRU_OTHER.rate,
+        target: LRU_TARGET,
+      },
+    ],
   };
 }
 
@@ -210,17 +235,35 @@ function table(report: BenchReport): string {
       ]),
     );
   }
+  lines.push(...swappingLines(report.swapping));
   lines.push("", row(["replay with the TLB", "", "M accesses/s", "", "promised"]));
   for (const { name, model, target } of report.replay) {
     lines.push(row([REPLAY_NAMES[name as "hot" | "zipf"], "", model.toFixed(1), "", String(target)]));
   }
-  lines.push("", row(["textbook policy", "", "M requests/s", "", "promised"]));
-  for (const { name, model, target } of report.policy) {
-    const what = `${name}, zipf(0.9), ${LRU_PAGES >> 10}K pages in ${LRU_FRAMES >> 10}K`;
-    lines.push(row([what, "", model.toFixed(1), "", String(target)]));
+  for (const { name, model, other, otherName, ratio, target } of report.policy) {
+    lines.push("", row(["textbook policy, M requests/s", otherName, "model", "times as fast", "promised"]));
+    const what = `${name}, ${LRU_PAGES >> 10}K pages in ${LRU_FRAMES >> 10}K`;
+    lines.push(row([what, other.toFixed(1), model.toFixed(1), `${ratio.toFixed(1)} x`, String(target)]));
   }
   if (report.skipped !== null) lines.push("", `the kernel's side was skipped: ${report.skipped}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** The swapping replay: its times, how many major faults they were, and why the kernel's side is missing. */
+function swappingLines(figure: SwappingFigure): string[] {
+  const { model, kernel, ratio, target, modelMajors, kernelMajors, skipped } = figure;
+  const lines = [
+    row([
+      "swapping replay, cold",
+      kernel === null ? "skipped" : `${kernel.toFixed(0)} ms`,
+      `${model.toFixed(0)} ms`,
+      ratio === null ? "-" : `${ratio.toFixed(1)} x`,
+      `${target} x`,
+    ]),
+    row(["  its major faults", kernelMajors === null ? "-" : String(kernelMajors), String(modelMajors)]),
+  ];
+  if (skipped !== null) lines.push(`  the kernel's side was skipped: ${skipped}`);
+  return lines;
 }
 
 function row(cells: readonly string[]): string {
