@@ -39,7 +39,7 @@ import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
 import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
 import { checkShadowNodes, createShadows } from "./space/shadow-nodes.ts";
-import { checkSwap, createSwapColumns } from "./space/swap.ts";
+import { checkSwap, createSwapColumns, SLOT_WORDS } from "./space/swap.ts";
 import { checkSwapCache } from "./space/swap-cache.ts";
 import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
 import { checkTranslations } from "./space/tlb-check.ts";
@@ -193,11 +193,7 @@ function usedRows(k: Kernel): readonly UsedRows[] {
     { prefix: "xarray.", used: xarray.state[0]!, all: xarray.parent.length },
     { prefix: "disk.blockWords", used: disk.blockState[2]!, all: disk.blockWords.length / WORDS_PER_PAGE },
     { prefix: "disk.block", used: disk.blockState[0]!, all: disk.blockFill.length },
-    ...["count", "cache", "shadow", "memcg", "block", "slotFlags", "request"].map((column) => ({
-      prefix: `swap.${column}`,
-      used: k.swap.state[2]!,
-      all: k.swap.count.length,
-    })),
+    { prefix: "swap.slot", used: k.swap.state[2]!, all: k.swap.slot.length / SLOT_WORDS },
     { prefix: "lruGen.mm", used: mm.rowCount[1]!, all: mm.users.length },
     { prefix: "lruGen.fifo", used: 512, all: 512 },
     { prefix: "lruGen.", used: k.memcg.rows[0]!, all: MOST_MEMCGS },

@@ -58,9 +58,12 @@ const SLICE_NS = 20_000;
 export function drive(k: Kernel, programs: Programs, look?: () => boolean): DriveEnd {
   let turns = 0;
   let goesOn = true;
+  let last: Task = NONE;
+  let program: Program | undefined;
   while (goesOn && programs.size > 0) {
     const task = pickNext(k);
-    const program = programs.get(task);
+    // A task that waited for the disk mostly has the next turn, too: its program is known.
+    if (task !== last) program = programs.get(task);
     if (task === NONE || program === undefined) break;
     const endNs = k.task.runEndNs[task]!;
     let outcome = TURN_OVER;
@@ -70,6 +73,7 @@ export function drive(k: Kernel, programs: Programs, look?: () => boolean): Driv
       if (k.task.fatalSignal[task] !== 0) break;
     } while (goesOn && outcome === TURN_OVER && k.clock.ns[0]! < endNs);
     if (outcome === TURN_ENDED) programs.delete(task);
+    last = outcome === TURN_ENDED || k.task.fatalSignal[task] !== 0 ? NONE : task;
     endPrograms(k, programs);
     accountRun(k, task);
     turns++;
@@ -79,11 +83,12 @@ export function drive(k: Kernel, programs: Programs, look?: () => boolean): Driv
 
 /** Forgets the programs of tasks that end with this turn, because somebody's memory ran out. */
 function endPrograms(k: Kernel, programs: Programs): void {
-  for (const [task, program] of programs) {
+  for (const task of programs.keys()) {
     const signal = k.task.fatalSignal[task]!;
     if (signal === 0) continue;
+    const program = programs.get(task);
     programs.delete(task);
-    program.end?.(k, signal);
+    program?.end?.(k, signal);
   }
 }
 

@@ -27,7 +27,7 @@ import {
   writeFile,
 } from "../../src/core/index.ts";
 import { findPte } from "../../src/core/space/pagetable.ts";
-import { SLOT_BAD, swapSlot } from "../../src/core/space/swap.ts";
+import { SLOT_BAD, SLOT_STATE, swapRecord } from "../../src/core/space/swap.ts";
 import {
   adoptTask,
   callGuest,
@@ -167,7 +167,7 @@ function isLost({ k }: World, { task }: Process, vpn: number): boolean {
   if (pte < 0 || (k.ram.words[pte]! & 1) !== 0) return false;
   const high = k.ram.words[pte + 1]!;
   if (high === PTE_POISONED_HIGH) return true;
-  return high !== 0 && (k.swap.slotFlags[swapSlot(k, high)]! & SLOT_BAD) !== 0;
+  return high !== 0 && (k.swap.slot[swapRecord(k, high) + SLOT_STATE]! & SLOT_BAD) !== 0;
 }
 
 /** Checks the signal an access ended with at `address`; `expected` is what the shadow says of it. */

@@ -71,6 +71,16 @@ export function walkTables(k: HwState, pgd: Pfn, high: number, low: number, kind
   return walkAll(k, pgd, high, low, kind);
 }
 
+/** First word of the last table on the way to a page where a walk has been of late, or -1: the way must be gone from the top. */
+export function cachedTable(k: HwState, pgd: Pfn, high: number, low: number): number {
+  const { tableCache } = k.tlb;
+  const number = low >>> 9;
+  const cached = ((number ^ (high << 3) ^ pgd) & (TABLE_CACHE_SLOTS - 1)) << 2;
+  const isIt =
+    tableCache[cached + 1] === high && tableCache[cached + 2] === number && tableCache[cached] === pgd;
+  return isIt ? tableCache[cached + 3]! : -1;
+}
+
 /** Makes every walk begin at the top again: a table was freed, or an entry above the last level changed. */
 export function forgetTables(k: HwState): void {
   k.tlb.tableCache.fill(0);

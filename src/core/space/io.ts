@@ -41,7 +41,8 @@ export function completeIo(k: SpaceState, nowNs: number): void {
     if (owner > 0 && isRead) endFileRead(k, owner, first, beyond);
     else if (owner > 0) endFileWrite(k, owner, first, beyond, hasFailed);
     else {
-      for (let index = first; index < beyond; index++) {
+      // Numbers of slots are small integers, as the index of a file's page need not be.
+      for (let index = first | 0; index < beyond; index++) {
         if (isRead) endSwapRead(k, -1 - owner, index, hasFailed);
         else endSwapWrite(k, -1 - owner, index, hasFailed);
       }

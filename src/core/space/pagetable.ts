@@ -9,6 +9,7 @@
 import { bug } from "../base/bug.ts";
 import { type Mm, NONE, PAGE_SIZE, type Pfn, vpnHigh, vpnLow } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_table } from "../frame/page.ts";
+import { cachedTable } from "../hw/mmu.ts";
 import { PTE_MAPPED, PTE_PRESENT, PTE_PSE, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
 import type { SpaceState } from "./state.ts";
 
@@ -80,6 +81,13 @@ export function afterHole(vpn: number, missing: number): number {
 export function findPte(k: SpaceState, mm: Mm, vpn: number): number {
   const table = findPteTable(k, mm, vpn);
   return table < 0 ? -1 : table + (vpnLow(vpn) & 511) * 2;
+}
+
+/** The same for a page that is likely in use: where the processor's walks have been of late, the upper tables are not read. */
+export function findRecentPte(k: SpaceState, mm: Mm, vpn: number): number {
+  const low = vpnLow(vpn);
+  const table = cachedTable(k, k.mm.pgd[mm]!, vpnHigh(vpn), low);
+  return table < 0 ? findPte(k, mm, vpn) : table + (low & 511) * 2;
 }
 
 /** The frame an entry maps with a reference count of its own, or NONE: absent, or special (zero page, vvar). */

@@ -24,7 +24,7 @@ import { isLruGen } from "./lru-gen.ts";
 import { lookAround } from "./lru-gen-walk.ts";
 import { isBelow } from "./memcg.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
-import { findPte, normalPage } from "./pagetable.ts";
+import { findRecentPte, normalPage } from "./pagetable.ts";
 import { removeRmap, vpnInVma } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
 import { swapDuplicate } from "./swap.ts";
@@ -109,7 +109,7 @@ function entryIn(k: SpaceState, pfn: Pfn, vma: Vma, memcg: Memcg): number {
 function anyEntryIn(k: SpaceState, pfn: Pfn, vma: Vma): number {
   const vpn = vpnInVma(k, pfn, vma);
   if (vpn < 0) return -1;
-  const pte = findPte(k, k.vma.mm[vma], vpn);
+  const pte = findRecentPte(k, k.vma.mm[vma], vpn);
   return pte >= 0 && normalPage(k, pte) === pfn ? pte : -1;
 }
 

@@ -300,18 +300,8 @@ export interface SwapColumns {
   readonly base: Int32Array;
   readonly disk: Uint8Array;
   readonly path: string[];
-  /** By row: page table entries that refer to the slot (Linux: swap_map). */
-  readonly count: Uint16Array;
-  /** By row: the page in the swap cache, or what workingset.ts remembers of the one that was evicted. */
-  readonly cache: Column<Pfn>;
-  readonly shadow: Float64Array;
-  /** By row: the cgroup the slot is charged to. */
-  readonly memcg: Uint16Array;
-  /** By row: block of hw/disk.ts with the contents, and SLOT_* of swap.ts. */
-  readonly block: Int32Array;
-  readonly slotFlags: Uint8Array;
-  /** By row: the disk request under way, or NONE. */
-  readonly request: Int32Array;
+  /** By row * 8: the slots, records of 8 words (SLOT_* of swap.ts), because a fault looks at most of them. */
+  readonly slot: Int32Array;
   /** By cluster (row >> 9): slots in use, its neighbours on a list, and which list. */
   readonly clusterCount: Uint16Array;
   readonly clusterNext: Int32Array;

@@ -53,11 +53,19 @@ import {
   MAX_SWAPFILES,
   releaseSwapSlot,
   SLOT_BAD,
+  SLOT_BLOCK,
+  SLOT_COUNT,
+  SLOT_PAGE,
+  SLOT_REQUEST,
+  SLOT_STATE,
+  SLOT_WORDS,
   SLOT_ZERO,
   SLOTS_PER_AREA,
   SWAP_UNKNOWN_CONTENTS,
   SWP_SYNCHRONOUS_IO,
   SWP_USED,
+  setSwapShadow,
+  swapRecord,
   swapSlot,
 } from "./swap.ts";
 
@@ -76,9 +84,9 @@ export function addToSwap(k: SpaceState, pfn: Pfn): boolean {
 /** The page is the slot's from now on; the cache takes a reference of its own. */
 export function addPageToCache(k: SpaceState, pfn: Pfn, entry: SwapEntry): void {
   const record = pfn * PAGE_WORDS;
-  const row = swapSlot(k, entry);
-  if (k.swap.cache[row] !== NONE) bug(`swap entry ${entry} is cached already`);
-  k.swap.cache[row] = pfn;
+  const at = swapRecord(k, entry);
+  if (k.swap.slot[at + SLOT_PAGE] !== NONE) bug(`swap entry ${entry} is cached already`);
+  k.swap.slot[at + SLOT_PAGE] = pfn;
   k.page[record + FLAGS] |= PG_swapcache | PG_swapbacked;
   k.page[record + PRIVATE] = entry;
   k.page[record + REFCOUNT]++;
@@ -93,19 +101,19 @@ export function addPageToCache(k: SpaceState, pfn: Pfn, entry: SwapEntry): void 
 export function deleteFromSwapCache(k: SpaceState, pfn: Pfn, shadow: number): void {
   const record = pfn * PAGE_WORDS;
   const entry = k.page[record + PRIVATE];
-  const row = swapSlot(k, entry);
-  k.swap.cache[row] = NONE;
-  k.swap.shadow[row] = shadow;
+  const at = swapRecord(k, entry);
+  k.swap.slot[at + SLOT_PAGE] = NONE;
+  setSwapShadow(k, at, shadow);
   k.page[record + FLAGS] &= ~PG_swapcache;
   k.page[record + PRIVATE] = NONE;
   modLruvecState(k, pfn, NR_FILE_PAGES, -1);
   modLruvecState(k, pfn, NR_SWAPCACHE, -1);
-  if (k.swap.count[row] === 0) releaseSwapSlot(k, entry);
+  if (k.swap.slot[at + SLOT_COUNT] === 0) releaseSwapSlot(k, entry);
 }
 
 /** The page in the cache, arrived or not, or NONE. */
 export function findSwapCache(k: SpaceState, entry: SwapEntry): Pfn {
-  return k.swap.cache[swapSlot(k, entry)];
+  return k.swap.slot[swapRecord(k, entry) + SLOT_PAGE];
 }
 
 /** Gives the page's slot back when nobody else refers to it; the page is dirty then. Linux's name for it is the same. */
@@ -113,7 +121,7 @@ export function folioFreeSwap(k: SpaceState, pfn: Pfn): boolean {
   const record = pfn * PAGE_WORDS;
   const flags = k.page[record + FLAGS];
   if ((flags & PG_swapcache) === 0 || (flags & PG_writeback) !== 0) return false;
-  if (k.swap.count[swapSlot(k, k.page[record + PRIVATE])] !== 0) return false;
+  if (k.swap.slot[swapRecord(k, k.page[record + PRIVATE]) + SLOT_COUNT] !== 0) return false;
   deleteFromSwapCache(k, pfn, 0);
   k.page[record + FLAGS] |= PG_dirty;
   putFolio(k, pfn);
@@ -130,7 +138,7 @@ export function freeSwapCache(k: SpaceState, pfn: Pfn): void {
 
 /** The request under way for a page of the cache, or NONE. */
 export function swapRequest(k: SpaceState, pfn: Pfn): number {
-  return k.swap.request[swapSlot(k, k.page[pfn * PAGE_WORDS + PRIVATE])];
+  return k.swap.slot[swapRecord(k, k.page[pfn * PAGE_WORDS + PRIVATE]) + SLOT_REQUEST];
 }
 
 /**
@@ -140,18 +148,18 @@ export function swapRequest(k: SpaceState, pfn: Pfn): number {
 export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
   const record = pfn * PAGE_WORDS;
   const entry = k.page[record + PRIVATE];
-  const row = swapSlot(k, entry);
+  const at = swapRecord(k, entry);
   const s = k.swap;
   if (s.state[SWAP_UNKNOWN_CONTENTS] === 0 && isZeroFilled(k, pfn)) {
-    s.slotFlags[row] |= SLOT_ZERO;
+    s.slot[at + SLOT_STATE] |= SLOT_ZERO;
     k.vmstat.event[SWPOUT_ZERO]++;
     countMemcgEvents(k, k.pageMemcg[pfn], SWPOUT_ZERO, 1);
     return true;
   }
-  const block = saveBlock(k, pfn, s.block[row]);
+  const block = saveBlock(k, pfn, s.slot[at + SLOT_BLOCK]);
   if (block === NONE) return false;
-  s.block[row] = block;
-  s.slotFlags[row] &= ~(SLOT_ZERO | SLOT_BAD);
+  s.slot[at + SLOT_BLOCK] = block;
+  s.slot[at + SLOT_STATE] &= ~(SLOT_ZERO | SLOT_BAD);
   k.vmstat.event[PSWPOUT]++;
   k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
   countMemcgEvents(k, k.pageMemcg[pfn], PSWPOUT, 1);
@@ -163,7 +171,7 @@ export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
     endWrite(k, pfn, transferNow(k, s.disk[type], OP_WRITE));
     return true;
   }
-  s.request[row] = sendPage(k, {
+  s.slot[at + SLOT_REQUEST] = sendPage(k, {
     disk: s.disk[type],
     op: OP_WRITE,
     owner: -1 - type,
@@ -178,13 +186,13 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
   const s = k.swap;
   const record = pfn * PAGE_WORDS;
   const entry = k.page[record + PRIVATE];
-  const row = swapSlot(k, entry);
+  const at = swapRecord(k, entry);
   k.page[record + FLAGS] |= PG_locked;
-  s.slotFlags[row] &= ~SLOT_BAD;
-  if ((s.slotFlags[row] & SLOT_ZERO) !== 0) {
+  s.slot[at + SLOT_STATE] &= ~SLOT_BAD;
+  if ((s.slot[at + SLOT_STATE] & SLOT_ZERO) !== 0) {
     k.vmstat.event[SWPIN_ZERO]++;
     countMemcgEvents(k, k.pageMemcg[pfn], SWPIN_ZERO, 1);
-    finishRead(k, pfn, row);
+    finishRead(k, pfn, at);
     return;
   }
   k.vmstat.event[PSWPIN]++;
@@ -192,11 +200,11 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
   countMemcgEvents(k, k.pageMemcg[pfn], PSWPIN, 1);
   const type = entry >>> 26;
   if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
-    if (transferNow(k, s.disk[type], OP_READ)) s.slotFlags[row] |= SLOT_BAD;
-    finishRead(k, pfn, row);
+    if (transferNow(k, s.disk[type], OP_READ)) s.slot[at + SLOT_STATE] |= SLOT_BAD;
+    finishRead(k, pfn, at);
     return;
   }
-  s.request[row] = sendPage(k, {
+  s.slot[at + SLOT_REQUEST] = sendPage(k, {
     disk: s.disk[type],
     op: OP_READ,
     owner: -1 - type,
@@ -207,19 +215,19 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
 
 /** A read is done: the page holds the slot's contents, or is not uptodate when it failed. */
 export function endSwapRead(k: SpaceState, type: number, index: number, hasFailed: boolean): void {
-  const row = k.swap.base[type] + index;
-  k.swap.request[row] = NONE;
-  if (hasFailed) k.swap.slotFlags[row] |= SLOT_BAD;
-  const pfn = k.swap.cache[row];
+  const at = (k.swap.base[type] + index) * SLOT_WORDS;
+  k.swap.slot[at + SLOT_REQUEST] = NONE;
+  if (hasFailed) k.swap.slot[at + SLOT_STATE] |= SLOT_BAD;
+  const pfn = k.swap.slot[at + SLOT_PAGE];
   if (pfn === NONE) bug(`slot ${index} of swap area ${type} left the cache while it was read`);
-  finishRead(k, pfn, row);
+  finishRead(k, pfn, at);
 }
 
 /** A write is done. One that failed leaves the page dirty, and it will be tried again (Linux: end_swap_bio_write). */
 export function endSwapWrite(k: SpaceState, type: number, index: number, hasFailed: boolean): void {
-  const row = k.swap.base[type] + index;
-  k.swap.request[row] = NONE;
-  const pfn = k.swap.cache[row];
+  const at = (k.swap.base[type] + index) * SLOT_WORDS;
+  k.swap.slot[at + SLOT_REQUEST] = NONE;
+  const pfn = k.swap.slot[at + SLOT_PAGE];
   if (pfn === NONE) bug(`slot ${index} of swap area ${type} left the cache while it was written`);
   endWrite(k, pfn, hasFailed);
 }
@@ -230,7 +238,7 @@ export function checkSwapCache(k: SpaceState): void {
   for (let type = 0; type < MAX_SWAPFILES; type++) {
     if ((s.flags[type] & SWP_USED) === 0) continue;
     for (let row = s.base[type] + 1; row < s.base[type] + s.pages[type]; row++) {
-      const pfn = s.cache[row];
+      const pfn = s.slot[row * SLOT_WORDS + SLOT_PAGE];
       if (pfn === NONE) continue;
       const record = pfn * PAGE_WORDS;
       if ((k.page[record + FLAGS] & PG_swapcache) === 0 || swapSlot(k, k.page[record + PRIVATE]) !== row)
@@ -240,15 +248,17 @@ export function checkSwapCache(k: SpaceState): void {
   }
 }
 
-function finishRead(k: SpaceState, pfn: Pfn, row: number): void {
-  const { block, slotFlags } = k.swap;
-  const at = pfn * PAGE_WORDS + FLAGS;
-  if ((slotFlags[row] & SLOT_BAD) === 0) {
-    if (block[row] !== NONE && (slotFlags[row] & SLOT_ZERO) === 0) loadBlock(k, block[row], pfn);
+function finishRead(k: SpaceState, pfn: Pfn, at: number): void {
+  const { slot } = k.swap;
+  const record = pfn * PAGE_WORDS;
+  const state = slot[at + SLOT_STATE];
+  if ((state & SLOT_BAD) === 0) {
+    const block = slot[at + SLOT_BLOCK];
+    if (block !== NONE && (state & SLOT_ZERO) === 0) loadBlock(k, block, pfn);
     else setFill(k, pfn, 0);
-    k.page[at] |= PG_uptodate;
+    k.page[record + FLAGS] |= PG_uptodate;
   }
-  k.page[at] &= ~PG_locked;
+  k.page[record + FLAGS] &= ~PG_locked;
 }
 
 function endWrite(k: SpaceState, pfn: Pfn, hasFailed: boolean): void {

@@ -3,7 +3,7 @@
  *
  *   area (type)      slots 0 (header) 1 2 3 …          row of a slot = base of its area + number in the area
  *   entry            type * 2^26 + number
- *   count            entries that refer to the slot; the swap cache is another user of it (cache)
+ *   record           8 words: entries that refer to the slot, its page in the swap cache, its block on the disk, …
  *
  * Slots are taken cluster by cluster (512 slots): each CPU goes on in a cluster of its own, then takes a free one, then
  * one that has a hole. Areas of the highest priority come first, equal ones in turn.
@@ -43,7 +43,21 @@ export const SWP_SYNCHRONOUS_IO = 8;
 /** Most entries that can refer to a slot (Linux counts on in a page beside the map; here the column is wide enough). */
 const MOST_COUNT = 0xffff;
 
-/** Bits of `slotFlags`: the page was all zeros, so nothing was written (Linux: zeromap); the slot could not be read. */
+/**
+ * Word offsets in a slot's record: page table entries that refer to the slot (Linux: swap_map); its page in the swap cache;
+ * the cgroup it is charged to; the block of hw/disk.ts with the contents; SLOT_* bits; the disk request under way, or NONE;
+ * in two words what workingset.ts remembers of the page that was evicted.
+ */
+export const SLOT_COUNT = 0;
+export const SLOT_PAGE = 1;
+export const SLOT_MEMCG = 2;
+export const SLOT_BLOCK = 3;
+export const SLOT_STATE = 4;
+export const SLOT_REQUEST = 5;
+const SLOT_SHADOW = 6;
+export const SLOT_WORDS = 8;
+
+/** Bits of a slot's state: the page was all zeros, so nothing was written (Linux: zeromap); the slot could not be read. */
 export const SLOT_ZERO = 1;
 export const SLOT_BAD = 2;
 /** A cluster's state; the first two are lists, too. */
@@ -72,7 +86,6 @@ const AREAS = 9;
 /** No area. */
 export function createSwapColumns(cpus: number): SwapColumns {
   const areas = (): Int32Array => new Int32Array(MAX_SWAPFILES);
-  const slots = (): Int32Array => new Int32Array(MOST_SLOTS);
   const clusters = MOST_SLOTS / SWAPFILE_CLUSTER;
   return {
     flags: new Uint8Array(MAX_SWAPFILES),
@@ -82,13 +95,7 @@ export function createSwapColumns(cpus: number): SwapColumns {
     base: areas(),
     disk: new Uint8Array(MAX_SWAPFILES),
     path: [],
-    count: new Uint16Array(MOST_SLOTS),
-    cache: slots(),
-    shadow: new Float64Array(MOST_SLOTS),
-    memcg: new Uint16Array(MOST_SLOTS),
-    block: slots(),
-    slotFlags: new Uint8Array(MOST_SLOTS),
-    request: slots(),
+    slot: new Int32Array(MOST_SLOTS * SLOT_WORDS),
     clusterCount: new Uint16Array(clusters),
     clusterNext: new Int32Array(clusters),
     clusterPrev: new Int32Array(clusters),
@@ -135,10 +142,10 @@ export function addSwapArea(k: SpaceState, area: SwapArea): number {
     append(s, type, cluster, CLUSTER_FREE);
   }
   // The header's slot, and what the last cluster has beyond the end of the area, is never given out.
-  s.count[base] = MOST_COUNT;
+  s.slot[base * SLOT_WORDS + SLOT_COUNT] = MOST_COUNT;
   s.clusterCount[first]++;
   for (let slot = base + area.pages; slot < base + clusters * SWAPFILE_CLUSTER; slot++) {
-    s.count[slot] = MOST_COUNT;
+    s.slot[slot * SLOT_WORDS + SLOT_COUNT] = MOST_COUNT;
     s.clusterCount[slot >> CLUSTER_SHIFT]++;
   }
   s.state[SWAP_FREE] += area.pages - 1;
@@ -178,6 +185,24 @@ export function dropSwapArea(k: SpaceState, type: number): void {
 /** Row of an entry's slot. */
 export function swapSlot(k: SpaceState, entry: SwapEntry): number {
   return k.swap.base[entry >>> 26] + (entry & (SLOTS_PER_AREA - 1));
+}
+
+/** First word of an entry's slot in `k.swap.slot`. */
+export function swapRecord(k: SpaceState, entry: SwapEntry): number {
+  return (k.swap.base[entry >>> 26] + (entry & (SLOTS_PER_AREA - 1))) * SLOT_WORDS;
+}
+
+/** What is remembered of the page that was evicted to the slot, or 0; `record` is the slot's first word. */
+export function swapShadow(k: SpaceState, record: number): number {
+  const { slot } = k.swap;
+  return slot[record + SLOT_SHADOW + 1] * 4294967296 + (slot[record + SLOT_SHADOW] >>> 0);
+}
+
+/** Remembers a shadow: 0, or a whole number below 2^53. */
+export function setSwapShadow(k: SpaceState, record: number, shadow: number): void {
+  const { slot } = k.swap;
+  slot[record + SLOT_SHADOW] = shadow;
+  slot[record + SLOT_SHADOW + 1] = shadow / 4294967296;
 }
 
 /** The entry of a slot's row in an area. */
@@ -242,7 +267,7 @@ export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
     giveSlot(k, entry);
     return NONE;
   }
-  k.swap.memcg[swapSlot(k, entry)] = memcg;
+  k.swap.slot[swapRecord(k, entry) + SLOT_MEMCG] = memcg;
   holdMemcg(k, memcg, 1);
   return entry;
 }
@@ -252,12 +277,12 @@ export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
  * slot's from now on. Nothing to do for a slot that nobody refers to (Linux: mem_cgroup_swapout).
  */
 export function chargeSwapOut(k: SpaceState, pfn: Pfn, entry: SwapEntry): void {
-  const row = swapSlot(k, entry);
+  const record = swapRecord(k, entry);
   const memcg = k.pageMemcg[pfn];
-  if (memcg === ROOT_MEMCG || k.swap.count[row] === 0) return;
+  if (memcg === ROOT_MEMCG || k.swap.slot[record + SLOT_COUNT] === 0) return;
   const m = k.memcg;
   k.pageMemcg[pfn] = ROOT_MEMCG;
-  k.swap.memcg[row] = memcg;
+  k.swap.slot[record + SLOT_MEMCG] = memcg;
   unchargeCounter(k, memcg, 1);
   m.vmEvent[memcg * NR_EVENTS + PGPGOUT]++;
   for (let at = memcg; at !== ROOT_MEMCG; at = m.parent[at]) m.swapUsage[at]++;
@@ -265,35 +290,36 @@ export function chargeSwapOut(k: SpaceState, pfn: Pfn, entry: SwapEntry): void {
 
 /** One more page table entry refers to the slot. */
 export function swapDuplicate(k: SpaceState, entry: SwapEntry): void {
-  const row = swapSlot(k, entry);
-  if (++k.swap.count[row] >= MOST_COUNT) bug(`swap entry ${entry} is referred to too often`);
+  const record = swapRecord(k, entry);
+  if (++k.swap.slot[record + SLOT_COUNT] >= MOST_COUNT) bug(`swap entry ${entry} is referred to too often`);
 }
 
 /** One less; a slot that nobody refers to and the swap cache does not hold is free. */
 export function swapFree(k: SpaceState, entry: SwapEntry): void {
-  const row = swapSlot(k, entry);
-  if (k.swap.count[row] === 0) bug(`swap entry ${entry} is freed and nobody refers to it`);
-  if (--k.swap.count[row] === 0 && k.swap.cache[row] === NONE) releaseSwapSlot(k, entry);
+  const record = swapRecord(k, entry);
+  if (k.swap.slot[record + SLOT_COUNT] === 0) bug(`swap entry ${entry} is freed and nobody refers to it`);
+  if (--k.swap.slot[record + SLOT_COUNT] === 0 && k.swap.slot[record + SLOT_PAGE] === NONE)
+    releaseSwapSlot(k, entry);
 }
 
 /** Gives a slot back that has no user left. */
 export function releaseSwapSlot(k: SpaceState, entry: SwapEntry): void {
   const s = k.swap;
-  const row = swapSlot(k, entry);
-  const memcg = s.memcg[row];
-  if (memcg !== ROOT_MEMCG) unchargeSwap(k, row);
-  if (s.block[row] !== NONE) freeBlock(k.disk, s.block[row]);
-  s.block[row] = NONE;
-  s.shadow[row] = 0;
-  s.slotFlags[row] = 0;
+  const record = swapRecord(k, entry);
+  const memcg = s.slot[record + SLOT_MEMCG];
+  if (memcg !== ROOT_MEMCG) unchargeSwap(k, record);
+  if (s.slot[record + SLOT_BLOCK] !== NONE) freeBlock(k.disk, s.slot[record + SLOT_BLOCK]);
+  s.slot[record + SLOT_BLOCK] = NONE;
+  setSwapShadow(k, record, 0);
+  s.slot[record + SLOT_STATE] = 0;
   giveSlot(k, entry);
 }
 
 /** The slot is charged to nobody any more (Linux: mem_cgroup_uncharge_swap). */
-export function unchargeSwap(k: SpaceState, row: number): void {
+export function unchargeSwap(k: SpaceState, record: number): void {
   const m = k.memcg;
-  const memcg = k.swap.memcg[row];
-  k.swap.memcg[row] = ROOT_MEMCG;
+  const memcg = k.swap.slot[record + SLOT_MEMCG];
+  k.swap.slot[record + SLOT_MEMCG] = ROOT_MEMCG;
   for (let at = memcg; at !== ROOT_MEMCG; at = m.parent[at]) m.swapUsage[at]--;
   if (isLegacy(k)) unchargeMemsw(k, memcg, 1);
   holdMemcg(k, memcg, -1);
@@ -307,9 +333,9 @@ export function checkSwap(k: SpaceState): void {
     if ((s.flags[type] & SWP_USED) === 0) continue;
     let inuse = 0;
     for (let row = s.base[type] + 1; row < s.base[type] + s.pages[type]; row++) {
-      const isUsed = s.count[row] !== 0 || s.cache[row] !== NONE;
-      if (isUsed) inuse++;
-      else if (s.block[row] !== NONE || s.memcg[row] !== 0)
+      const record = row * SLOT_WORDS;
+      if (!isFree(s, row)) inuse++;
+      else if (s.slot[record + SLOT_BLOCK] !== NONE || s.slot[record + SLOT_MEMCG] !== 0)
         bug(`swap slot ${row} is free and holds something`);
     }
     if (inuse !== s.inuse[type])
@@ -376,7 +402,7 @@ function takeFromCluster(k: SpaceState, type: number): number {
 function stealFromOthers(k: SpaceState, type: number): number {
   const s = k.swap;
   for (let row = s.base[type] + 1; row < s.base[type] + s.pages[type]; row++) {
-    if (s.count[row] !== 0 || s.cache[row] !== NONE) continue;
+    if (!isFree(s, row)) continue;
     s.clusterCount[row >> CLUSTER_SHIFT]++;
     return row;
   }
@@ -386,8 +412,13 @@ function stealFromOthers(k: SpaceState, type: number): number {
 /** The first free slot from this one on in its cluster, or 0. */
 function findHole(s: SwapColumns, from: number): number {
   const beyond = (from | (SWAPFILE_CLUSTER - 1)) + 1;
-  for (let row = from; row < beyond; row++) if (s.count[row] === 0 && s.cache[row] === NONE) return row;
+  for (let row = from; row < beyond; row++) if (isFree(s, row)) return row;
   return 0;
+}
+
+/** Whether nobody refers to the slot in this row and the swap cache does not hold it. */
+function isFree(s: SwapColumns, row: number): boolean {
+  return s.slot[row * SLOT_WORDS + SLOT_COUNT] === 0 && s.slot[row * SLOT_WORDS + SLOT_PAGE] === NONE;
 }
 
 /** A cluster that no CPU works in any more: on the list that fits what it holds. */

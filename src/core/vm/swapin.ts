@@ -64,7 +64,7 @@ import { MEMCG_ONLINE } from "../space/memcg.ts";
 import { countMemcgEvents, modLruvecState } from "../space/memcg-count.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
 import { addRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
-import { findPte } from "../space/pagetable.ts";
+import { findPte, findRecentPte } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
 import { anonVmaPrepare } from "../space/rmap.ts";
 import {
@@ -72,10 +72,16 @@ import {
   CLUSTER_RA_SLOT,
   CLUSTER_RA_WINDOW,
   memcgSwapFull,
+  SLOT_COUNT,
+  SLOT_MEMCG,
+  SLOT_PAGE,
+  SLOT_WORDS,
   SLOTS_PER_AREA,
   SWAP_ROTATING,
+  setSwapShadow,
   swapFree,
-  swapSlot,
+  swapRecord,
+  swapShadow,
   unchargeSwap,
 } from "../space/swap.ts";
 import { addPageToCache, findSwapCache, folioFreeSwap, startSwapRead } from "../space/swap-cache.ts";
@@ -112,7 +118,7 @@ export function doSwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags:
 /** The same, with what is used counting for MGLRU. */
 function trySwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
   const { faultTried } = k.task;
-  const pte = findPte(k, k.vma.mm[vma], vpn);
+  const pte = findRecentPte(k, k.vma.mm[vma], vpn);
   const low = k.ram.words[pte];
   const entry = k.ram.words[pte + 1];
   if (!isSwapPte(low, entry)) return 0;
@@ -256,8 +262,8 @@ function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
   const beyond = Math.min(first + pages, swap.pages[type]);
   startPlug(k);
   for (let at = Math.max(1, first); at < beyond; at++) {
-    const row = swap.base[type] + at;
-    if (swap.count[row] === 0 || swap.cache[row] !== NONE) continue;
+    const record = (swap.base[type] + at) * SLOT_WORDS;
+    if (swap.slot[record + SLOT_COUNT] === 0 || swap.slot[record + SLOT_PAGE] !== NONE) continue;
     const pfn = bringIn(k, mm, entry - slot + at);
     if (pfn <= 0 || at === slot) continue;
     k.page[pfn * PAGE_WORDS + FLAGS] |= PG_readahead;
@@ -280,11 +286,11 @@ function beginReadAhead(k: VmState, vma: Vma): void {
 export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   const cached = findSwapCache(k, entry);
   if (cached !== NONE) return cached;
-  const row = swapSlot(k, entry);
+  const at = swapRecord(k, entry);
   const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP);
   if (pfn < 0) return pfn;
   // The page is charged to the cgroup whose it was when it went out, if there is still one.
-  const owner = k.swap.memcg[row];
+  const owner = k.swap.slot[at + SLOT_MEMCG];
   const isThere = owner !== ROOT_MEMCG && k.memcg.state[owner] === MEMCG_ONLINE;
   const error = chargeFolioTo(k, pfn, isThere ? owner : k.mm.memcg[mm], GFP_HIGHUSER_MOVABLE);
   if (error < 0) {
@@ -292,16 +298,16 @@ export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
     return error;
   }
   // Making room may have killed those who had the page, and its slot with them.
-  if (k.swap.count[row] === 0 || k.swap.cache[row] !== NONE) {
+  if (k.swap.slot[at + SLOT_COUNT] === 0 || k.swap.slot[at + SLOT_PAGE] !== NONE) {
     putFolio(k, pfn);
-    return k.swap.cache[row];
+    return k.swap.slot[at + SLOT_PAGE];
   }
   k.page[pfn * PAGE_WORDS + FLAGS] |= PG_swapbacked | PG_locked;
   addPageToCache(k, pfn, entry);
   // With version 1 the page's new charge takes the slot's place; with version 2 the slot keeps its own until it is free.
-  if (owner !== ROOT_MEMCG && isLegacy(k)) unchargeSwap(k, row);
-  const shadow = k.swap.shadow[row];
-  k.swap.shadow[row] = 0;
+  if (owner !== ROOT_MEMCG && isLegacy(k)) unchargeSwap(k, at);
+  const shadow = swapShadow(k, at);
+  setSwapShadow(k, at, 0);
   if (shadow !== 0) workingsetRefault(k, pfn, shadow);
   folioAddLru(k, pfn);
   startSwapRead(k, pfn);

@@ -32,6 +32,8 @@ import {
   dropSwapArea,
   MAX_SWAPFILES,
   resumeSwapArea,
+  SLOT_PAGE,
+  SLOT_WORDS,
   SWP_WRITEOK,
   stopSwapArea,
   swapFree,
@@ -156,9 +158,11 @@ function mapBack(k: VmState, vma: Vma, vpn: number, pte: number): void {
 
 /** Pages of the cache whose slots nobody refers to: reclaim had begun with them, or had read them ahead. */
 function dropCached(k: VmState, type: number): void {
-  const { cache, base, pages, inuse } = k.swap;
+  const { slot, base, pages, inuse } = k.swap;
   if (inuse[type] === 0) return;
   quiesceDisks(k);
-  for (let row = base[type] + 1; row < base[type] + pages[type]; row++)
-    if (cache[row] !== NONE) folioFreeSwap(k, cache[row]);
+  for (let row = base[type] + 1; row < base[type] + pages[type]; row++) {
+    const pfn = slot[row * SLOT_WORDS + SLOT_PAGE];
+    if (pfn !== NONE) folioFreeSwap(k, pfn);
+  }
 }

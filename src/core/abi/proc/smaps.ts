@@ -22,7 +22,7 @@ import {
 } from "../../frame/page.ts";
 import { isSwapPte, PTE_ACCESSED, PTE_DIRTY, PTE_POISONED_HIGH } from "../../hw/pte.ts";
 import { forEachPte, normalPage } from "../../space/pagetable.ts";
-import { swapSlot } from "../../space/swap.ts";
+import { SLOT_COUNT, swapRecord } from "../../space/swap.ts";
 import { VM_EXEC, VM_LOCKED, VM_SOFTDIRTY } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
 import { gateLine, mapLine } from "./maps.ts";
@@ -162,7 +162,7 @@ export function gatherStats(k: AbiState, vma: Vma, stats: MemSizeStats): void {
     if (isSwapPte(low, high)) {
       if (high === PTE_POISONED_HIGH) return;
       stats.swap += PAGE_SIZE;
-      stats.swapPss += Math.floor(PAGE_PSS / Math.max(1, k.swap.count[swapSlot(k, high)]));
+      stats.swapPss += Math.floor(PAGE_PSS / Math.max(1, k.swap.slot[swapRecord(k, high) + SLOT_COUNT]));
       return;
     }
     const pfn = normalPage(k, pte);
