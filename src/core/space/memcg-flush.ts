@@ -11,7 +11,6 @@
  * batch is full is not modelled.
  * Linux: mm/memcontrol.c (6.12), flush_memcg_stats_dwork   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
-import { createRng, randomBelow } from "../base/rng.ts";
 import { type Lruvec, type Memcg, ROOT_MEMCG } from "../base/types.ts";
 import {
   NR_FILE_DIRTY,
@@ -44,9 +43,12 @@ export function flushedState(k: SpaceState, lruvec: Lruvec, word: number): numbe
   return k.lruvec.flushed[lruvec * FLUSHED_WORDS + word];
 }
 
+/** What of a period the phases of neighbouring seeds are apart: the golden ratio, so that any few of them are spread evenly. */
+const SEED_STEP = (Math.sqrt(5) - 1) / 2;
+
 /** When the first flush after boot is, with this seed: some time in the first period. */
 export function firstFlushNs(seed: number): number {
-  return 1 + randomBelow(createRng(seed ^ FLUSH_NS), FLUSH_NS);
+  return 1 + Math.floor(((seed * SEED_STEP) % 1) * FLUSH_NS);
 }
 
 /** Adds everything up if it is time to (Linux: the periodic flush). */

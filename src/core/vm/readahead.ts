@@ -19,6 +19,7 @@ import { type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Vma } from "
 import { xaNextMiss, xaPrevMiss } from "../base/xarray.ts";
 import { FLAGS, PAGE_WORDS, PG_readahead, PG_writeback } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
+import { CAUSE_PAGE_CACHE, COST_CACHE_PAGE, spend } from "../hw/clock.ts";
 import {
   __GFP_COMP,
   __GFP_NORETRY,
@@ -61,6 +62,7 @@ export function addPage(k: VmState, inode: Inode, index: number, gfp: number): P
   }
   if (shadow !== 0 && (gfp & __GFP_WRITE) === 0) workingsetRefault(k, pfn, shadow);
   folioAddLru(k, pfn);
+  spend(k, CAUSE_PAGE_CACHE, COST_CACHE_PAGE);
   return pfn;
 }
 
