@@ -19,13 +19,16 @@ const CASES = readdirSync(FOLDER, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
 
+/** They were recorded with classic reclaim. */
+const CLASSIC = { "/sys/kernel/mm/lru_gen/enabled": 0 };
+
 /** The machine a situation was recorded on. */
 function machineOf(name: string): Kernel {
   const disks = [{ name: "nvme0n1" }, { name: "nvme1n1" }];
-  if (!name.startsWith("global-")) return boot({ cpus: 1, sizeBytes: 512 * MIB, levels: 4, disks });
+  if (!name.startsWith("global-")) return boot({ cpus: 1, sizeBytes: 512 * MIB, levels: 4, disks, knobs: CLASSIC });
   const whole = JSON.parse(readFileSync(path.join(GOLDEN, "fidelity/machine-256m.json"), "utf8")) as MachineInput;
   const { e820, reserved, knobs } = whole;
-  return boot({ cpus: 1, sizeBytes: 256 * MIB, levels: 4, disks, e820, reserved, knobs });
+  return boot({ cpus: 1, sizeBytes: 256 * MIB, levels: 4, disks, e820, reserved, knobs: { ...knobs, ...CLASSIC } });
 }
 
 /** What the model prints. */

@@ -133,8 +133,12 @@ function killChosen(k: ReclaimState, oc: OomControl, victim: Task, message: stri
   memcgEvent(k, group, MEMCG_OOM_GROUP_KILL);
   const path = pathOfMemcg(k, group);
   printk(k, LOG_INFO, `Tasks in ${path} are going to be killed due to memory.oom.group set`);
-  for (const member of memcgProcesses(k, group))
-    if (oomScoreAdj(k, member) !== OOM_SCORE_ADJ_MIN) killProcess(k, member, message);
+  for (const member of memcgProcesses(k, group)) {
+    const mayDie = oomScoreAdj(k, member) !== OOM_SCORE_ADJ_MIN;
+    if (mayDie && taskWithMemory(k, member) !== NONE) killProcess(k, member, message);
+    // The walk lets others run between two processes: a victim that it comes to later has ended.
+    emptyQueued(k);
+  }
 }
 
 /**
