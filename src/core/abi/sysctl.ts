@@ -81,6 +81,7 @@ export function readSysctl(k: AbiState, path: string): string | number {
   if (row === undefined) return -ENOENT;
   if (row.key === "dropCaches") return -EACCES;
   if (row.key === "lruGenEnabled") return `0x${k.knob.lruGenEnabled.toString(16).padStart(4, "0")}\n`;
+  if (row.key === "vmaReadAhead") return k.knob.vmaReadAhead === 0 ? "false\n" : "true\n";
   return `${k.knob[row.key]}\n`;
 }
 
@@ -93,7 +94,7 @@ export function writeSysctl(k: AbiState, path: string, text: string): number {
   if (row === undefined) return -ENOENT;
   const written = text.trim();
   if (written === "") return 0;
-  const value = row.key === "lruGenEnabled" ? parseYesNo(written) : parseNumber(written);
+  const value = (PARSERS[row.key] ?? parseNumber)(written);
   if (Number.isNaN(value) || value < row.min || value > row.max) return -EINVAL;
   if (row.key === "percpuPagelistHighFraction" && value > 0 && value < LEAST_PCP_FRACTION) return -EINVAL;
   k.knob[row.key] = value;
@@ -129,6 +130,18 @@ function parseYesNo(text: string): number {
   if (first === "y") return LRU_GEN_ALL;
   return first === "n" ? 0 : parseNumber(text);
 }
+
+/** A flag as the kernel reads it (Linux: kstrtobool): y, t, 1, on, or n, f, 0, off; more may follow. Else NaN. */
+function parseFlag(text: string): number {
+  if (/^([yt1]|on)/i.test(text)) return 1;
+  return /^([nf0]|of)/i.test(text) ? 0 : Number.NaN;
+}
+
+/** Tunables that are not written as plain numbers. */
+const PARSERS: Readonly<Partial<Record<KnobKey, (text: string) => number>>> = {
+  lruGenEnabled: parseYesNo,
+  vmaReadAhead: parseFlag,
+};
 
 /** A number as the kernel reads it, or NaN. */
 function parseNumber(text: string): number {

@@ -25,6 +25,7 @@ export const EISDIR = 21;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
+export const ETXTBSY = 26;
 export const EFBIG = 27;
 export const ENOSPC = 28;
 export const ESPIPE = 29;
@@ -58,6 +59,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [EINVAL]: "EINVAL",
   [ENFILE]: "ENFILE",
   [EMFILE]: "EMFILE",
+  [ETXTBSY]: "ETXTBSY",
   [EFBIG]: "EFBIG",
   [ENOSPC]: "ENOSPC",
   [ESPIPE]: "ESPIPE",

@@ -44,6 +44,7 @@ export type KnobKey =
   | "lruGenMinTtlMs"
   | "dropCaches"
   | "pageCluster"
+  | "vmaReadAhead"
   | "stackGuardGap"
   | "stackRlimitBytes"
   | "dirtyBackgroundRatio"
@@ -198,6 +199,14 @@ export const KNOBS: readonly KnobRow[] = [
     min: 0,
     max: 4294967295,
     unit: "ms",
+  },
+  {
+    key: "vmaReadAhead",
+    path: "/sys/kernel/mm/swap/vma_ra_enabled",
+    initial: 1,
+    min: 0,
+    max: 1,
+    unit: "flag",
   },
   { key: "pageCluster", path: "vm.page-cluster", initial: 3, min: 0, max: 31, unit: "log2 pages" },
   {

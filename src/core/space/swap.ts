@@ -12,7 +12,7 @@
  */
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
-import { NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
+import { type Inode, NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
 import { NR_EVENTS, PGPGOUT } from "../frame/vmstat.ts";
 import { freeBlock } from "../hw/content.ts";
 import {
@@ -180,6 +180,14 @@ export function dropSwapArea(k: SpaceState, type: number): void {
   s.listTail.fill(0, type * 2, type * 2 + 2);
   s.path[type] = "";
   s.current.fill(0, type * k.machine.cpus, (type + 1) * k.machine.cpus);
+}
+
+/** Whether the file is a swap area in use: what writes it or cuts it is refused (Linux: IS_SWAPFILE). */
+export function isSwapFile(k: SpaceState, inode: Inode): boolean {
+  const { flags, path, state } = k.swap;
+  for (let type = 0; type < state[AREAS]; type++)
+    if ((flags[type] & SWP_USED) !== 0 && path[type] === k.file.path[inode]) return true;
+  return false;
 }
 
 /** Row of an entry's slot. */

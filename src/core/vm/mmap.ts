@@ -9,10 +9,21 @@
  * Differs: processors have no protection keys, so execute-only mappings are readable.
  * Linux: mm/mmap.c do_mmap, mmap_region (6.12)   Doc: man 2 mmap
  */
-import { EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, ENOSYS, EOPNOTSUPP, EOVERFLOW } from "../base/errno.ts";
+import {
+  EACCES,
+  EEXIST,
+  EINVAL,
+  ENODEV,
+  ENOMEM,
+  ENOSYS,
+  EOPNOTSUPP,
+  EOVERFLOW,
+  ETXTBSY,
+} from "../base/errno.ts";
 import { type Mm, NONE, type OpenFile, PAGE_SIZE, type Vma } from "../base/types.ts";
 import { getFile, mayRead, mayWrite, S_IFMT, S_IFREG } from "../space/file.ts";
 import { linkFileVma } from "../space/rmap.ts";
+import { isSwapFile } from "../space/swap.ts";
 import {
   allocVma,
   VM_ACCESS_FLAGS,
@@ -82,7 +93,7 @@ export interface MmapRequest {
 /**
  * Maps. Returns the address in bytes, or a negative errno: EINVAL (empty, no kind, address inside a page, a stack that
  * is shared or of a file), ENOMEM (no addresses, no VMA, a limit, or the promise is refused), EEXIST (NOREPLACE and
- * something is there), EACCES (the file was not opened for this), ENODEV (the file cannot be mapped), EOVERFLOW (beyond
+ * something is there), EACCES (the file was not opened for this), ETXTBSY (a swap area in use, to be written), ENODEV (the file cannot be mapped), EOVERFLOW (beyond
  * the largest file), EOPNOTSUPP (SHARED_VALIDATE with an unknown flag), EPERM (below vm.mmap_min_addr), and ENOSYS for
  * what this kernel does not have: shared anonymous memory, MAP_LOCKED, MAP_HUGETLB, MAP_DROPPABLE.
  */
@@ -204,6 +215,7 @@ function fileFlags(k: VmState, request: MmapRequest, flags: number, len: number)
   if (kind === MAP_SHARED || kind === MAP_SHARED_VALIDATE) {
     if (kind === MAP_SHARED_VALIDATE && (flags & ~LEGACY_MAP_MASK) !== 0) return -EOPNOTSUPP;
     if ((prot & PROT_WRITE) !== 0 && !mayWrite(k, file)) return -EACCES;
+    if ((prot & PROT_WRITE) !== 0 && isSwapFile(k, k.file.inode[file])) return -ETXTBSY;
     vmFlags |= VM_SHARED | VM_MAYSHARE;
     if (!mayWrite(k, file)) vmFlags &= ~(VM_MAYWRITE | VM_SHARED);
   } else if (kind !== MAP_PRIVATE) {

@@ -6,7 +6,7 @@
  *   not in memory                    pages around it in the VMA are read with it; the task waits; a major fault
  *
  * How far read-ahead goes is learnt per VMA: the window grows with the pages that were read ahead and then used, and
- * halves when none was. Where an area lies on a rotating disk, it is learnt for all together and what is read are the
+ * halves when none was. Where an area lies on a rotating disk, or vma_ra_enabled says no, it is learnt for all together and what is read are the
  * slots around, a run that is as long and aligned: neighbours on the disk cost no seek. On a store the slot is given back when nobody else needs the page's copy in it.
  * Linux: mm/memory.c do_swap_page, mm/swap_state.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst (page-cluster)
  */
@@ -166,7 +166,7 @@ function findInCache(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
   const wasAhead = (k.page[at] & PG_readahead) !== 0;
   k.page[at] &= ~PG_readahead;
   const { swapRaVpn, swapRaHits } = k.vma;
-  if (k.swap.state[SWAP_ROTATING] !== 0) {
+  if (readsBySlots(k)) {
     if (wasAhead) {
       k.swap.state[CLUSTER_RA_HITS]++;
       k.vmstat.event[SWAP_RA_HIT]++;
@@ -184,7 +184,7 @@ function findInCache(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
 
 /** Reads the page and those around it that are in swap, too. Returns as bringIn. */
 export function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
-  if (k.swap.state[SWAP_ROTATING] !== 0) {
+  if (readsBySlots(k)) {
     readCluster(k, k.vma.mm[vma], entry);
     return bringIn(k, k.vma.mm[vma], entry);
   }
@@ -201,6 +201,11 @@ export function readAround(k: VmState, vma: Vma, vpn: number, entry: SwapEntry):
     lruAddDrain(k);
   } else k.vma.swapRaVpn[vma] = vpn;
   return bringIn(k, k.vma.mm[vma], entry);
+}
+
+/** Whether read-ahead goes by slots, not by VMAs: some area rotates, or the operator wants it. */
+function readsBySlots(k: VmState): boolean {
+  return k.swap.state[SWAP_ROTATING] !== 0 || k.knob.vmaReadAhead === 0;
 }
 
 /** Reads what is in swap of [first, end) within the VMA and within one page table. */

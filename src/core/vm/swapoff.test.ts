@@ -9,7 +9,8 @@ import {
   touch,
 } from "../../../test/support/file-machine.ts";
 import { showSwaps } from "../abi/proc/swaps.ts";
-import { EBUSY, EINVAL, EPERM, FAULT_SIGBUS } from "../base/errno.ts";
+import { readFile, writeFile } from "../abi/vfs.ts";
+import { EBUSY, EINVAL, EPERM, ETXTBSY, FAULT_SIGBUS } from "../base/errno.ts";
 import type { Task } from "../base/types.ts";
 import { PSWPIN, PSWPOUT, SWAP_RA } from "../frame/vmstat.ts";
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
@@ -145,4 +146,39 @@ test("only root, and only a file with a header, makes a swap area", () => {
   k.knob.privileged = 1;
   expect(call(k, task, SWAPON, [k.file.path[inode], 0])).toBe(-EINVAL);
   expect(call(k, task, SWAPON, [k.file.path[inode], 0x100000])).toBe(-EINVAL);
+});
+
+test("without vma_ra_enabled the slots around are read on any disk", () => {
+  const { k, task } = fileMachine(ROOT);
+  addArea(k, 1024, -2);
+  expect(readFile(k, "/sys/kernel/mm/swap/vma_ra_enabled")).toBe("true\n");
+  expect(writeFile(k, "/sys/kernel/mm/swap/vma_ra_enabled", "maybe")).toBe(-EINVAL);
+  expect(writeFile(k, "/sys/kernel/mm/swap/vma_ra_enabled", "false")).toBe(0);
+  expect(readFile(k, "/sys/kernel/mm/swap/vma_ra_enabled")).toBe("false\n");
+  const addr = swappedOut(k, task, 32);
+  touch(k, task, addr + 11 * PAGE, ACCESS_LOAD);
+  expect(k.vmstat.event[SWAP_RA]).toBe(7);
+  expect(k.vmstat.event[PSWPIN]).toBe(8);
+  check(k);
+});
+
+test("a swap area in use is neither written, nor cut, nor mapped to be written", () => {
+  const { k, task } = fileMachine(ROOT);
+  const { inode, fd } = newFile(k, task, 64 * PAGE);
+  const header = { lastPage: 63, uuid: new Uint8Array(16), label: "", badPages: [] };
+  const addr = call(k, task, MMAP, [0, PAGE, PROT_RW, PRIVATE_ANON, -1, 0]);
+  touch(k, task, addr, ACCESS_STORE);
+  storeBytes(k, task, addr, writeSwapHeader(header));
+  expect(call(k, task, PWRITE, [fd, addr, PAGE, 0])).toBe(PAGE);
+  const path = k.file.path[inode];
+  expect(call(k, task, SWAPON, [path, 0])).toBe(0);
+  const [ftruncate, shared, prot] = [77, 1, 2];
+  expect(call(k, task, PWRITE, [fd, addr, PAGE, 0])).toBe(-ETXTBSY);
+  expect(call(k, task, ftruncate, [fd, 64 * PAGE])).toBe(-ETXTBSY);
+  expect(call(k, task, ftruncate, [fd, 65 * PAGE])).toBe(0);
+  expect(call(k, task, MMAP, [0, PAGE, prot, shared, fd, 0])).toBe(-ETXTBSY);
+  expect(call(k, task, MMAP, [0, PAGE, 1, shared, fd, 0])).toBeGreaterThan(0);
+  expect(call(k, task, SWAPOFF, [path])).toBe(0);
+  expect(call(k, task, PWRITE, [fd, addr, PAGE, 0])).toBe(PAGE);
+  check(k);
 });

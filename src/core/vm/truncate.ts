@@ -7,7 +7,7 @@
  *
  * Linux: mm/truncate.c, mm/memory.c unmap_mapping_range, fs/ext4/inode.c (6.12)   Doc: man 2 ftruncate, man 2 posix_fadvise
  */
-import { EFBIG } from "../base/errno.ts";
+import { EFBIG, ETXTBSY } from "../base/errno.ts";
 import { BLOCKED, type Inode, NONE, PAGE_SIZE, type Task, type Vma } from "../base/types.ts";
 import { xaErase, xaLoad, xaNext } from "../base/xarray.ts";
 import { FLAGS, MAPCOUNT, PAGE_WORDS, PG_dirty, PG_locked, PG_writeback } from "../frame/page.ts";
@@ -18,6 +18,7 @@ import { isUptodate, quiesceDisks } from "../space/io.ts";
 import { deactivateFileFolio, lruAddDrainAll } from "../space/lruvec.ts";
 import { filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
 import { dropShadows } from "../space/shadow-nodes.ts";
+import { isSwapFile } from "../space/swap.ts";
 import { writePages } from "../space/write-out.ts";
 import { zapRange } from "../space/zap.ts";
 import { sleepOn, sleepOnWriteback, TAIL_BROUGHT, zeroTail } from "./file-tail.ts";
@@ -30,12 +31,13 @@ const BROUGHT_TAIL = 1;
 /**
  * Sets a file's size. What lies beyond it is unmapped from every address space, dropped, and forgotten by the disk; the
  * rest of the last page becomes zeros, for which it is brought into the cache if the disk has it.
- * Returns 0, -EFBIG, -ENOMEM, or BLOCKED: the same call goes on when the page has been read.
+ * Returns 0, -EFBIG, -ETXTBSY (a swap area in use does not shrink), -ENOMEM, or BLOCKED: the same call goes on when the page has been read.
  */
 export function truncateFile(k: VmState, task: Task, inode: Inode, sizeBytes: number): number {
   const f = k.file;
   if (sizeBytes > MAX_FILE_BYTES) return -EFBIG;
   const old = f.sizeBytes[inode];
+  if (sizeBytes <= old && isSwapFile(k, inode)) return -ETXTBSY;
   // A page that is being read or written cannot leave the cache before the disk is done with it.
   const waiting = waitForDisk(k, task, inode, Math.floor(sizeBytes / PAGE_SIZE));
   if (waiting < 0) return waiting;

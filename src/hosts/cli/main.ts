@@ -8,6 +8,7 @@ import { tuneEngine } from "./engine.ts";
 import { machineCommand } from "./machine-command.ts";
 import { recordCommand } from "./record-command.ts";
 import { runCommand } from "./run-command.ts";
+import { swapCommand } from "./swap-command.ts";
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, isUserError } from "./user-error.ts";
 import { verifyCommand } from "./verify-command.ts";
 
@@ -20,7 +21,8 @@ Examples:
   pagewalk run ls.pwt --machine pi-4g --json r.json
   pagewalk run cow.pw --transcript -               run a script and print its transcript
   pagewalk verify cow.pw --kernel qemu             the same script on a real kernel: print the difference
-  pagewalk machine list                            the machines there are`;
+  pagewalk machine list                            the machines there are
+  pagewalk swap mkswap swap.img 64M                a swap area that the real swapon takes`;
 
 /** Runs the command line; resolves to the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -32,7 +34,15 @@ async function main(argv: readonly string[]): Promise<number> {
     .showHelpAfterError("(pagewalk --help shows what there is)")
     .enablePositionalOptions()
     .exitOverride();
-  for (const command of [runCommand(), recordCommand(), verifyCommand(), machineCommand(), benchCommand()]) {
+  const verbs = [
+    runCommand(),
+    recordCommand(),
+    verifyCommand(),
+    machineCommand(),
+    swapCommand(),
+    benchCommand(),
+  ];
+  for (const command of verbs) {
     program.addCommand(inherit(command));
   }
   try {

@@ -3,10 +3,11 @@
  * Differs: a file that is not regular takes everything, as /dev/null does.
  * Linux: fs/read_write.c, mm/filemap.c (6.12)   Doc: man 2 write
  */
-import { EBADF, EINVAL } from "../../base/errno.ts";
+import { EBADF, EINVAL, ETXTBSY } from "../../base/errno.ts";
 import { BLOCKED, NONE, type OpenFile, type Task } from "../../base/types.ts";
 import { CAUSE_SYSCALL, COST_SYSCALL, spend } from "../../hw/clock.ts";
 import { fdFile, mayWrite, O_APPEND, S_IFMT, S_IFREG } from "../../space/file.ts";
+import { isSwapFile } from "../../space/swap.ts";
 import { filemapWrite } from "../../vm/file-write.ts";
 import type { AbiState } from "../state.ts";
 import { numberArg, type SyscallArgs } from "./row.ts";
@@ -14,7 +15,7 @@ import { checkTransfer } from "./user-range.ts";
 
 /**
  * write(fd, buf, count). Returns the bytes written, -EBADF (not open, or not to be written), -EFAULT (buffer), -EINVAL
- * (count), -EFBIG, -ENOMEM, or BLOCKED.
+ * (count), -ETXTBSY (a swap area in use), -EFBIG, -ENOMEM, or BLOCKED.
  */
 export function sysWrite(k: AbiState, task: Task, args: SyscallArgs): number {
   const file = fdFile(k, task, numberArg(args, 0));
@@ -43,8 +44,11 @@ function writeAt(k: AbiState, task: Task, file: OpenFile, args: SyscallArgs, pos
   if (!mayWrite(k, file)) return -EBADF;
   const addr = numberArg(args, 1);
   const bytes = checkTransfer(k, addr, numberArg(args, 2));
-  if (bytes <= 0) return bytes;
-  if ((k.file.mode[k.file.inode[file]] & S_IFMT) !== S_IFREG) return bytes;
+  if (bytes < 0) return bytes;
+  const inode = k.file.inode[file];
+  if ((k.file.mode[inode] & S_IFMT) !== S_IFREG) return bytes;
+  if (isSwapFile(k, inode)) return -ETXTBSY;
+  if (bytes === 0) return 0;
   const done = filemapWrite(k, task, file, { position, addr, bytes });
   if (done !== BLOCKED) spend(k, CAUSE_SYSCALL, COST_SYSCALL);
   return done;
