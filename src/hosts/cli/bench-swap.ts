@@ -8,7 +8,7 @@
  * Both replay the same list of accesses. Setting up (the list, the machine, the swap area) is not timed on either side.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import os from "node:os";
 import {
   ACCESS_LOAD,
@@ -46,6 +46,9 @@ const GROUP = "bench";
 const ROUNDS = 5;
 /** Where a file that is swapped to can lie: not on tmpfs, which /tmp may be. */
 const SWAP_FOLDER = "/var/tmp";
+
+/** Which parts of MGLRU are on: the model has those on that this machine's kernel has, so that both do the same work. */
+const LRU_GEN = "/sys/kernel/mm/lru_gen/enabled";
 
 /** Hidden argument of the bench: take one sample of the model in this process and print it. */
 export const SAMPLE_OPTION = "--swapping-sample";
@@ -107,7 +110,7 @@ export function measureSwapping(
 /** One replay of the model in this process. */
 export function takeSample(): Sample {
   const accesses = swappingAccesses();
-  const k = boot({ name: "bench", sizeBytes: 2 ** 31, cpus: 2 });
+  const k = boot({ name: "bench", sizeBytes: 2 ** 31, cpus: 2, knobs: { [LRU_GEN]: kernelsLruGen() } });
   // The accesses store values that nobody knows, so no page may be taken for one of zeros.
   k.swap.state[SWAP_UNKNOWN_CONTENTS] = 1;
   const mm = createMm(k);
@@ -123,6 +126,10 @@ export function takeSample(): Sample {
   const start = performance.now();
   drive(k, new Map([[task, replayer(runs)]]));
   return { ms: performance.now() - start, majors: k.task.majFlt[task]! };
+}
+
+function kernelsLruGen(): number {
+  return existsSync(LRU_GEN) ? Number(readFileSync(LRU_GEN, "utf8")) || 0 : 0;
 }
 
 /** The list of accesses: page * 2, plus 1 for a store. */
