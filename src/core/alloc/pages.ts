@@ -59,9 +59,10 @@ import {
   __GFP_THISNODE,
   __GFP_ZERO,
 } from "../reclaim/gfp.ts";
-import { runKswapds, wakeKswapd } from "../reclaim/kswapd.ts";
+import { runKswapds, throttleDirectReclaim, wakeKswapd } from "../reclaim/kswapd.ts";
 import { outOfMemory } from "../reclaim/oom-kill.ts";
 import { currentTask, isDying } from "../reclaim/oom-task.ts";
+import { psiMemstallEnter, psiMemstallLeave } from "../reclaim/psi.ts";
 import { zoneReclaimablePages } from "../reclaim/reclaimable.ts";
 import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
 import { tryToFreePages } from "../reclaim/vmscan.ts";
@@ -169,7 +170,7 @@ function takeWithReclaim(
 ): Pfn {
   let rounds = 0;
   for (;;) {
-    const freed = tryToFreePages(k, order, gfp, request.highest);
+    const freed = directReclaim(k, gfp, order, request);
     let pfn = takePages(k, order, request, flags);
     if (pfn !== NONE) return pfn;
     // Free pages may sit on other CPUs' lists or in the atomic reserve: both are given up before an allocation fails.
@@ -187,6 +188,20 @@ function takeWithReclaim(
     }
     wakeKswapds(k, order, request);
   }
+}
+
+/** One run of reclaim, after waiting for kswapd where the reserves are low; both are a memory stall. Returns the pages freed. */
+function directReclaim(k: AllocState, gfp: number, order: number, request: PageRequest): number {
+  const hasEntered = psiMemstallEnter(k);
+  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+    const zone = k.zonelist[at];
+    if (zoneType(zone) > Math.min(request.highest, ZONE_NORMAL) || k.zone.managedPages[zone] === 0) continue;
+    throttleDirectReclaim(k, gfp, zoneNode(zone));
+    break;
+  }
+  const freed = tryToFreePages(k, order, gfp, request.highest);
+  psiMemstallLeave(k, hasEntered);
+  return freed;
 }
 
 /**

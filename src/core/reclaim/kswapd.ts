@@ -6,25 +6,39 @@
  *
  * kswapd has a clock of its own: it works beside the task that woke it, on another CPU of the machine, and never further
  * than the running task's now, where somebody could see what it has done. With one CPU it takes the time from the task.
- * Differs: a boost of the watermarks (a pageblock was stolen) wakes kswapd and ends with its run, without pages being
- * reclaimed for it beyond the high watermark; what kswapd uses of a second CPU is not taken from a task that runs there.
+ *
+ * Where a pageblock was stolen, watermarks are boosted for a while: then kswapd reclaims that many pages more, but neither
+ * swaps nor writes for them. A block that nobody gets in spite of twice its size in reclaimed pages is left to compaction.
+ * Differs: a doze of a tenth of a second after a run counts when somebody wakes it, but does not end with a look at the
+ * watermarks; what kswapd uses of a second CPU is not taken from a task that runs there.
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
 
 import { ROOT_MEMCG } from "../base/types.ts";
-import { ZONE_MOVABLE, ZONE_RECLAIM_ACTIVE } from "../frame/mmzone.ts";
-import { KSWAPD_HIGH_WMARK_HIT_QUICKLY, PAGEOUTRUN } from "../frame/vmstat.ts";
-import { ALLOC_WMARK_HIGH, watermark, zoneWatermarkOk } from "../frame/watermark.ts";
+import { ZONE_MOVABLE, ZONE_NORMAL, ZONE_RECLAIM_ACTIVE } from "../frame/mmzone.ts";
+import {
+  KSWAPD_HIGH_WMARK_HIT_QUICKLY,
+  KSWAPD_LOW_WMARK_HIT_QUICKLY,
+  NR_FREE_PAGES,
+  NR_ZONE_ITEMS,
+  PAGEOUTRUN,
+  PGSCAN_DIRECT_THROTTLE,
+} from "../frame/vmstat.ts";
+import { ALLOC_WMARK_HIGH, ALLOC_WMARK_MIN, watermark, zoneWatermarkOk } from "../frame/watermark.ts";
 import { setZoneFlags } from "../frame/zone.ts";
+import { CAUSE_RECLAIM_WAIT } from "../hw/clock.ts";
 import { switchPlug } from "../hw/plug.ts";
 import { isLruGen } from "../space/lru-gen.ts";
 import { LRU_ACTIVE_ANON, LRU_INACTIVE_ANON, LRUVEC_NODE_CONGESTED, lruvecOf } from "../space/lru-list.ts";
 import { nextMemcg } from "../space/memcg.ts";
 import { SWAP_TOTAL } from "../space/swap.ts";
-import { GFP_KERNEL } from "./gfp.ts";
+import { idleUntil } from "./flusher.ts";
+import { __GFP_FS, GFP_KERNEL } from "./gfp.ts";
+import { currentTask, isDying } from "./oom-task.ts";
 import { inactiveIsLow, shrinkActiveList } from "./policy/classic.ts";
 import { lruGenAgeNode } from "./policy/mglru-shrink.ts";
 import { psiKswapd } from "./psi.ts";
+import { zoneReclaimablePages } from "./reclaimable.ts";
 import {
   createScan,
   DEF_PRIORITY,
@@ -36,6 +50,9 @@ import {
 import type { ReclaimState, ScanControl } from "./state.ts";
 import { shrinkNode, snapshotRefaults } from "./vmscan.ts";
 
+/** How long kswapd dozes after a run before it sleeps (Linux: HZ / 10). */
+const DOZE_NS = 1e8;
+
 /** Sees to it that kswapd of the node works, unless it has given up or the node is balanced for the request. */
 export function wakeKswapd(k: ReclaimState, node: number, order: number, highest: number): void {
   const r = k.reclaim;
@@ -43,7 +60,9 @@ export function wakeKswapd(k: ReclaimState, node: number, order: number, highest
   r.kswapdOrder[node] = Math.max(r.kswapdOrder[node], order);
   if (r.kswapdRun[node] !== undefined || r.failures[node] >= MAX_RECLAIM_RETRIES) return;
   if (isBalanced(k, node, order, highest) && !isBoosted(k, node, highest)) return;
+  if (k.clock.ns[0] < r.kswapdDozeNs[node]) k.vmstat.event[KSWAPD_LOW_WMARK_HIT_QUICKLY]++;
   k.vmstat.event[PAGEOUTRUN]++;
+  noteBoosts(k, node, r.kswapdHighest[node]);
   r.kswapdNs[node] = Math.max(r.kswapdNs[node], k.clock.ns[0]);
   r.kswapdRun[node] = createScan({
     nrToReclaim: SWAP_CLUSTER_MAX,
@@ -52,6 +71,7 @@ export function wakeKswapd(k: ReclaimState, node: number, order: number, highest
     reclaimIdx: r.kswapdHighest[node],
     isKswapd: true,
   });
+  r.kswapdOrder[node] = 0;
   setActive(k, node, true);
 }
 
@@ -65,6 +85,39 @@ export function runKswapds(k: ReclaimState): void {
       sc = kswapdRun[node];
     }
   }
+}
+
+/**
+ * Direct reclaim waits for kswapd while less than half of the reserves is free on the nearest node: what is left is for those
+ * that free memory. A caller that may not enter file systems waits a second at most (Linux: throttle_direct_reclaim).
+ */
+export function throttleDirectReclaim(k: ReclaimState, gfp: number, node: number): void {
+  const r = k.reclaim;
+  if (isDying(k, currentTask(k)) || hasReserves(k, node)) return;
+  k.vmstat.event[PGSCAN_DIRECT_THROTTLE]++;
+  const untilNs = (gfp & __GFP_FS) !== 0 ? Number.POSITIVE_INFINITY : k.clock.ns[0] + 1e9;
+  // kswapd is awake: the allocation has woken it before it came here. When it goes to sleep it wakes those who wait.
+  for (let sc = r.kswapdRun[node]; sc !== undefined && !hasReserves(k, node); sc = r.kswapdRun[node]) {
+    if (r.kswapdNs[node] >= untilNs) {
+      idleUntil(k, untilNs, CAUSE_RECLAIM_WAIT);
+      return;
+    }
+    idleUntil(k, r.kswapdNs[node], CAUSE_RECLAIM_WAIT);
+    besides(k, node, sc);
+  }
+}
+
+/** Whether half of what is below the min watermarks of the node's reclaimable zones is free (Linux: allow_direct_reclaim). */
+function hasReserves(k: ReclaimState, node: number): boolean {
+  if (k.reclaim.failures[node] >= MAX_RECLAIM_RETRIES) return true;
+  let reserve = 0;
+  let free = 0;
+  for (let zone = node * 4 + 1; zone <= node * 4 + ZONE_NORMAL + 1; zone++) {
+    if (k.zone.managedPages[zone] === 0 || zoneReclaimablePages(k, zone) === 0) continue;
+    reserve += watermark(k, zone, ALLOC_WMARK_MIN);
+    free += k.vmstat.zone[zone * NR_ZONE_ITEMS + NR_FREE_PAGES];
+  }
+  return reserve === 0 || free > Math.floor(reserve / 2);
 }
 
 /** One round on kswapd's own clock; with one CPU on the task's. */
@@ -93,10 +146,21 @@ function besides(k: ReclaimState, node: number, sc: ScanControl): void {
 
 /** One round of balance_pgdat. Ends the run when the node is balanced, or when the hardest round was in vain. */
 function round(k: ReclaimState, node: number, sc: ScanControl): void {
-  if (isBalanced(k, node, sc.order, sc.reclaimIdx)) {
+  const { kswapdBoostLeft } = k.reclaim;
+  const balanced = isBalanced(k, node, sc.order, sc.reclaimIdx);
+  if (!balanced && kswapdBoostLeft[node] > 0) {
+    // What somebody needs comes before what would be nice to have.
+    kswapdBoostLeft[node] = 0;
+    sc.priority = DEF_PRIORITY;
+  }
+  const isBoost = kswapdBoostLeft[node] > 0;
+  if (balanced && !isBoost) {
     sleep(k, node);
     return;
   }
+  const mayTryHarder = !isBoost || sc.priority !== DEF_PRIORITY - 2;
+  sc.mayWritepage = !isBoost || sc.priority < DEF_PRIORITY - 2;
+  sc.maySwap = !isBoost;
   if (isLruGen(k)) lruGenAgeNode(k, node, sc);
   else ageAnon(k, node, sc);
   sc.nrScanned = 0;
@@ -105,10 +169,14 @@ function round(k: ReclaimState, node: number, sc: ScanControl): void {
   sc.nrToReclaim = wanted;
   shrinkNode(k, node, sc);
   const reclaimed = sc.nrReclaimed - before;
+  if (sc.order > 0 && sc.nrReclaimed >= 2 << sc.order) sc.order = 0;
+  kswapdBoostLeft[node] = Math.max(0, kswapdBoostLeft[node] - reclaimed);
+  const isVain = kswapdBoostLeft[node] > 0 && reclaimed === 0;
   // A round that scanned as much as was wanted was hard enough, if it gave anything.
-  if (Math.max(sc.nrScanned, reclaimed) < wanted || reclaimed === 0) sc.priority--;
-  if (sc.priority >= 1) return;
-  if (sc.nrReclaimed === 0 && !sc.noCacheTrim && sc.cacheTrimFailed) {
+  const wasWeak = mayTryHarder && Math.max(sc.nrScanned, reclaimed) < wanted;
+  if (!isVain && (wasWeak || reclaimed === 0)) sc.priority--;
+  if (!isVain && sc.priority >= 1) return;
+  if (sc.nrReclaimed === 0 && sc.priority < 1 && !sc.noCacheTrim && sc.cacheTrimFailed) {
     sc.noCacheTrim = true;
     sc.priority = DEF_PRIORITY;
     return;
@@ -120,9 +188,11 @@ function round(k: ReclaimState, node: number, sc: ScanControl): void {
 /** The run is over. What it was woken for last may wake it again. */
 function sleep(k: ReclaimState, node: number): void {
   const r = k.reclaim;
+  // A block that was given up is no reason to stay awake; what was asked for meanwhile is.
   const order = r.kswapdOrder[node];
   const highest = r.kswapdHighest[node];
   setActive(k, node, false);
+  endBoosts(k, node);
   snapshotRefaults(k, ROOT_MEMCG, node);
   r.kswapdRun[node] = undefined;
   r.kswapdOrder[node] = 0;
@@ -131,9 +201,33 @@ function sleep(k: ReclaimState, node: number): void {
     k.vmstat.event[KSWAPD_HIGH_WMARK_HIT_QUICKLY]++;
     return;
   }
+  r.kswapdDozeNs[node] = k.clock.ns[0] + DOZE_NS;
   // The node has room again: nobody waits there, and file pages need not be written (Linux: clear_pgdat_congested).
   r.nodeFlags[node] &= ~(PGDAT_DIRTY | PGDAT_WRITEBACK);
   k.lruvec.flags[lruvecOf(k, ROOT_MEMCG, node)] &= ~LRUVEC_NODE_CONGESTED;
+}
+
+/** A run begins: the boosts of the node's zones are what it has to make good for. */
+function noteBoosts(k: ReclaimState, node: number, highest: number): void {
+  const { kswapdBoost, kswapdBoostLeft } = k.reclaim;
+  kswapdBoostLeft[node] = 0;
+  for (let type = 0; type <= ZONE_MOVABLE; type++) {
+    const zone = node * 4 + type + 1;
+    const boost = type <= highest && k.zone.managedPages[zone] > 0 ? k.zone.watermarkBoost[zone] : 0;
+    kswapdBoost[zone] = boost;
+    kswapdBoostLeft[node] += boost;
+  }
+}
+
+/** A run ends: the boosts that it began with are over, those that came meanwhile stay. */
+function endBoosts(k: ReclaimState, node: number): void {
+  const { watermarkBoost, flags } = k.zone;
+  for (let zone = node * 4 + 1; zone <= node * 4 + 4; zone++) {
+    if (k.reclaim.kswapdBoost[zone] === 0) continue;
+    watermarkBoost[zone] = Math.max(0, watermarkBoost[zone] - k.reclaim.kswapdBoost[zone]);
+    // The watermarks have moved: whether the zone is open is found out anew.
+    setZoneFlags(k, zone, flags[zone]);
+  }
 }
 
 /** Keeps the anonymous lists of every cgroup in proportion (Linux: kswapd_age_node). */
@@ -178,7 +272,6 @@ function setActive(k: ReclaimState, node: number, isActive: boolean): void {
   for (let type = 0; type <= ZONE_MOVABLE; type++) {
     const zone = node * 4 + type + 1;
     if (k.zone.managedPages[zone] === 0) continue;
-    if (!isActive) k.zone.watermarkBoost[zone] = 0;
     const flags = k.zone.flags[zone];
     setZoneFlags(k, zone, isActive ? flags | ZONE_RECLAIM_ACTIVE : flags & ~ZONE_RECLAIM_ACTIVE);
   }

@@ -149,6 +149,14 @@ test("tasks that a driver keeps from running are no pressure on the CPU", () => 
   expect(total(k, "cpu")).toBe("0/0");
 });
 
+test("a wait for what is there already takes no time", () => {
+  const { k } = fileMachine();
+  turn(k, 100, (task) => sleepUntil(k, task, TASK_UNINTERRUPTIBLE, SOME_ROW, k.clock.ns[0]! - 50 * MS));
+  turn(k, 100);
+  expect(total(k, "io")).toBe("0/0");
+  checkKernel(k);
+});
+
 test("averages are made every two seconds, and when somebody looks", () => {
   const { k } = fileMachine();
   turn(k, 1004, waits(k, 1000, true));

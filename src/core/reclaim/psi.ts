@@ -76,7 +76,7 @@ export function psiWake(k: ReclaimState, task: Task, cpu: number, atNs: number):
 export function psiStop(k: ReclaimState, task: Task, atNs: number): void {
   const p = k.psi;
   const state = k.task.state[task];
-  p.lastNs[task] = atNs;
+  p.lastNs[task] = Math.max(atNs, p.lastNs[task]);
   if (state === TASK_RUNNING) return;
   if (state === TASK_FREE || state === TASK_ZOMBIE) {
     change(k, task, p.flags[task], 0, atNs);
@@ -240,7 +240,8 @@ function change(k: ReclaimState, task: Task, clear: number, set: number, atNs: n
   if ((gone | come) === 0) return;
   p.flags[task] = (p.flags[task] & ~gone) | come;
   if (p.state[PSI_LOGGED] === logNs.length) countAll(k, logNs[logNs.length >> 1]);
-  const ns = Math.max(atNs, p.state[PSI_COUNTED_NS]);
+  // What a task waits for may be done before it sleeps: its own changes stay in their order.
+  const ns = Math.max(atNs, p.state[PSI_COUNTED_NS], p.lastNs[task]);
   p.lastNs[task] = ns;
   let row = p.state[PSI_LOGGED]++;
   for (; row > 0 && logNs[row - 1] > ns; row--) {

@@ -4,6 +4,7 @@
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
 import { ROOT_MEMCG } from "../base/types.ts";
+import { ZONES_PER_NODE } from "../frame/mmzone.ts";
 import type { ReclaimColumns, ScanControl } from "./state.ts";
 
 /** The priority reclaim begins with: a 4096th part of each list is scanned. */
@@ -97,6 +98,9 @@ export function createReclaimColumns(nodes: number): ReclaimColumns {
     kswapdNs: new Float64Array(nodes),
     kswapdOrder: new Int32Array(nodes),
     kswapdHighest: new Int32Array(nodes),
+    kswapdDozeNs: new Float64Array(nodes),
+    kswapdBoost: new Float64Array(nodes * ZONES_PER_NODE + 1),
+    kswapdBoostLeft: new Float64Array(nodes),
     reports: new Float64Array(3),
     halted: new Uint8Array(1),
     inside: new Uint8Array(1),

@@ -9,7 +9,7 @@ import type { SpaceState } from "../space/state.ts";
 export interface ScanControl {
   nrToReclaim: number;
   /** Order of the allocation that waits, its GFP_* flags, and the highest zone type it may use. */
-  readonly order: number;
+  order: number;
   readonly gfp: number;
   readonly reclaimIdx: number;
   /** The cgroup whose limit is reached; for reclaim of the machine ROOT_MEMCG and isCgroup false. */
@@ -17,7 +17,7 @@ export interface ScanControl {
   readonly isCgroup: boolean;
   readonly isKswapd: boolean;
   readonly mayUnmap: boolean;
-  readonly maySwap: boolean;
+  maySwap: boolean;
   readonly isProactive: boolean;
   /** Swappiness that the request itself gives, or -1. */
   readonly swappiness: number;
@@ -69,6 +69,10 @@ export interface ReclaimColumns {
   readonly kswapdNs: Float64Array;
   readonly kswapdOrder: Int32Array;
   readonly kswapdHighest: Int32Array;
+  /** By node: until when kswapd is only dozing after a run; by zone, the boost its run began with; by node, what of it is to be reclaimed. */
+  readonly kswapdDozeNs: Float64Array;
+  readonly kswapdBoost: Float64Array;
+  readonly kswapdBoostLeft: Float64Array;
   /** [0]: 1 while the running task is inside reclaim (Linux: PF_MEMALLOC). */
   readonly inside: Uint8Array;
   /** Reports of the OOM killer: when the interval began in which they are counted, in ns; written in it; left out since. */

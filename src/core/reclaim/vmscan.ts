@@ -97,11 +97,7 @@ export function tryToFreeMemcgPages(
 
 /** Frees pages for an allocation of 2^order pages from zones up to type `highest`. Returns the pages freed. */
 export function tryToFreePages(k: ReclaimState, order: number, gfp: number, highest: number): number {
-  const hasEntered = psiMemstallEnter(k);
-  const sc = createScan({ nrToReclaim: SWAP_CLUSTER_MAX, gfp, order, reclaimIdx: highest });
-  const freed = insideReclaim(k, sc);
-  psiMemstallLeave(k, hasEntered);
-  return freed;
+  return insideReclaim(k, createScan({ nrToReclaim: SWAP_CLUSTER_MAX, gfp, order, reclaimIdx: highest }));
 }
 
 /** Scans the lists of one node, of every cgroup below the one that is short (Linux: shrink_node). */

@@ -43,6 +43,8 @@ export const CALLS: ReadonlyMap<string, CallWord> = new Map([
   ["exit", call(60, 1, "exit", N)],
   ["wait4", call(61, 1, "wait", N, N, N, N)],
   ["ftruncate", call(77, 2, "number", N, N)],
+  ["getpriority", call(140, 2, "number", N, N)],
+  ["setpriority", call(141, 3, "number", N, N, N)],
 ]);
 
 /** Every constant, by name. */
@@ -97,6 +99,9 @@ export const CONSTANTS: ReadonlyMap<string, number> = new Map(
     O_EXCL: 0x80,
     O_TRUNC: 0x200,
     O_APPEND: 0x400,
+    PRIO_PROCESS: 0,
+    PRIO_PGRP: 1,
+    PRIO_USER: 2,
     SEEK_SET: 0,
     SEEK_CUR: 1,
     SEEK_END: 2,

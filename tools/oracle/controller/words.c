@@ -30,6 +30,8 @@ static const CallWord CALLS[] = {
     {"exit", 60, 1, 1, RESULT_EXIT, false},
     {"wait4", 61, 1, 4, RESULT_WAIT, false},
     {"ftruncate", 77, 2, 2, RESULT_NUMBER, false},
+    {"getpriority", 140, 2, 2, RESULT_NUMBER, false},
+    {"setpriority", 141, 3, 3, RESULT_NUMBER, false},
 };
 
 static const Constant CONSTANTS[] = {
@@ -46,6 +48,7 @@ static const Constant CONSTANTS[] = {
     {"MADV_POPULATE_READ", 22}, {"MADV_POPULATE_WRITE", 23},
     {"O_RDONLY", 0}, {"O_WRONLY", 1}, {"O_RDWR", 2}, {"O_CREAT", 0x40}, {"O_EXCL", 0x80}, {"O_TRUNC", 0x200},
     {"O_APPEND", 0x400},
+    {"PRIO_PROCESS", 0}, {"PRIO_PGRP", 1}, {"PRIO_USER", 2},
     {"SEEK_SET", 0}, {"SEEK_CUR", 1}, {"SEEK_END", 2}, {"SEEK_DATA", 3}, {"SEEK_HOLE", 4},
     {"CLONE_VM", 0x100}, {"CLONE_FS", 0x200}, {"CLONE_FILES", 0x400}, {"CLONE_SIGHAND", 0x800}, {"CLONE_PARENT", 0x8000},
     {"CLONE_THREAD", 0x10000}, {"CLONE_SYSVSEM", 0x40000}, {"SIGCHLD", 17},

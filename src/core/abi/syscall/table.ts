@@ -23,6 +23,7 @@ import { sysMmap } from "./mmap.ts";
 import { sysMprotect } from "./mprotect.ts";
 import { sysMunmap } from "./munmap.ts";
 import { sysCreat, sysOpen, sysOpenat } from "./open.ts";
+import { sysGetpriority, sysSetpriority } from "./priority.ts";
 import { sysPread64, sysRead } from "./read.ts";
 import type { SyscallArgs, SyscallRow } from "./row.ts";
 import { sysSwapoff } from "./swapoff.ts";
@@ -90,6 +91,8 @@ export const SYSCALLS: readonly SyscallRow[] = [
   { nr: 77, name: "ftruncate", faithful: "exact", run: sysFtruncate },
   { nr: 85, name: "creat", faithful: PATHS, run: sysCreat },
   { nr: 110, name: "getppid", faithful: "exact", run: sysGetppid },
+  { nr: 140, name: "getpriority", faithful: "partial: one user", run: sysGetpriority },
+  { nr: 141, name: "setpriority", faithful: "partial: root only, one user", run: sysSetpriority },
   {
     nr: 167,
     name: "swapon",
