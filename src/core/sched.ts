@@ -25,6 +25,7 @@ import {
   CAUSE_IO_WAIT,
   CAUSE_MAJOR_FAULT,
   COST_CONTEXT_SWITCH,
+  spend,
 } from "./hw/clock.ts";
 import { runFlushers } from "./reclaim/flusher.ts";
 import { psiAbsent, psiRun, psiStop, psiWake, settleLog } from "./reclaim/psi.ts";
@@ -185,8 +186,7 @@ function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
   const before = t.cpuTask[cpu];
   // A CPU that had nothing to do switches too, from its idle task.
   if (before !== NONE && (before !== task || idleNs > 0)) {
-    clock.ns[0] += COST_CONTEXT_SWITCH;
-    clock.spent[CAUSE_CONTEXT_SWITCH] += COST_CONTEXT_SWITCH;
+    spend(k, CAUSE_CONTEXT_SWITCH, COST_CONTEXT_SWITCH);
   }
   t.cpuTask[cpu] = task;
   lruGenUseMm(k, t.mm[task]);

@@ -34,7 +34,7 @@ export const CAUSE_RECLAIM_WAIT = 17;
 /** Sending dirty pages of files to their disks, and waiting because there are too many of them. */
 export const CAUSE_WRITEBACK = 18;
 export const CAUSE_DIRTY_WAIT = 19;
-/** Making pages for what a file has and putting them into its cache. */
+/** Making pages for what a file or swap has and putting them into their cache. */
 export const CAUSE_PAGE_CACHE = 20;
 export const NR_CAUSES = 21;
 
@@ -105,6 +105,12 @@ export const COST_WRITE_PAGE = 90;
  * tracepoint mm_filemap_add_to_page_cache comes every 1.0 µs while a window of read-ahead is filled.
  */
 export const COST_CACHE_PAGE = 500;
+/**
+ * Bringing one page in from swap besides the fault and the disk: allocation, charge, the swap cache, the request and its
+ * interrupt. On the bench's virtual machine 8 µs pass from the end of one read to the start of the next (block_rq_complete,
+ * block_rq_issue) while single pages are swapped in; a fault and a few accesses are half of that.
+ */
+export const COST_SWAP_IN_PAGE = 2200;
 /** One INVLPG: about 120 cycles ("Documentation/arch/x86/tlb.rst" puts a single-page flush near 100 ns). */
 export const COST_FLUSH_PAGE = 40;
 /** A full flush of one ASID by writing CR3. */

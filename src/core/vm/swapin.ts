@@ -42,6 +42,7 @@ import {
 } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { NR_ANON_MAPPED, PGMAJFAULT, SWAP_RA, SWAP_RA_HIT } from "../frame/vmstat.ts";
+import { CAUSE_PAGE_CACHE, COST_SWAP_IN_PAGE, spend } from "../hw/clock.ts";
 import { finishPlug, startPlug } from "../hw/plug.ts";
 import {
   isSwapPte,
@@ -315,6 +316,7 @@ export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   setSwapShadow(k, at, 0);
   if (shadow !== 0) workingsetRefault(k, pfn, shadow);
   folioAddLru(k, pfn);
+  spend(k, CAUSE_PAGE_CACHE, COST_SWAP_IN_PAGE);
   startSwapRead(k, pfn);
   // The allocation's reference ends here: cache and batch hold the page.
   k.page[pfn * PAGE_WORDS + REFCOUNT]--;

@@ -323,6 +323,8 @@ function signalled(
   after = "",
 ): string {
   const { regions, k } = session;
+  // It was killed for want of memory while it waited.
+  if (outcome.code === BLOCKED && isDropped(session, session.statement)) return `SIGKILL${after}`;
   if (outcome.code === BLOCKED) {
     stop(session, 1, panicMessage(k) ?? "the access would wait for memory for ever");
     return "";
