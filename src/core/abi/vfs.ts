@@ -4,6 +4,7 @@
  *   /proc/PID/FILE, /proc/self/FILE, /proc/PID/task/TID/FILE     proc/tree.ts: TASK_FILES
  *   /proc/FILE                                                   proc/tree.ts: MACHINE_FILES
  *   /sys/fs/cgroup/PATH/FILE                                     cgroup/tree.ts; the one tree with directories to make
+ *   /sys/kernel/debug/NAME                                       debugfs.ts
  *   /dev/kmsg                                                    base/dmesg.ts
  *   /proc/sys/vm/NAME, /proc/sys/kernel/NAME, /sys/…             sysctl.ts
  *
@@ -23,6 +24,7 @@ import {
   removeCgroup,
 } from "./cgroup/directory.ts";
 import { filesOf } from "./cgroup/tree.ts";
+import { DEBUG_FILES } from "./debugfs.ts";
 import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
 import { endSignalled } from "./process.ts";
 import type { AbiState } from "./state.ts";
@@ -66,6 +68,8 @@ export function readFile(k: AbiState, path: string, options: ReadOptions = {}): 
   if (clean === KMSG) return readKmsg(k);
   const file = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
   if (file !== undefined) return file.show(k);
+  const inDebug = DEBUG_FILES.find((row) => row.path === clean);
+  if (inDebug !== undefined) return inDebug.show(k);
   const text = readSysctl(k, clean);
   return text === -ENOENT && isDirectory(k, clean, options.self) ? -EISDIR : text;
 }
@@ -86,7 +90,13 @@ export function listDirectory(k: AbiState, path: string, self: Task = NONE): str
     return TASK_FILES.some((row) => row.name === inTask.rest) ? -ENOTDIR : -ENOENT;
   }
   const prefix = clean === "/" ? "/" : `${clean}/`;
-  const all = [KMSG, ...MACHINE_FILES.map((row) => `/proc/${row.name}`), ...sysctlPaths(k), cgroupMount(k)];
+  const all = [
+    KMSG,
+    ...MACHINE_FILES.map((row) => `/proc/${row.name}`),
+    ...sysctlPaths(k),
+    cgroupMount(k),
+    ...DEBUG_FILES.map((row) => row.path),
+  ];
   const names = new Set(
     all.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length).split("/")[0]),
   );
@@ -118,6 +128,9 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
     return writeAs(k, self, () => file.write!(k, inTask.task, text));
   const inProc = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
   if (inProc?.write !== undefined) return inProc.write(k, text);
+  const inDebug = DEBUG_FILES.find((row) => row.path === clean);
+  if (inDebug !== undefined)
+    return inDebug.write === undefined ? -EACCES : writeAs(k, self, () => inDebug.write!(k, text));
   const result = writeSysctl(k, clean, text);
   if (result !== -ENOENT) return result;
   if (isDirectory(k, clean)) return -EISDIR;

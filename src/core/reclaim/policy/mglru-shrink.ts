@@ -18,6 +18,7 @@ import {
   HAS_WALK,
   LRU_GEN_ANON,
   LRU_GEN_FILE,
+  MAX_NR_GENS,
   MEMCG_NR_BINS,
   MEMCG_NR_GENS,
   MIN_LRU_BATCH,
@@ -33,6 +34,7 @@ import {
   randomBin,
   rotateMemcg,
 } from "../../space/lru-gen-memcg.ts";
+import { lruvecOf } from "../../space/lru-list.ts";
 import { lruAddDrain } from "../../space/lruvec.ts";
 import {
   calculateProtection,
@@ -45,7 +47,10 @@ import {
 } from "../../space/memcg.ts";
 import { memcgSwappiness } from "../../space/memcg-v1.ts";
 import { memcgSwapPages, nrSwapPages } from "../../space/swap.ts";
+import { wakeAllFlushers } from "../flusher.ts";
+import { outOfMemory } from "../oom-kill.ts";
 import { DEF_PRIORITY } from "../scan-control.ts";
+import { shrinkSlab } from "../shrinker.ts";
 import type { ReclaimState, ScanControl } from "../state.ts";
 import { evictFolios } from "./mglru.ts";
 
@@ -82,11 +87,34 @@ export function lruGenShrinkNode(k: ReclaimState, node: number, sc: ScanControl)
   if (sc.nrReclaimed > before) k.reclaim.failures[node] = 0;
 }
 
-/** kswapd is about to begin a round: how hard, and what is protected from it (Linux: lru_gen_age_node). */
+/**
+ * kswapd is about to begin a round: how hard, and what is protected from it. Where min_ttl_ms is set and everything evictable
+ * was used within that time, somebody is killed rather than everybody slowed down (Linux: lru_gen_age_node).
+ */
 export function lruGenAgeNode(k: ReclaimState, node: number, sc: ScanControl): void {
+  const ttlMs = k.knob.lruGenMinTtlMs;
+  let isReclaimable = ttlMs === 0;
   setInitialPriority(k, node, sc);
-  for (let memcg = ROOT_MEMCG; memcg >= 0; memcg = nextMemcg(k, ROOT_MEMCG, memcg))
+  for (let memcg = ROOT_MEMCG; memcg >= 0; memcg = nextMemcg(k, ROOT_MEMCG, memcg)) {
     calculateProtection(k, ROOT_MEMCG, memcg);
+    isReclaimable ||= isOlderThan(k, lruvecOf(k, memcg, node), ttlMs, sc);
+  }
+  if (!isReclaimable) outOfMemory(k, { memcg: ROOT_MEMCG, gfp: sc.gfp, order: 0, highest: sc.reclaimIdx });
+}
+
+/** Whether the lruvec has enough to evict, and its oldest generation is older than that (Linux: lruvec_is_reclaimable). */
+function isOlderThan(k: ReclaimState, lruvec: Lruvec, ttlMs: number, sc: ScanControl): boolean {
+  if (memcgBelowMin(k, ROOT_MEMCG, Math.floor(lruvec / k.lruvec.nodes))) return false;
+  if (!isSizable(k, lruvec, sc)) return false;
+  const oldest = k.lruGen.minSeq[lruvec * 2 + LRU_GEN_FILE] & 3;
+  return k.lruGen.birthNs[lruvec * MAX_NR_GENS + oldest] + ttlMs * 1e6 < k.clock.ns[0];
+}
+
+/** Whether a turn at this priority would look at any page; of a removed cgroup every page counts. */
+function isSizable(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): boolean {
+  const pages = sizeOf(k, lruvec, swappinessOf(k, lruvec, sc) !== 0);
+  const isOnline = k.memcg.state[Math.floor(lruvec / k.lruvec.nodes)] === MEMCG_ONLINE;
+  return (isOnline ? Math.floor(pages / 2 ** sc.priority) : pages) !== 0;
 }
 
 /** Begins a large request nearer to where it will end: (all pages / 2^priority) * (inactive / all) = pages wanted. */
@@ -106,14 +134,17 @@ function bitLength(value: number): number {
 /** Evicts from a lruvec as much as its turn allows. Returns whether it is to be left alone now (Linux: try_to_shrink_lruvec). */
 function tryToShrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): boolean {
   const swappiness = swappinessOf(k, lruvec, sc);
+  let wanted = pagesToScan(k, lruvec, sc, swappiness !== 0);
   let scanned = 0;
-  for (;;) {
-    const wanted = pagesToScan(k, lruvec, sc, swappiness !== 0);
-    if (wanted <= 0) return wanted === DONE;
+  while (wanted > 0) {
     const delta = evictFolios(k, lruvec, sc, swappiness);
     scanned += delta;
-    if (delta === 0 || scanned >= wanted || isEnough(k, lruvec, sc)) return false;
+    if (delta === 0 || scanned >= wanted || isEnough(k, lruvec, sc)) break;
+    wanted = pagesToScan(k, lruvec, sc, swappiness !== 0);
   }
+  // All the file pages that were met are dirty, and nobody writes them yet.
+  if (sc.unqueuedDirty !== 0 && sc.unqueuedDirty === sc.fileTaken) wakeAllFlushers(k);
+  return wanted === DONE;
 }
 
 /** How much reclaim of the lruvec swaps: not at all while there is next to no room in swap (Linux: get_swappiness). */
@@ -198,10 +229,9 @@ function shrinkOne(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): number {
     memcgEvent(k, memcg, MEMCG_LOW);
   }
   const isDone = tryToShrinkLruvec(k, lruvec, sc);
-  const isOnline = k.memcg.state[memcg] === MEMCG_ONLINE;
-  if (isDone && isOnline) return MEMCG_LRU_YOUNG;
-  const pages = sizeOf(k, lruvec, swappinessOf(k, lruvec, sc) !== 0);
-  if (!isDone && (isOnline ? Math.floor(pages / 2 ** sc.priority) : pages) !== 0) return 0;
+  shrinkSlab(k, lruvec, sc.priority);
+  if (isDone && k.memcg.state[memcg] === MEMCG_ONLINE) return MEMCG_LRU_YOUNG;
+  if (!isDone && isSizable(k, lruvec, sc)) return 0;
   // What is removed or too small gets one more chance.
   return fifoSegment[lruvec] === MEMCG_LRU_TAIL ? MEMCG_LRU_YOUNG : MEMCG_LRU_TAIL;
 }
