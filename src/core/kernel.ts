@@ -39,6 +39,7 @@ import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
 import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
 import { checkShadowNodes, createShadows } from "./space/shadow-nodes.ts";
+import { checkShmem } from "./space/shmem.ts";
 import { checkSwap, createSwapColumns, SLOT_WORDS } from "./space/swap.ts";
 import { checkSwapCache } from "./space/swap-cache.ts";
 import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
@@ -292,6 +293,7 @@ export function checkKernel(k: Kernel): void {
   checkWriteback(k);
   checkShadowNodes(k);
   checkPsi(k);
+  checkShmem(k);
   checkTasks(k);
   checkCommitted(k);
 }

@@ -36,7 +36,7 @@ const HZ_8_ROUND = 32;
 export function balanceDirtyPages(k: ReclaimState, inode: Inode): void {
   const { task: t, writeback: w } = k;
   const task = t.cpuTask[k.boot[2]];
-  if (task === NONE) return;
+  if (task === NONE || k.file.shmem[inode] !== 0) return;
   if (w.firstRunNs[0] <= k.clock.ns[0]) runFlushers(k, k.clock.ns[0]);
   const writer = k.file.disk[inode] * w.memcgs + (isLegacy(k) ? ROOT_MEMCG : t.memcg[task]);
   const pause = t.dirtiedPause[task];

@@ -48,7 +48,8 @@ import { countMemcgEvents } from "../space/memcg-count.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
 import { removePage } from "../space/pagecache.ts";
 import { folioReferenced, tryToUnmap } from "../space/rmap-walk.ts";
-import { chargeSwapOut, memcgSwapFull } from "../space/swap.ts";
+import { removeShmemPage, shmemToSwapCache } from "../space/shmem.ts";
+import { chargeSwapOut, memcgSwapFull, SWAP_TOTAL } from "../space/swap.ts";
 import {
   addToSwap,
   deleteFromSwapCache,
@@ -242,7 +243,7 @@ function pageout(k: ReclaimState, pfn: Pfn, node: number): number {
   const { page } = k;
   // The cache's reference and reclaim's own: anybody else's means that the page is in use.
   if (page[record + REFCOUNT] !== 2) return KEEP;
-  if ((page[record + FLAGS] & PG_swapcache) === 0) return ACTIVATE;
+  if ((page[record + FLAGS] & PG_swapcache) === 0 && !isShmemMovedOut(k, pfn)) return ACTIVATE;
   page[record + FLAGS] = (page[record + FLAGS] & ~PG_dirty) | PG_reclaim;
   if (folioFreeSwap(k, pfn)) {
     page[record + FLAGS] &= ~PG_reclaim;
@@ -255,6 +256,12 @@ function pageout(k: ReclaimState, pfn: Pfn, node: number): number {
   if ((page[record + FLAGS] & PG_writeback) !== 0) return countPageout(k, node, KEEP);
   page[record + FLAGS] &= ~PG_reclaim;
   return countPageout(k, node, FREED);
+}
+
+/** Moves a page of shared memory to the swap cache. False for pages of other files, and where there is no slot for it. */
+function isShmemMovedOut(k: ReclaimState, pfn: Pfn): boolean {
+  const isShmem = (k.page[pfn * PAGE_WORDS + FLAGS] & PG_swapbacked) !== 0;
+  return isShmem && k.swap.state[SWAP_TOTAL] > 0 && shmemToSwapCache(k, pfn);
 }
 
 function countPageout(k: ReclaimState, node: number, fate: number): number {
@@ -284,7 +291,9 @@ function removeMapping(k: ReclaimState, pfn: Pfn, target: Memcg): boolean {
   } else {
     const inode = page[record + MAPPING] >> 1;
     if (inode === NONE) return false;
-    removePage(k, inode, page[record + INDEX] >>> 0, pfn, workingsetEviction(k, pfn, target));
+    const index = page[record + INDEX] >>> 0;
+    if ((flags & PG_swapbacked) !== 0) removeShmemPage(k, inode, index, pfn);
+    else removePage(k, inode, index, pfn, workingsetEviction(k, pfn, target));
   }
   page[record + REFCOUNT] = 0;
   releaseFolio(k, pfn);

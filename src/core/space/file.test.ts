@@ -4,17 +4,8 @@
 import { expect, test } from "vitest";
 import { call, check, fileMachine, newFile, PAGE } from "../../../test/support/file-machine.ts";
 import { EBADF, EEXIST, EFAULT, EINVAL, EISDIR, EMFILE, ENOENT, ENOTDIR, ENXIO } from "../base/errno.ts";
-import {
-  checkFiles,
-  contentWord,
-  createInode,
-  O_CREAT,
-  O_DIRECTORY,
-  O_EXCL,
-  O_RDWR,
-  O_WRONLY,
-  S_IFDIR,
-} from "./file.ts";
+import { checkFiles, createInode, O_CREAT, O_DIRECTORY, O_EXCL, O_RDWR, O_WRONLY, S_IFDIR } from "./file.ts";
+import { contentWord } from "./file-content.ts";
 
 const READ = 0;
 const WRITE = 1;

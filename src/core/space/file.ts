@@ -91,6 +91,8 @@ export function createFileColumns(inodes: number, files: number): FileColumns {
     dirtiedNs: new Float64Array(inodes),
     writebackIndex: new Float64Array(inodes),
     writeErrors: new Int32Array(inodes),
+    shmem: new Uint8Array(inodes),
+    swapped: new Int32Array(inodes),
     rows,
     inode: new Int32Array(files),
     openFlags: new Int32Array(files),
@@ -109,8 +111,11 @@ export function createFileColumns(inodes: number, files: number): FileColumns {
 /** Makes a file. Returns its inode, or -ENFILE when the table is full. */
 export function createInode(k: SpaceState, spec: InodeSpec): Inode {
   const f = k.file;
-  if (f.rows[0] >= f.dev.length) return -ENFILE;
-  const inode = f.rows[0]++;
+  let inode = f.rows[3];
+  if (inode !== NONE) f.rows[3] = f.nextDirty[inode];
+  else if (f.rows[0] >= f.dev.length) return -ENFILE;
+  else inode = f.rows[0]++;
+  f.nextDirty[inode] = NONE;
   const disk = spec.disk ?? 0;
   f.path[inode] = spec.path;
   f.dev[inode] = spec.dev ?? FIRST_DEV + disk * 16;
@@ -131,15 +136,6 @@ export function findInode(k: SpaceState, path: string): Inode {
     if (linkCount[inode] > 0) return inode;
   }
   return NONE;
-}
-
-/**
- * The word that fills page `index` of a file with this content seed, as long as nobody has written there: 0 for NONE,
- * else the seed with the index mixed in. Its last byte is 0xcc, so that a fetch from any word executes a breakpoint.
- */
-export function contentWord(seed: number, index: number): number {
-  if (seed === NONE) return 0;
-  return ((seed ^ Math.imul(index | 0, 0x9e3779b1)) & ~0xff) | 0xcc;
 }
 
 /** Opens an inode with O_* flags. Returns an open file with one reference, or -ENFILE when the table is full. */

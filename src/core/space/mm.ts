@@ -11,7 +11,7 @@
  */
 import { bug } from "../base/bug.ts";
 import { type Column, type Mm, NONE, type Pfn } from "../base/types.ts";
-import { MAPCOUNT, MAPPING, PAGE_WORDS, REFCOUNT } from "../frame/page.ts";
+import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, PG_swapbacked, REFCOUNT } from "../frame/page.ts";
 import { NR_ANON_MAPPED, NR_FILE_MAPPED, NR_NODE_ITEMS } from "../frame/vmstat.ts";
 import { findPte, nextMapped, normalPage } from "./pagetable.ts";
 import type { MmColumns, SpaceState } from "./state.ts";
@@ -179,15 +179,16 @@ export function checkRss(k: SpaceState): void {
   const mapped = new Map<Pfn, number>();
   for (let mm = 1; mm < k.mm.rowCount[FIRST_NEVER_USED]!; mm++) {
     if (k.mm.pgd[mm] === NONE) continue;
-    const counts = [0, 0];
+    const counts = [0, 0, 0, 0];
     for (let vpn = nextMapped(k, mm, 0, top); vpn < top; vpn = nextMapped(k, mm, vpn + 1, top)) {
       const pfn = normalPage(k, findPte(k, mm, vpn));
       if (pfn === NONE) continue;
       const isAnon = (k.page[pfn * PAGE_WORDS + MAPPING]! & 1) !== 0;
-      counts[isAnon ? MM_ANONPAGES : MM_FILEPAGES]!++;
+      const isShmem = !isAnon && (k.page[pfn * PAGE_WORDS + FLAGS]! & PG_swapbacked) !== 0;
+      counts[isShmem ? MM_SHMEMPAGES : isAnon ? MM_ANONPAGES : MM_FILEPAGES]!++;
       mapped.set(pfn, (mapped.get(pfn) ?? 0) + 1);
     }
-    for (const member of [MM_FILEPAGES, MM_ANONPAGES]) {
+    for (const member of [MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES]) {
       const rss = k.mm.rss[mm * NR_MM_COUNTERS + member]!;
       if (rss !== counts[member])
         bug(`rss ${member} of address space ${mm} is ${rss}, its page tables have ${counts[member]}`);

@@ -31,7 +31,7 @@ import { NR_FILE_PAGES, NR_NODE_ITEMS, NR_SWAPCACHE, PGPGIN } from "../frame/vms
 import { fillBytes, loadBlock } from "../hw/content.ts";
 import { OP_READ, submitIo } from "../hw/disk.ts";
 import { setFill } from "../hw/ram.ts";
-import { contentWord } from "./file.ts";
+import { contentWord } from "./file-content.ts";
 import { modLruvecState } from "./memcg-count.ts";
 import { currentMemcg } from "./memcg-task.ts";
 import { chargeNode, freeShadow, takeShadow, updateShadowNode } from "./shadow-nodes.ts";

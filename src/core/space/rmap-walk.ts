@@ -23,7 +23,7 @@ import { PTE_ACCESSED, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_SWP_EXCLUSIVE, PTE_SWP_SOF
 import { isLruGen } from "./lru-gen.ts";
 import { lookAround } from "./lru-gen-walk.ts";
 import { isBelow } from "./memcg.ts";
-import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
+import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
 import { findRecentPte, normalPage } from "./pagetable.ts";
 import { removeRmap, vpnInVma } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
@@ -129,7 +129,7 @@ function unmapOne(k: SpaceState, pfn: Pfn, vma: Vma, pte: number, isAnon: boolea
   if (!isAnon) {
     words[pte] = 0;
     words[pte + 1] = 0;
-    addRss(k, mm, MM_FILEPAGES, -1);
+    addRss(k, mm, (page[record + FLAGS] & PG_swapbacked) !== 0 ? MM_SHMEMPAGES : MM_FILEPAGES, -1);
   } else if ((page[record + FLAGS] & PG_swapbacked) === 0) {
     // Lazily freed: gone if nobody wrote to it since, and nobody else holds it; else it is ordinary memory again.
     const isHeld = page[record + REFCOUNT] !== 1 + page[record + MAPCOUNT];

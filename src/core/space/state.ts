@@ -368,7 +368,10 @@ export interface FileColumns {
   /** Page at which write-back of a part of the file goes on (Linux: writeback_index), and writes that failed so far. */
   readonly writebackIndex: Float64Array;
   readonly writeErrors: Int32Array;
-  /** [0] first inode never used, [1] first open file never used, [2] first free open file (chained by `inode`). */
+  /** 0, or what kind of shared memory it is (SHMEM_* of shmem.ts); its pages that are in swap. */
+  readonly shmem: Uint8Array;
+  readonly swapped: Int32Array;
+  /** [0] first inode never used, [1] first open file never used, [2] first free open file (chained by `inode`), [3] first free inode (by `nextDirty`). */
   readonly rows: Int32Array;
   /** By OpenFile. */
   readonly inode: Column<Inode>;

@@ -34,6 +34,7 @@ import {
   PAGE_WORDS,
   PG_locked,
   PG_lru,
+  PG_swapbacked,
   PG_swapcache,
   PG_table,
   PG_ZONE_SHIFT,
@@ -61,7 +62,7 @@ import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
 import { unchargeKernelPage, unchargePage } from "./memcg.ts";
 import { modLruvecState } from "./memcg-count.ts";
-import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
+import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, updateHiwaterRss } from "./mm.ts";
 import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { removeRmap } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
@@ -280,7 +281,8 @@ function zapFilePage(k: SpaceState, vma: Vma, pfn: Pfn, low: number): boolean {
   if (isDirty) markMappedDirty(k, pfn);
   if ((low & PTE_ACCESSED) !== 0 && (k.vma.flags[vma]! & (VM_SEQ_READ | VM_RAND_READ)) === 0)
     markPageAccessed(k, pfn);
-  addRss(k, k.vma.mm[vma]!, MM_FILEPAGES, -1);
+  const isShmem = (k.page[pfn * PAGE_WORDS + FLAGS]! & PG_swapbacked) !== 0;
+  addRss(k, k.vma.mm[vma]!, isShmem ? MM_SHMEMPAGES : MM_FILEPAGES, -1);
   removeRmap(k, pfn);
   putFolio(k, pfn);
   return isDirty;

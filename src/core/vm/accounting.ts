@@ -17,6 +17,8 @@ import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE } from "../base/types.ts";
 import { NR_FREE_PAGES, sumZoneItem } from "../frame/vmstat.ts";
+import { filePages } from "../space/pagecache.ts";
+import { SHMEM_PROMISED } from "../space/shmem.ts";
 import { SWAP_TOTAL } from "../space/swap.ts";
 import {
   isDataMapping,
@@ -163,6 +165,8 @@ export function checkCommitted(k: VmState): void {
       if ((k.vma.flags[vma] & VM_ACCOUNT) !== 0) pages += vmaPages(k, vma);
     }
   }
+  for (let inode = 1; inode < k.file.rows[0]; inode++)
+    if (k.file.shmem[inode] === SHMEM_PROMISED) pages += filePages(k, inode);
   if (pages !== k.committed[EXACT]) bug(`${k.committed[EXACT]} pages are promised, the VMAs say ${pages}`);
   let parts = k.committed[SHARED];
   for (let row = FIRST_CPU; row < k.committed.length; row++) parts += k.committed[row];

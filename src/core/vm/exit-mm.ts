@@ -3,12 +3,12 @@
  * Linux: mm/mmap.c exit_mmap (6.12)   Doc: Documentation/mm/process_addrs.rst
  */
 import { type Mm, NONE } from "../base/types.ts";
-import { putFile } from "../space/file.ts";
 import { lruAddDrain } from "../space/lruvec.ts";
 import { unlinkAnonVmas, unlinkFileVma } from "../space/rmap.ts";
 import { freeVma, VM_ACCOUNT, vmaPages } from "../space/vma.ts";
 import { finishMmu, freePageTables, gatherMmu, zapVmas } from "../space/zap.ts";
 import { acctMemory } from "./accounting.ts";
+import { putMappedFile } from "./shmem.ts";
 import type { VmState } from "./state.ts";
 
 /** Takes everything out of an address space; the row and its top page table stay. */
@@ -29,7 +29,7 @@ export function exitMmap(k: VmState, mm: Mm): void {
   while (vma !== NONE) {
     const next = k.vma.next[vma]!;
     if ((k.vma.flags[vma]! & VM_ACCOUNT) !== 0) accounted += vmaPages(k, vma);
-    if (k.vma.file[vma] !== NONE) putFile(k, k.vma.file[vma]!);
+    if (k.vma.file[vma] !== NONE) putMappedFile(k, k.vma.file[vma]!);
     freeVma(k, vma);
     vma = next;
   }

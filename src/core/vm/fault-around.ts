@@ -9,11 +9,19 @@
  */
 import { ENOMEM } from "../base/errno.ts";
 import { NONE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
-import { FLAGS, PAGE_WORDS, PG_locked, PG_readahead, PG_uptodate, PG_workingset } from "../frame/page.ts";
+import {
+  FLAGS,
+  PAGE_WORDS,
+  PG_locked,
+  PG_readahead,
+  PG_swapbacked,
+  PG_uptodate,
+  PG_workingset,
+} from "../frame/page.ts";
 import { PTRS_PER_TABLE, pteHigh, pteLow } from "../hw/pte.ts";
 import { getFolio } from "../space/folio.ts";
 import { completeIo } from "../space/io.ts";
-import { addRss, MM_FILEPAGES } from "../space/mm.ts";
+import { addRss, MM_FILEPAGES, MM_SHMEMPAGES } from "../space/mm.ts";
 import { filePages, findPage } from "../space/pagecache.ts";
 import { findPteTable } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
@@ -40,9 +48,10 @@ export function faultAround(k: VmState, vma: Vma, vpn: number): number {
 
 /**
  * The low word of a new entry for a page of a file, read-only; shared writable mappings get write access by a fault of
- * their own, because the file system wants to know of the first store.
+ * their own, because the file system wants to know of the first store (nobody does for shared memory).
  */
 export function fileEntryLow(k: VmState, vma: Vma, pfn: Pfn): number {
+  if ((k.page[pfn * PAGE_WORDS + FLAGS] & PG_swapbacked) !== 0) return pteLow(pfn, protLow(k.vma.flags[vma]));
   return pteLow(pfn, protLow(k.vma.flags[vma] & ~VM_SHARED));
 }
 
@@ -95,7 +104,7 @@ function mapPages(k: VmState, vma: Vma, vpn: number, first: number, last: number
     mapped++;
     if (index + toVpn === vpn) done = 1;
   }
-  if (mapped > 0) addRss(k, mm, MM_FILEPAGES, mapped);
+  if (mapped > 0) addRss(k, mm, k.file.shmem[inode] !== 0 ? MM_SHMEMPAGES : MM_FILEPAGES, mapped);
   k.file.raMmapMiss[file] = Math.max(0, k.file.raMmapMiss[file] - hits);
   return done;
 }

@@ -2,7 +2,7 @@
  * Page faults: from a refused access to the handler of the kind of memory, and the count of it.
  *
  *   pageFault         which VMA, may it be accessed like this, must a stack grow     (arch/x86/mm/fault.c)
- *   handleMmFault     absent: anonymous, file or special; present and not writable: copy or reuse; count
+ *   handleMmFault     absent: anonymous, file, shared memory or special; present and not writable: copy or reuse; count
  *
  *   no VMA, or a stack that may not grow     SIGSEGV, SEGV_MAPERR
  *   VMA without the permission               SIGSEGV, SEGV_ACCERR
@@ -29,6 +29,7 @@ import { FAULT_FLAG_AGAIN, FAULT_FLAG_INSTRUCTION, FAULT_FLAG_WRITE } from "./fa
 import { pagefaultOutOfMemory } from "./fault-oom.ts";
 import { fileFault } from "./filemap.ts";
 import { ensurePmdTable } from "./pte-alloc.ts";
+import { shmemFault } from "./shmem.ts";
 import type { VmState } from "./state.ts";
 import { doSwapPage } from "./swapin.ts";
 import { specialFault } from "./zero-page.ts";
@@ -114,7 +115,11 @@ function handlePteFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: nu
 
 /** Nothing is mapped: whose memory is it. */
 function handleAbsent(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
-  if (k.vma.file[vma] !== NONE) return settleHigh(k, task, fileFault(k, task, vma, vpn, flags), flags);
+  const file = k.vma.file[vma]!;
+  if (file !== NONE) {
+    const isShmem = k.file.shmem[k.file.inode[file]!] !== 0;
+    return settleHigh(k, task, (isShmem ? shmemFault : fileFault)(k, task, vma, vpn, flags), flags);
+  }
   if (k.vma.special[vma] !== 0) return specialFault(k, vma, vpn);
   return doAnonymousPage(k, vma, vpn, flags, k.tlb.walk[WALK_WORD]!);
 }

@@ -8,7 +8,7 @@ import { call, check, fileMachine, newFile, PAGE, waitOut } from "../../../test/
 import { FAULT_SIGBUS } from "../base/errno.ts";
 import { createRng, randomBelow } from "../base/rng.ts";
 import { BLOCKED } from "../base/types.ts";
-import { contentWord } from "../space/file.ts";
+import { contentWord } from "../space/file-content.ts";
 import { invalidatePages, writeBackFile } from "./truncate.ts";
 import { loadBytes, storeBytes } from "./user-bytes.ts";
 

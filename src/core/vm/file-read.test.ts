@@ -15,7 +15,7 @@ import {
 } from "../../../test/support/file-machine.ts";
 import { EFAULT } from "../base/errno.ts";
 import { ACCESS_STORE } from "../hw/mmu.ts";
-import { contentWord } from "../space/file.ts";
+import { contentWord } from "../space/file-content.ts";
 import { loadBytes } from "./user-bytes.ts";
 
 const READ = 0;

@@ -18,7 +18,7 @@ import { FAULT_SIGBUS } from "../base/errno.ts";
 import { BLOCKED } from "../base/types.ts";
 import { PGMAJFAULT } from "../frame/vmstat.ts";
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
-import { contentWord } from "../space/file.ts";
+import { contentWord } from "../space/file-content.ts";
 import { access } from "./access.ts";
 import { warmFile } from "./file-read.ts";
 import { forceReadAhead } from "./readahead.ts";

@@ -14,10 +14,10 @@
  */
 import { ENOMEM } from "../base/errno.ts";
 import { type AnonVma, type Mm, NONE, type OpenFile, type Vma } from "../base/types.ts";
-import { putFile } from "../space/file.ts";
 import { anonVmaClone, unlinkAnonVmas, unlinkFileVma } from "../space/rmap.ts";
 import { freeVma, VM_SOFTDIRTY, VM_SPECIAL, vmaPages } from "../space/vma.ts";
 import { removeVma, setVmaRange } from "../space/vma-tree.ts";
+import { putMappedFile } from "./shmem.ts";
 import { splitVma } from "./split.ts";
 import type { VmState } from "./state.ts";
 
@@ -185,7 +185,7 @@ function absorb(k: VmState, taker: Vma, gone: Vma): void {
   removeVma(k, columns.mm[gone], gone);
   if (columns.file[gone] !== NONE) {
     unlinkFileVma(k, gone);
-    putFile(k, columns.file[gone]);
+    putMappedFile(k, columns.file[gone]);
   }
   if (columns.anonVma[gone] !== NONE) unlinkAnonVmas(k, gone);
   columns.minorFaults[taker] += columns.minorFaults[gone];

@@ -68,6 +68,7 @@ import {
   PROT_WRITE,
 } from "./mman.ts";
 import { countGathered, gatherVmas, removeGathered } from "./munmap.ts";
+import { putMappedFile, shmemZeroSetup } from "./shmem.ts";
 import type { VmState } from "./state.ts";
 import { getUnmappedArea } from "./unmapped-area.ts";
 
@@ -95,7 +96,7 @@ export interface MmapRequest {
  * is shared or of a file), ENOMEM (no addresses, no VMA, a limit, or the promise is refused), EEXIST (NOREPLACE and
  * something is there), EACCES (the file was not opened for this), ETXTBSY (a swap area in use, to be written), ENODEV (the file cannot be mapped), EOVERFLOW (beyond
  * the largest file), EOPNOTSUPP (SHARED_VALIDATE with an unknown flag), EPERM (below vm.mmap_min_addr), and ENOSYS for
- * what this kernel does not have: shared anonymous memory, MAP_LOCKED, MAP_HUGETLB, MAP_DROPPABLE.
+ * what this kernel does not have: MAP_LOCKED, MAP_HUGETLB, MAP_DROPPABLE.
  */
 export function doMmap(k: VmState, mm: Mm, request: MmapRequest): number {
   if (request.len === 0) return -EINVAL;
@@ -124,8 +125,20 @@ export function doMmap(k: VmState, mm: Mm, request: MmapRequest): number {
     file: request.file,
     anonVma: NONE,
   };
-  const error = mmapRegion(k, range);
+  const isShmem = request.file === NONE && (vmFlags & VM_SHARED) !== 0;
+  const error = isShmem ? mapShmem(k, range) : mmapRegion(k, range);
   return error < 0 ? error : found;
+}
+
+/** Makes shared memory for [start, end), and that its mapping. Returns 0 or a negative errno. */
+function mapShmem(k: VmState, range: MergeRange): number {
+  const isReserved = (range.flags & VM_NORESERVE) === 0;
+  const file = shmemZeroSetup(k, range.mm, range.end - range.start, isReserved);
+  if (file < 0) return file;
+  const error = mmapRegion(k, { ...range, pgoff: 0, file });
+  // The mapping has a reference of its own.
+  putMappedFile(k, file);
+  return error;
 }
 
 /**
@@ -199,6 +212,7 @@ function anonymousFlags(prot: number, flags: number): number {
     case MAP_PRIVATE:
       return vmFlags;
     case MAP_SHARED:
+      return (vmFlags & VM_GROWSDOWN) !== 0 ? -EINVAL : vmFlags | VM_SHARED | VM_MAYSHARE;
     case MAP_DROPPABLE:
       return (vmFlags & VM_GROWSDOWN) !== 0 ? -EINVAL : -ENOSYS;
     default:

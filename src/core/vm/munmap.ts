@@ -11,13 +11,13 @@
  */
 import { EINVAL, ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE, type Vma } from "../base/types.ts";
-import { putFile } from "../space/file.ts";
 import { unlinkAnonVmas, unlinkFileVma } from "../space/rmap.ts";
 import { freeVma, VM_ACCOUNT, vmaPages } from "../space/vma.ts";
 import { findVmaIntersection, removeVma } from "../space/vma-tree.ts";
 import { finishMmu, freePageTables, gatherMmu, zapVmas } from "../space/zap.ts";
 import { acctMemory, updateHiwaterVm, vmStatAccount } from "./accounting.ts";
 import { isPageAligned, pageAlign } from "./bytes.ts";
+import { putMappedFile } from "./shmem.ts";
 import { splitVmaUnchecked } from "./split.ts";
 import type { VmState } from "./state.ts";
 import { taskSize } from "./unmapped-area.ts";
@@ -111,7 +111,7 @@ export function removeGathered(k: VmState, mm: Mm, start: number, end: number, k
     if ((columns.flags[vma] & VM_ACCOUNT) !== 0) accounted += pages;
     vmStatAccount(k, mm, columns.flags[vma], -pages);
     removeVma(k, mm, vma);
-    if (columns.file[vma] !== NONE) putFile(k, columns.file[vma]);
+    if (columns.file[vma] !== NONE) putMappedFile(k, columns.file[vma]);
     freeVma(k, vma);
     vma = next;
   }

@@ -161,25 +161,32 @@ function trySwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: numbe
 
 /** The page of an entry if it is in memory, and what that tells read-ahead (Linux: swap_cache_get_folio). */
 function findInCache(k: VmState, vma: Vma, vpn: number, entry: SwapEntry): Pfn {
+  if (readsBySlots(k)) return findReadAhead(k, entry);
   const pfn = findSwapCache(k, entry);
   if (pfn === NONE) return NONE;
   const at = pfn * PAGE_WORDS + FLAGS;
   const wasAhead = (k.page[at] & PG_readahead) !== 0;
   k.page[at] &= ~PG_readahead;
   const { swapRaVpn, swapRaHits } = k.vma;
-  if (readsBySlots(k)) {
-    if (wasAhead) {
-      k.swap.state[CLUSTER_RA_HITS]++;
-      k.vmstat.event[SWAP_RA_HIT]++;
-    }
-    return pfn;
-  }
   beginReadAhead(k, vma);
   if (wasAhead) {
     swapRaHits[vma] = Math.min(swapRaHits[vma] + 1, RA_HITS_MAX);
     k.vmstat.event[SWAP_RA_HIT]++;
   }
   swapRaVpn[vma] = vpn;
+  return pfn;
+}
+
+/** The page of an entry if it is in memory, where read-ahead is learnt for all together: it is told that it was right. */
+export function findReadAhead(k: VmState, entry: SwapEntry): Pfn {
+  const pfn = findSwapCache(k, entry);
+  if (pfn === NONE) return NONE;
+  const at = pfn * PAGE_WORDS + FLAGS;
+  if ((k.page[at] & PG_readahead) !== 0) {
+    k.swap.state[CLUSTER_RA_HITS]++;
+    k.vmstat.event[SWAP_RA_HIT]++;
+  }
+  k.page[at] &= ~PG_readahead;
   return pfn;
 }
 
@@ -250,7 +257,7 @@ function wantedPages(hits: number, isNext: boolean): number {
 }
 
 /** Reads the slots in use around an entry's: the aligned run of them that is as long as the window (Linux: swap_cluster_readahead). */
-function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
+export function readCluster(k: VmState, mm: Mm, entry: SwapEntry): void {
   const { swap } = k;
   const most = 2 ** k.knob.pageCluster;
   if (most === 1) return;

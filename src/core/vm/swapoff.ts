@@ -11,7 +11,7 @@
  * Linux: mm/swapfile.c try_to_unuse, unuse_pte (6.12)   Doc: man 2 swapoff
  */
 import { ENOMEM } from "../base/errno.ts";
-import { type Mm, NONE, type Pfn, type Vma } from "../base/types.ts";
+import { type Inode, type Mm, NONE, type Pfn, type Vma } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_anonExclusive, PG_uptodate, PG_writeback } from "../frame/page.ts";
 import {
   isSwapPte,
@@ -28,6 +28,7 @@ import { isUptodate, quiesceDisks, waitRow } from "../space/io.ts";
 import { addRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
 import { findPte, nextMapped } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
+import { loseShmemSwap, nextSwapped, shmemFromSwapCache, shmemSwapAt } from "../space/shmem.ts";
 import {
   dropSwapArea,
   MAX_SWAPFILES,
@@ -40,7 +41,7 @@ import {
 } from "../space/swap.ts";
 import { findSwapCache, folioFreeSwap } from "../space/swap-cache.ts";
 import type { VmState } from "./state.ts";
-import { addSwappedRmap, readAround } from "./swapin.ts";
+import { addSwappedRmap, bringIn, readAround, readCluster } from "./swapin.ts";
 
 /** The priority below which areas without one of their own begin. */
 const NO_PRIORITY = -1;
@@ -61,6 +62,8 @@ export function swapOffArea(k: VmState, type: number): number {
   // Making room may put a page that is mapped again back into the area, if another entry still keeps its slot.
   while (swap.inuse[type] !== 0) {
     let error = 0;
+    for (let inode = 1; inode < k.file.rows[0] && error === 0; inode++)
+      if (k.file.swapped[inode] !== 0) error = unuseShmem(k, inode, type);
     for (let mm = 1; mm < k.mm.rowCount[1] && error === 0; mm++)
       if (k.mm.pgd[mm] !== NONE) error = unuseHeld(k, mm, type);
     if (error < 0) {
@@ -122,6 +125,24 @@ function unuseEntry(k: VmState, vma: Vma, vpn: number, pte: number): number {
   if (k.ram.words[pte + 1] === entry && findSwapCache(k, entry) === pfn) mapBack(k, vma, vpn, pte);
   folioFreeSwap(k, pfn);
   putFolio(k, pfn);
+  return 0;
+}
+
+/** Brings back what shared memory has in the area, as nobody's. Returns 0 or -ENOMEM (Linux: shmem_unuse). */
+function unuseShmem(k: VmState, inode: Inode, type: number): number {
+  for (let index = nextSwapped(k, inode, 0, type); index >= 0; index = nextSwapped(k, inode, index, type)) {
+    const entry = shmemSwapAt(k, inode, index);
+    readCluster(k, k.task.mm[k.task.cpuTask[k.boot[2]]], entry);
+    const pfn = bringIn(k, k.task.mm[k.task.cpuTask[k.boot[2]]], entry);
+    if (pfn < 0) return -ENOMEM;
+    if (pfn === NONE) continue;
+    getFolio(k, pfn);
+    waitForPage(k, pfn);
+    if ((k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) === 0) loseShmemSwap(k, inode, index);
+    else if (shmemSwapAt(k, inode, index) === entry && findSwapCache(k, entry) === pfn)
+      shmemFromSwapCache(k, inode, index, pfn);
+    putFolio(k, pfn);
+  }
   return 0;
 }
 

@@ -91,6 +91,7 @@ export function writeBackFile(k: VmState, inode: Inode): number {
  * POSIX_FADV_DONTNEED does after a write-back). Returns the pages dropped.
  */
 export function invalidatePages(k: VmState, inode: Inode, first: number, last: number): number {
+  if (k.file.shmem[inode] !== 0) return 0;
   // A page in an LRU batch has one reference more and would be kept.
   lruAddDrainAll(k);
   let dropped = 0;

@@ -19,7 +19,7 @@ import type { HwState } from "../hw/state.ts";
 import { LAYOUT_RANDOMIZED, LAYOUT_TOPDOWN, VM_GROWSDOWN, vmaStartGap } from "../space/vma.ts";
 import { findGapAbove, findGapBelow, findVma } from "../space/vma-tree.ts";
 import { isPageAligned, pageAlign, remainder } from "./bytes.ts";
-import { MAP_32BIT, MAP_ABOVE4G, MAP_FIXED } from "./mman.ts";
+import { MAP_32BIT, MAP_ABOVE4G, MAP_FIXED, MAP_SHARED, MAP_TYPE } from "./mman.ts";
 import type { VmState } from "./state.ts";
 
 /** First address beyond 47-bit user space: nothing lies above it unless it was asked for by a hint. */
@@ -73,8 +73,10 @@ export function pickMmapLayout(k: VmState, mm: Mm, randomize: boolean): void {
 export function getUnmappedArea(k: VmState, mm: Mm, request: AreaRequest): number {
   const { addr, len, file } = request;
   if (len > taskSize(k)) return -ENOMEM;
-  // Files lie on ext4, which asks for huge page alignment whatever the hint; anonymous memory only of whole huge pages.
-  const aligned = file !== NONE || (addr === 0 && remainder(len, PMD_SIZE) === 0);
+  // Files lie on ext4, which asks for huge page alignment whatever the hint; anonymous memory only of whole huge pages;
+  // shared memory does not, as long as it is not to have huge pages.
+  const isShmem = file === NONE && (request.flags & MAP_TYPE) === MAP_SHARED;
+  const aligned = file !== NONE || (!isShmem && addr === 0 && remainder(len, PMD_SIZE) === 0);
   const found = aligned ? findAlignedArea(k, mm, request) : findArea(k, mm, request, len);
   if (found < 0) return found;
   if (found > taskSize(k) - len) return -ENOMEM;

@@ -192,7 +192,7 @@ function transfer(
     }
     return 0;
   });
-  if (result === BLOCKED) outcome.code = BLOCKED;
+  if (result < 0) outcome.code = result;
   return outcome;
 }
 
@@ -259,7 +259,8 @@ export function runPattern(
 ): AccessOutcome {
   const running = startPattern(pattern, hash);
   const go = (): number => continuePattern(k, task, running, Number.POSITIVE_INFINITY, isQuiet);
-  if (attempt(k, task, go) === BLOCKED) running.outcome.code = BLOCKED;
+  const result = attempt(k, task, go);
+  if (result < 0) running.outcome.code = result;
   return running.outcome;
 }
 

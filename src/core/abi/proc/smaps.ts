@@ -22,6 +22,7 @@ import {
 } from "../../frame/page.ts";
 import { isSwapPte, PTE_ACCESSED, PTE_DIRTY, PTE_POISONED_HIGH } from "../../hw/pte.ts";
 import { forEachPte, normalPage } from "../../space/pagetable.ts";
+import { countSwapped } from "../../space/shmem.ts";
 import { SLOT_COUNT, swapRecord } from "../../space/swap.ts";
 import { VM_EXEC, VM_LOCKED, VM_SOFTDIRTY } from "../../space/vma.ts";
 import type { AbiState } from "../state.ts";
@@ -131,6 +132,14 @@ function entry(
   );
 }
 
+/** Bytes of a mapping of shared memory that are in swap: its file knows, entries do not (Linux: shmem_swap_usage). */
+function shmemSwap(k: AbiState, vma: Vma): number {
+  const file = k.vma.file[vma];
+  if (file === NONE || k.file.shmem[k.file.inode[file]] === 0) return 0;
+  const first = k.vma.pgoff[vma];
+  return PAGE_SIZE * countSwapped(k, k.file.inode[file], first, first + k.vma.end[vma] - k.vma.start[vma]);
+}
+
 /** Sums of nothing yet. */
 export function emptyStats(): MemSizeStats {
   return {
@@ -156,6 +165,7 @@ export function emptyStats(): MemSizeStats {
 /** Adds the pages of one VMA to the sums. */
 export function gatherStats(k: AbiState, vma: Vma, stats: MemSizeStats): void {
   const locked = (k.vma.flags[vma] & VM_LOCKED) !== 0;
+  stats.swap += shmemSwap(k, vma);
   forEachPte(k, k.vma.mm[vma], k.vma.start[vma], k.vma.end[vma], (_vpn, pte) => {
     const low = k.ram.words[pte];
     const high = k.ram.words[pte + 1];

@@ -54,7 +54,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   {
     nr: 9,
     name: "mmap",
-    faithful: "partial: no shared anonymous memory, MAP_LOCKED, MAP_HUGETLB or MAP_DROPPABLE (ENOSYS)",
+    faithful: "partial: no MAP_LOCKED, MAP_HUGETLB or MAP_DROPPABLE (ENOSYS)",
     run: sysMmap,
   },
   { nr: 10, name: "mprotect", faithful: "partial: no protection keys", run: sysMprotect },
