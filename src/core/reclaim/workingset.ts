@@ -30,7 +30,7 @@ import { ageNonresident, lruNoteCost } from "../space/lruvec.ts";
 import { MEMCG_FREE } from "../space/memcg.ts";
 import { modLruvecState } from "../space/memcg-count.ts";
 import { flushedState, flushMemcgStatsIfDue } from "../space/memcg-flush.ts";
-import { memcgSwapPages } from "../space/swap.ts";
+import { memcgSwapPages } from "../space/swap-room.ts";
 import type { ReclaimState } from "./state.ts";
 
 /** A shadow is 1 + workingset + 2 * (node + NODES * (memcg + MEMCGS * age)): never 0, exact below 2^53. */

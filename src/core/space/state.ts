@@ -312,6 +312,12 @@ export interface SwapColumns {
   readonly listTail: Int32Array;
   /** By type * cpus + cpu: the row at which the CPU goes on, or 0. */
   readonly current: Int32Array;
+  /** By cpu * 64: slots a CPU has taken to hand out, and slots it will give back; by cpu * 3: the next one, how many of each. */
+  readonly handOut: Int32Array;
+  readonly handBack: Int32Array;
+  readonly handCounts: Int32Array;
+  /** The slots that were taken last, on their way to where they are kept. */
+  readonly taken: Int32Array;
   /** SWAP_* of swap.ts. */
   readonly state: Float64Array;
 }

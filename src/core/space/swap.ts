@@ -7,12 +7,14 @@
  *
  * Slots are taken cluster by cluster (512 slots): each CPU goes on in a cluster of its own, then takes a free one, then
  * one that has a hole. Areas of the highest priority come first, equal ones in turn.
- * Differs: slots are taken and given one at a time, without the per-CPU caches of 64 that Linux has in front.
+ *
+ * While there is plenty of swap each CPU takes 64 slots at a time, from one area, and hands them out one by one; slots that
+ * became free it collects, charged as they were, and gives back when it has 64. Both count as in use meanwhile.
  * Linux: mm/swapfile.c, mm/swap_slots.c (6.12)   Doc: Documentation/admin-guide/mm/concepts.rst
  */
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
-import { type Inode, NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
+import { NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
 import { NR_EVENTS, PGPGOUT } from "../frame/vmstat.ts";
 import { freeBlock } from "../hw/content.ts";
 import {
@@ -60,6 +62,19 @@ export const SLOT_WORDS = 8;
 /** Bits of a slot's state: the page was all zeros, so nothing was written (Linux: zeromap); the slot could not be read. */
 export const SLOT_ZERO = 1;
 export const SLOT_BAD = 2;
+/** Nobody's, but in a CPU's cache, to be handed out or to be given back. */
+export const SLOT_HELD = 4;
+/**
+ * Slots a CPU takes or gives back at a time (Linux: SWAP_SLOTS_CACHE_SIZE); free slots for each CPU with which that begins, and
+ * below which it ends; words of `handCounts`: place of the next slot to hand out, slots left, slots to give back.
+ */
+const HAND = 64;
+const HAND_BEGIN = 5 * HAND;
+const HAND_END = 2 * HAND;
+const NEXT_OUT = 0;
+export const HAND_LEFT = 1;
+export const HAND_BACK = 2;
+export const HAND_COUNTS = 3;
 /** A cluster's state; the first two are lists, too. */
 const CLUSTER_FREE = 0;
 const CLUSTER_NONFULL = 1;
@@ -80,8 +95,11 @@ export const SWAP_ROTATING = 5;
 export const CLUSTER_RA_SLOT = 6;
 export const CLUSTER_RA_HITS = 7;
 export const CLUSTER_RA_WINDOW = 8;
+/** 1 while CPUs may keep slots (there is an area, and no swapoff under way), and 1 while they do: there is plenty. */
+const MAY_KEEP = 10;
+const KEEPS = 11;
 /** Areas ever in use at a time: types from this one on never were. */
-const AREAS = 9;
+export const AREAS = 9;
 
 /** No area. */
 export function createSwapColumns(cpus: number): SwapColumns {
@@ -103,7 +121,11 @@ export function createSwapColumns(cpus: number): SwapColumns {
     listHead: new Int32Array(MAX_SWAPFILES * 2),
     listTail: new Int32Array(MAX_SWAPFILES * 2),
     current: new Int32Array(MAX_SWAPFILES * cpus),
-    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0, 0, 0, 0, 4, 0, 0),
+    handOut: new Int32Array(cpus * HAND),
+    handBack: new Int32Array(cpus * HAND),
+    handCounts: new Int32Array(cpus * HAND_COUNTS),
+    taken: new Int32Array(HAND),
+    state: Float64Array.of(0, 0, SWAPFILE_CLUSTER, 0, 0, 0, 0, 4, 0, 0, 0, 0),
   };
 }
 
@@ -151,12 +173,15 @@ export function addSwapArea(k: SpaceState, area: SwapArea): number {
   s.state[SWAP_FREE] += area.pages - 1;
   s.state[SWAP_TOTAL] += area.pages - 1;
   if ((area.flags & SWP_SOLIDSTATE) === 0) s.state[SWAP_ROTATING]++;
+  s.state[MAY_KEEP] = 1;
   return type;
 }
 
 /** No more slots are taken from the area; those in use stay until they are freed (swapoff's first step). */
 export function stopSwapArea(k: SpaceState, type: number): void {
   const s = k.swap;
+  s.state[MAY_KEEP] = 0;
+  drainHands(k);
   s.flags[type] &= ~SWP_WRITEOK;
   s.state[SWAP_FREE] -= s.pages[type] - 1 - s.inuse[type];
   s.state[SWAP_TOTAL] -= s.pages[type] - 1;
@@ -165,6 +190,7 @@ export function stopSwapArea(k: SpaceState, type: number): void {
 /** Takes it into use again, when swapoff did not succeed. */
 export function resumeSwapArea(k: SpaceState, type: number): void {
   const s = k.swap;
+  s.state[MAY_KEEP] = 1;
   s.flags[type] |= SWP_WRITEOK;
   s.state[SWAP_FREE] += s.pages[type] - 1 - s.inuse[type];
   s.state[SWAP_TOTAL] += s.pages[type] - 1;
@@ -179,15 +205,8 @@ export function dropSwapArea(k: SpaceState, type: number): void {
   s.listHead.fill(0, type * 2, type * 2 + 2);
   s.listTail.fill(0, type * 2, type * 2 + 2);
   s.path[type] = "";
+  s.state[MAY_KEEP] = s.flags.some((flags) => (flags & SWP_WRITEOK) !== 0) ? 1 : 0;
   s.current.fill(0, type * k.machine.cpus, (type + 1) * k.machine.cpus);
-}
-
-/** Whether the file is a swap area in use: what writes it or cuts it is refused (Linux: IS_SWAPFILE). */
-export function isSwapFile(k: SpaceState, inode: Inode): boolean {
-  const { flags, path, state } = k.swap;
-  for (let type = 0; type < state[AREAS]; type++)
-    if ((flags[type] & SWP_USED) !== 0 && path[type] === k.file.path[inode]) return true;
-  return false;
 }
 
 /** Row of an entry's slot. */
@@ -218,42 +237,12 @@ export function swapEntryOf(k: SpaceState, type: number, row: number): SwapEntry
   return (type << 26) | (row - k.swap.base[type]);
 }
 
-/** Slots that can be taken now (Linux: get_nr_swap_pages). */
-export function nrSwapPages(k: SpaceState): number {
-  return k.swap.state[SWAP_FREE];
-}
-
-/** Whether less than half of the swap is free: slots of pages in memory are worth having back (Linux: vm_swap_full). */
-export function vmSwapFull(k: SpaceState): boolean {
-  return k.swap.state[SWAP_FREE] * 2 < k.swap.state[SWAP_TOTAL];
-}
-
-/** Slots the cgroup may take (Linux: mem_cgroup_get_nr_swap_pages). */
-export function memcgSwapPages(k: SpaceState, memcg: number): number {
-  let pages = k.swap.state[SWAP_FREE];
-  if (isLegacy(k)) return pages;
-  const { swapMax, swapUsage, parent } = k.memcg;
-  for (let at = memcg; at !== ROOT_MEMCG; at = parent[at])
-    pages = Math.min(pages, swapMax[at] - swapUsage[at]);
-  return pages;
-}
-
-/** Whether the page's cgroup, or the machine, has used half of its swap (Linux: mem_cgroup_swap_full). */
-export function memcgSwapFull(k: SpaceState, pfn: Pfn): boolean {
-  if (vmSwapFull(k)) return true;
-  if (isLegacy(k)) return false;
-  const { swapMax, swapHigh, swapUsage, parent } = k.memcg;
-  for (let at = k.pageMemcg[pfn]; at !== ROOT_MEMCG; at = parent[at])
-    if (swapUsage[at] * 2 >= swapHigh[at] || swapUsage[at] * 2 >= swapMax[at]) return true;
-  return false;
-}
-
 /**
  * Takes a slot for a page and charges it to the page's cgroup. Nobody refers to it yet. Returns the entry, or NONE: no
  * area has a free slot, or the cgroup's limit refuses it (Linux: folio_alloc_swap).
  */
 export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
-  const entry = takeSlot(k);
+  const entry = takeKept(k);
   const memcg = onlineMemcg(k, k.pageMemcg[pfn]);
   // Version 1 counts a slot when its page goes (chargeSwapOut).
   if (memcg === ROOT_MEMCG || isLegacy(k)) return entry;
@@ -272,7 +261,7 @@ export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
     for (let undo = memcg; undo !== at; undo = m.parent[undo]) m.swapUsage[undo]--;
     memcgEvent(k, memcg, MEMCG_SWAP_MAX);
     memcgEvent(k, memcg, MEMCG_SWAP_FAIL);
-    giveSlot(k, entry);
+    releaseSwapSlot(k, entry);
     return NONE;
   }
   k.swap.slot[swapRecord(k, entry) + SLOT_MEMCG] = memcg;
@@ -310,17 +299,83 @@ export function swapFree(k: SpaceState, entry: SwapEntry): void {
     releaseSwapSlot(k, entry);
 }
 
-/** Gives a slot back that has no user left. */
+/** Gives a slot back that has no user left; at once, or with others later (Linux: free_swap_slot). */
 export function releaseSwapSlot(k: SpaceState, entry: SwapEntry): void {
   const s = k.swap;
   const record = swapRecord(k, entry);
-  const memcg = s.slot[record + SLOT_MEMCG];
-  if (memcg !== ROOT_MEMCG) unchargeSwap(k, record);
   if (s.slot[record + SLOT_BLOCK] !== NONE) freeBlock(k.disk, s.slot[record + SLOT_BLOCK]);
   s.slot[record + SLOT_BLOCK] = NONE;
   setSwapShadow(k, record, 0);
   s.slot[record + SLOT_STATE] = 0;
+  if (s.state[MAY_KEEP] === 0 || s.state[KEEPS] === 0) {
+    freeSlot(k, entry);
+    return;
+  }
+  const cpu = k.boot[2];
+  const at = cpu * HAND_COUNTS + HAND_BACK;
+  if (s.handCounts[at] === HAND) giveBack(k, cpu);
+  s.handBack[cpu * HAND + s.handCounts[at]++] = entry;
+  s.slot[record + SLOT_STATE] = SLOT_HELD;
+}
+
+/** The slot can be taken by anybody, and nobody is charged for it any more (Linux: swap_entry_range_free). */
+function freeSlot(k: SpaceState, entry: SwapEntry): void {
+  const record = swapRecord(k, entry);
+  k.swap.slot[record + SLOT_STATE] = 0;
+  if (k.swap.slot[record + SLOT_MEMCG] !== ROOT_MEMCG) unchargeSwap(k, record);
   giveSlot(k, entry);
+}
+
+/** Frees what a CPU has collected. */
+function giveBack(k: SpaceState, cpu: number): void {
+  const { handBack, handCounts } = k.swap;
+  const at = cpu * HAND_COUNTS + HAND_BACK;
+  for (let i = 0; i < handCounts[at]; i++) freeSlot(k, handBack[cpu * HAND + i]);
+  handCounts[at] = 0;
+}
+
+/** No CPU keeps a slot any more. */
+function drainHands(k: SpaceState): void {
+  const { handOut, handCounts } = k.swap;
+  for (let cpu = 0; cpu < k.machine.cpus; cpu++) {
+    const at = cpu * HAND_COUNTS;
+    for (; handCounts[at + HAND_LEFT] > 0; handCounts[at + HAND_LEFT]--)
+      freeSlot(k, handOut[cpu * HAND + handCounts[at + NEXT_OUT]++]);
+    giveBack(k, cpu);
+  }
+}
+
+/** A slot of the CPU's own, of the next 64 it takes, or a single one when swap is scarce. NONE: there is none. */
+function takeKept(k: SpaceState): SwapEntry {
+  const { handOut, handCounts, taken } = k.swap;
+  const cpu = k.boot[2];
+  const at = cpu * HAND_COUNTS;
+  const keeps = mayKeep(k);
+  if (keeps && handCounts[at + HAND_LEFT] === 0) {
+    handCounts[at + HAND_LEFT] = takeSlots(k, HAND);
+    handCounts[at + NEXT_OUT] = 0;
+    for (let i = 0; i < handCounts[at + HAND_LEFT]; i++) handOut[cpu * HAND + i] = taken[i];
+  }
+  let entry = NONE;
+  if (keeps && handCounts[at + HAND_LEFT] > 0) {
+    handCounts[at + HAND_LEFT]--;
+    entry = handOut[cpu * HAND + handCounts[at + NEXT_OUT]++];
+  } else if (takeSlots(k, 1) !== 0) entry = taken[0];
+  if (entry !== NONE) k.swap.slot[swapRecord(k, entry) + SLOT_STATE] = 0;
+  return entry;
+}
+
+/** Whether CPUs keep slots now; when swap has become scarce they give up what they have (Linux: check_cache_active). */
+function mayKeep(k: SpaceState): boolean {
+  const { state } = k.swap;
+  if (state[MAY_KEEP] === 0) return false;
+  const free = state[SWAP_FREE];
+  if (state[KEEPS] === 0) state[KEEPS] = free > k.machine.cpus * HAND_BEGIN ? 1 : 0;
+  else if (free < k.machine.cpus * HAND_END) {
+    state[KEEPS] = 0;
+    drainHands(k);
+  }
+  return state[KEEPS] !== 0;
 }
 
 /** The slot is charged to nobody any more (Linux: mem_cgroup_uncharge_swap). */
@@ -333,41 +388,27 @@ export function unchargeSwap(k: SpaceState, record: number): void {
   holdMemcg(k, memcg, -1);
 }
 
-/** Bug when an area's clusters, counts or charges do not add up. */
-export function checkSwap(k: SpaceState): void {
+/** Takes up to `most` free slots of the area whose turn it is into `taken`, held. Returns how many there were. */
+function takeSlots(k: SpaceState, most: number): number {
   const s = k.swap;
-  let free = 0;
-  for (let type = 0; type < MAX_SWAPFILES; type++) {
-    if ((s.flags[type] & SWP_USED) === 0) continue;
-    let inuse = 0;
-    for (let row = s.base[type] + 1; row < s.base[type] + s.pages[type]; row++) {
-      const record = row * SLOT_WORDS;
-      if (!isFree(s, row)) inuse++;
-      else if (s.slot[record + SLOT_BLOCK] !== NONE || s.slot[record + SLOT_MEMCG] !== 0)
-        bug(`swap slot ${row} is free and holds something`);
-    }
-    if (inuse !== s.inuse[type])
-      bug(`swap area ${type} has ${inuse} slots in use and counts ${s.inuse[type]}`);
-    if ((s.flags[type] & SWP_WRITEOK) !== 0) free += s.pages[type] - 1 - inuse;
-  }
-  if (free !== s.state[SWAP_FREE]) bug(`${free} swap slots are free, ${s.state[SWAP_FREE]} are counted`);
-}
-
-/** A free slot of the area whose turn it is, or NONE. */
-function takeSlot(k: SpaceState): SwapEntry {
-  const s = k.swap;
-  if (s.state[SWAP_FREE] <= 0) return NONE;
+  const goal = Math.min(most, s.state[SWAP_FREE]);
+  if (goal <= 0) return 0;
   // Equal priorities take turns: the area after the one that was used last comes first.
   const turn = s.state[TURN] | 0;
   const areas = s.state[AREAS] | 0;
   let best = bestArea(s, turn, areas, -1);
   best = bestArea(s, 0, Math.min(turn, areas), best);
-  if (best < 0) return NONE;
+  if (best < 0) return 0;
   s.state[TURN] = best + 1;
-  const row = takeFromCluster(k, best);
-  s.inuse[best]++;
-  s.state[SWAP_FREE]--;
-  return swapEntryOf(k, best, row);
+  let count = 0;
+  while (count < goal && s.inuse[best] < s.pages[best] - 1) {
+    const row = takeFromCluster(k, best);
+    s.slot[row * SLOT_WORDS + SLOT_STATE] = SLOT_HELD;
+    s.inuse[best]++;
+    s.state[SWAP_FREE]--;
+    s.taken[count++] = swapEntryOf(k, best, row);
+  }
+  return count;
 }
 
 /** The area of the highest priority of those from `from` to before `end` that have a free slot; `best` when none has a higher one. */
@@ -424,9 +465,11 @@ function findHole(s: SwapColumns, from: number): number {
   return 0;
 }
 
-/** Whether nobody refers to the slot in this row and the swap cache does not hold it. */
-function isFree(s: SwapColumns, row: number): boolean {
-  return s.slot[row * SLOT_WORDS + SLOT_COUNT] === 0 && s.slot[row * SLOT_WORDS + SLOT_PAGE] === NONE;
+/** Nobody refers to the slot in this row, the swap cache has no page of it, and no CPU keeps it. */
+export function isFree(s: SwapColumns, row: number): boolean {
+  const record = row * SLOT_WORDS;
+  if (s.slot[record + SLOT_COUNT] !== 0 || s.slot[record + SLOT_PAGE] !== NONE) return false;
+  return (s.slot[record + SLOT_STATE] & SLOT_HELD) === 0;
 }
 
 /** A cluster that no CPU works in any more: on the list that fits what it holds. */

@@ -66,8 +66,9 @@ import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, updateH
 import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { removeRmap } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
-import { memcgSwapFull, swapFree } from "./swap.ts";
+import { swapFree } from "./swap.ts";
 import { findSwapCache, folioFreeSwap, freeSwapCache } from "./swap-cache.ts";
+import { memcgSwapFull } from "./swap-room.ts";
 import { flushTlbMmRange } from "./tlb-flush.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 import { markMappedDirty } from "./writeback.ts";

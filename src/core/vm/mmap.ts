@@ -23,7 +23,7 @@ import {
 import { type Mm, NONE, type OpenFile, PAGE_SIZE, type Vma } from "../base/types.ts";
 import { getFile, mayRead, mayWrite, S_IFMT, S_IFREG } from "../space/file.ts";
 import { linkFileVma } from "../space/rmap.ts";
-import { isSwapFile } from "../space/swap.ts";
+import { isSwapFile } from "../space/swap-room.ts";
 import {
   allocVma,
   VM_ACCESS_FLAGS,

@@ -72,7 +72,6 @@ import {
   CLUSTER_RA_HITS,
   CLUSTER_RA_SLOT,
   CLUSTER_RA_WINDOW,
-  memcgSwapFull,
   SLOT_COUNT,
   SLOT_MEMCG,
   SLOT_PAGE,
@@ -86,6 +85,7 @@ import {
   unchargeSwap,
 } from "../space/swap.ts";
 import { addPageToCache, findSwapCache, folioFreeSwap, startSwapRead } from "../space/swap-cache.ts";
+import { memcgSwapFull } from "../space/swap-room.ts";
 import { VM_LOCKED, VM_WRITE } from "../space/vma.ts";
 import { doWpPage } from "./anon.ts";
 import {

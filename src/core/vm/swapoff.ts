@@ -6,11 +6,12 @@
  *   3  pages of the cache that no entry refers to lose their slots
  *   4  no slot is in use: the area is forgotten
  *
- * A page that cannot be read leaves an entry whose touch is a SIGBUS. Without memory for a page the area is used again.
+ * A page that cannot be read leaves an entry whose touch is a SIGBUS. Without memory for a page, or when the task is killed
+ * to get some, the area is used again.
  * Differs: the call waits for its reads and writes on the running CPU's clock and lets no other task run meanwhile.
  * Linux: mm/swapfile.c try_to_unuse, unuse_pte (6.12)   Doc: man 2 swapoff
  */
-import { ENOMEM } from "../base/errno.ts";
+import { EINTR, ENOMEM } from "../base/errno.ts";
 import { type Inode, type Mm, NONE, type Pfn, type Vma } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_anonExclusive, PG_uptodate, PG_writeback } from "../frame/page.ts";
 import {
@@ -23,6 +24,7 @@ import {
   pteHigh,
   pteLow,
 } from "../hw/pte.ts";
+import { currentTask, isDying } from "../reclaim/oom-task.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { isUptodate, quiesceDisks, waitRow } from "../space/io.ts";
 import { addRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
@@ -54,7 +56,10 @@ export function nextLeastPriority(k: VmState): number {
   return least - 1;
 }
 
-/** Takes the area out of use. Returns 0, or -ENOMEM: then it is used as before, but last of those without a priority. */
+/**
+ * Takes the area out of use. Returns 0, or -ENOMEM, or -EINTR when the task was killed meanwhile: then it is used as before,
+ * but last of those without a priority.
+ */
 export function swapOffArea(k: VmState, type: number): number {
   const { swap } = k;
   stopSwapArea(k, type);
@@ -65,7 +70,8 @@ export function swapOffArea(k: VmState, type: number): number {
     for (let inode = 1; inode < k.file.rows[0] && error === 0; inode++)
       if (k.file.swapped[inode] !== 0) error = unuseShmem(k, inode, type);
     for (let mm = 1; mm < k.mm.rowCount[1] && error === 0; mm++)
-      if (k.mm.pgd[mm] !== NONE) error = unuseHeld(k, mm, type);
+      if (isDying(k, currentTask(k))) error = -EINTR;
+      else if (k.mm.pgd[mm] !== NONE) error = unuseHeld(k, mm, type);
     if (error < 0) {
       if (swap.prio[type] < 0) swap.prio[type] = nextLeastPriority(k);
       resumeSwapArea(k, type);

@@ -18,7 +18,7 @@ import { isUptodate, quiesceDisks } from "../space/io.ts";
 import { deactivateFileFolio, lruAddDrainAll } from "../space/lruvec.ts";
 import { filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
 import { dropShadows } from "../space/shadow-nodes.ts";
-import { isSwapFile } from "../space/swap.ts";
+import { isSwapFile } from "../space/swap-room.ts";
 import { writePages } from "../space/write-out.ts";
 import { zapRange } from "../space/zap.ts";
 import { sleepOn, sleepOnWriteback, TAIL_BROUGHT, zeroTail } from "./file-tail.ts";

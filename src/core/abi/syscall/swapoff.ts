@@ -13,8 +13,8 @@ import type { AbiState } from "../state.ts";
 import { type SyscallArgs, stringArg } from "./row.ts";
 
 /**
- * swapoff(path). Returns 0, -EPERM (not root), -ENOENT, -EINVAL (no area in use), or -ENOMEM: what is promised, or what
- * lies there, has no room without the area.
+ * swapoff(path). Returns 0, -EPERM (not root), -ENOENT, -EINVAL (no area in use), -ENOMEM: what is promised, or what
+ * lies there, has no room without the area; or -EINTR: the task was killed to make room.
  */
 export function sysSwapoff(k: AbiState, task: Task, args: SyscallArgs): number {
   if (k.knob.privileged === 0) return -EPERM;

@@ -7,7 +7,7 @@ import { EBADF, EINVAL, ETXTBSY } from "../../base/errno.ts";
 import { BLOCKED, NONE, type OpenFile, type Task } from "../../base/types.ts";
 import { CAUSE_SYSCALL, COST_SYSCALL, spend } from "../../hw/clock.ts";
 import { fdFile, mayWrite, O_APPEND, S_IFMT, S_IFREG } from "../../space/file.ts";
-import { isSwapFile } from "../../space/swap.ts";
+import { isSwapFile } from "../../space/swap-room.ts";
 import { filemapWrite } from "../../vm/file-write.ts";
 import type { AbiState } from "../state.ts";
 import { numberArg, type SyscallArgs } from "./row.ts";

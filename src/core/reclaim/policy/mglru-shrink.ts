@@ -46,7 +46,7 @@ import {
   nextMemcg,
 } from "../../space/memcg.ts";
 import { memcgSwappiness } from "../../space/memcg-v1.ts";
-import { memcgSwapPages, nrSwapPages } from "../../space/swap.ts";
+import { memcgSwapPages, nrSwapPages } from "../../space/swap-room.ts";
 import { wakeAllFlushers } from "../flusher.ts";
 import { outOfMemory } from "../oom-kill.ts";
 import { DEF_PRIORITY } from "../scan-control.ts";
