@@ -149,7 +149,6 @@ test("a file does not reach beyond the largest file", () => {
 
 test("what this kernel does not have says so, after the checks Linux makes first", () => {
   const { k, mm } = emptySpace();
-  expect(map(k, mm, { flags: MAP_SHARED | MAP_ANONYMOUS })).toBe(-ENOSYS);
   expect(map(k, mm, { flags: MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN })).toBe(-EINVAL);
   expect(map(k, mm, { flags: MAP_DROPPABLE | MAP_ANONYMOUS })).toBe(-ENOSYS);
   expect(map(k, mm, { flags: ANON | MAP_LOCKED })).toBe(-ENOSYS);

@@ -41,6 +41,7 @@ import {
   PGSTEAL_KSWAPD,
   UNEVICTABLE_PGCULLED,
 } from "../../frame/vmstat.ts";
+import { CAUSE_RECLAIM, COST_SCAN_PAGE, spend } from "../../hw/clock.ts";
 import { completeIo } from "../../space/io.ts";
 import {
   genOf,
@@ -207,6 +208,8 @@ function scanFolios(k: ReclaimState, lruvec: Lruvec, sc: ScanControl, type: numb
   countMemcgEvents(k, memcg, item, isolated);
   countMemcgEvents(k, memcg, PGREFILL, sorted);
   event[PGSCAN_ANON + type] += isolated;
+  // Those that are isolated pay in shrinkFolioList.
+  spend(k, CAUSE_RECLAIM, (scanned - isolated) * COST_SCAN_PAGE);
   if (type === LRU_GEN_FILE) sc.fileTaken += isolated;
   return isolated !== 0 || scanned === MAX_LRU_BATCH ? scanned : 0;
 }
