@@ -81,6 +81,8 @@ const EVICTING_TYPE = 1;
 export function evictFolios(k: ReclaimState, lruvec: Lruvec, sc: ScanControl, swappiness: number): number {
   const { evicting } = k.reclaim;
   evicting[EVICTING_TAKEN] = 0;
+  // What passed since the last batch may have ended writes, even where that batch isolated nothing.
+  completeIo(k, k.clock.ns[0]);
   let scanned = isolateFolios(k, lruvec, sc, swappiness);
   if (tryToIncMinSeq(k, lruvec, swappiness !== 0)) scanned++;
   const type = swappiness !== 0 ? LRU_GEN_ANON : LRU_GEN_FILE;
