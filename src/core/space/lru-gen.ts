@@ -61,6 +61,8 @@ const REFS_SHIFT = 3;
 const REFS_BITS = 3 << REFS_SHIFT;
 const LIST_SHIFT = 5;
 const LIST_BITS = 3 << LIST_SHIFT;
+/** Those that say where a page is. */
+export const GEN_PLACE_BITS = GEN_BITS | LIST_BITS;
 /** Most uses that are told apart (Linux: BIT(LRU_REFS_WIDTH)). */
 export const MOST_REFS = 4;
 /** Words of a Bloom filter: 2^15 bits. */
@@ -75,7 +77,6 @@ export function createLruGen(frames: number, memcgs: number, nodes: number, mms:
   return {
     page: new Uint8Array(frames),
     state: new Uint8Array(4),
-    freed: new Int32Array(4),
     maxSeq: new Int32Array(lruvecs).fill(MIN_NR_GENS + 1),
     minSeq: new Int32Array(lruvecs * 2),
     birthNs: new Float64Array(lruvecs * MAX_NR_GENS),

@@ -85,6 +85,7 @@ export function createLruvec(memcgs: number, nodes: number, cpus: number, seed: 
     referencedFlags: new Int32Array(1),
     gather: new Int32Array(GATHER_WORDS),
     gatherRange: new Float64Array(8),
+    zapRun: new Int32Array(5),
   };
 }
 

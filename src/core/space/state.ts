@@ -159,6 +159,8 @@ export interface LruvecColumns {
   readonly gather: Int32Array;
   /** The unmapping under way (Linux: mmu_gather); zap.ts names the fields. */
   readonly gatherRange: Float64Array;
+  /** The run of pages alike that it is at; zap-run.ts names the words. */
+  readonly zapRun: Int32Array;
 }
 
 /**
@@ -171,8 +173,6 @@ export interface LruGenColumns {
   readonly page: Uint8Array;
   /** [IN_FAULT]: 1 in a fault on memory whose uses count; [HAS_WALK]: 1 while reclaim has walked page tables; [2]: 1 while MGLRU is on. */
   readonly state: Uint8Array;
-  /** Pages on their way out of the generations: FREED_* of lru-gen-free.ts. */
-  readonly freed: Int32Array;
   /** By lruvec: number of the youngest generation; by lruvec * 2 + kind: of the oldest. */
   readonly maxSeq: Int32Array;
   readonly minSeq: Int32Array;

@@ -16,7 +16,6 @@
  */
 import { bug } from "../base/bug.ts";
 import {
-  type Lruvec,
   type Mm,
   NONE,
   PAGE_SIZE,
@@ -37,12 +36,11 @@ import {
   PG_swapbacked,
   PG_swapcache,
   PG_table,
-  PG_ZONE_SHIFT,
   PREV,
   REFCOUNT,
 } from "../frame/page.ts";
 import { freePage, freePageList } from "../frame/pcp.ts";
-import { NR_ANON_MAPPED, NR_NODE_ITEMS, NR_PAGETABLE } from "../frame/vmstat.ts";
+import { NR_PAGETABLE } from "../frame/vmstat.ts";
 import { CAUSE_EXIT, CAUSE_MUNMAP, COST_ZAP_PAGE, spend } from "../hw/clock.ts";
 import { forgetTables } from "../hw/mmu.ts";
 import {
@@ -56,9 +54,7 @@ import {
   ptePfn,
 } from "../hw/pte.ts";
 import { putFolio } from "./folio.ts";
-import { genOf } from "./lru-gen.ts";
-import { lruGenCountFreed, lruGenUnlinkFreed } from "./lru-gen-free.ts";
-import { countLru, lruListOf, NR_LRU_LISTS } from "./lru-list.ts";
+import { GEN_PLACE_BITS } from "./lru-gen.ts";
 import { lruAddDrain, markPageAccessed } from "./lruvec.ts";
 import { unchargeKernelPage, unchargePage } from "./memcg.ts";
 import { modLruvecState } from "./memcg-count.ts";
@@ -72,6 +68,7 @@ import { memcgSwapFull } from "./swap-room.ts";
 import { flushTlbMmRange } from "./tlb-flush.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 import { markMappedDirty } from "./writeback.ts";
+import { beginZapRun, countZapRun, RUN_FLAGS, zapRunRow } from "./zap-run.ts";
 
 /** Fields of `k.lruvec.gatherRange`. The range is in vpns; empty when start >= end. */
 const GATHER_MM = 0;
@@ -175,11 +172,14 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
   let pages = 0;
   let swapped = 0;
   let isDirty = false;
-  // Counters change once for a run of pages alike: zone, list and cgroup of the run, pages unmapped and taken off the list.
-  const { nodes } = k.lruvec;
-  let lruvec = 0;
-  let zone = 0;
-  let list = 0;
+  // The run of pages alike that this one belongs to: what tells it from others, the ends of its list, what to count.
+  const { pageMemcg } = k;
+  const genPage = k.lruGen.page;
+  let { head, tail } = k.lruvec;
+  let runFlags = 0;
+  let runMemcg = -1;
+  let runGen = 0;
+  let row = 0;
   let unmapped = 0;
   let unlisted = 0;
   for (let i = 0; i < count; i++) {
@@ -200,70 +200,47 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     if ((low & PTE_SPECIAL) !== 0) continue;
     const pfn = ptePfn(low, high);
     const record = pfn * PAGE_WORDS;
-    const flags = page[record + FLAGS]!;
     pages++;
-    const own = k.pageMemcg[pfn]! * nodes + (((flags >>> PG_ZONE_SHIFT) - 1) >> 2);
-    if (flags >>> PG_ZONE_SHIFT !== zone || lruListOf(flags) !== list || own !== lruvec) {
-      countZapped(k, lruvec, zone * NR_LRU_LISTS + list, unmapped, unlisted);
-      zone = flags >>> PG_ZONE_SHIFT;
-      list = lruListOf(flags);
-      lruvec = own;
-      unmapped = 0;
-      unlisted = 0;
-    }
     if ((page[record + MAPPING]! & 1) === 0) {
       if (zapFilePage(k, vma, pfn, low)) isDirty = true;
       continue;
     }
+    const flags = page[record + FLAGS]!;
+    const gen = genPage[pfn]! & GEN_PLACE_BITS;
+    if ((flags & RUN_FLAGS) !== runFlags || gen !== runGen || pageMemcg[pfn] !== runMemcg) {
+      countZapRun(k, unmapped, unlisted);
+      unmapped = 0;
+      unlisted = 0;
+      runFlags = flags & RUN_FLAGS;
+      runGen = gen;
+      runMemcg = pageMemcg[pfn]!;
+      ({ head, tail } = beginZapRun(k, pfn) ? k.lruGen : k.lruvec);
+      row = zapRunRow(k);
+    }
     anon++;
     if (--page[record + MAPCOUNT]! === 0) unmapped++;
     if (--page[record + REFCOUNT]! === 0) {
-      if ((flags & PG_lru) !== 0) unlisted += unlinkFreed(k, pfn, lruvec * NR_LRU_LISTS + list);
-      if (lruvec >= nodes) unchargePage(k, pfn);
+      if ((flags & PG_lru) !== 0) {
+        const prev = page[record + PREV]!;
+        const next = page[record + NEXT]!;
+        if (prev !== 0) page[prev * PAGE_WORDS + NEXT] = next;
+        else head[row] = next;
+        if (next !== 0) page[next * PAGE_WORDS + PREV] = prev;
+        else tail[row] = prev;
+        genPage[pfn] = 0;
+        unlisted++;
+      }
+      if (runMemcg !== ROOT_MEMCG) unchargePage(k, pfn);
       page[record + FLAGS] = flags & 0xff000000;
       gather[freed++] = pfn;
     } else if ((flags & PG_swapcache) !== 0) freeSwapCache(k, pfn);
   }
   if (last < 0) return;
-  countZapped(k, lruvec, zone * NR_LRU_LISTS + list, unmapped, unlisted);
-  lruGenCountFreed(k);
+  countZapRun(k, unmapped, unlisted);
   if (anon !== 0) addRss(k, k.vma.mm[vma]!, MM_ANONPAGES, -anon);
   if (swapped !== 0) addRss(k, k.vma.mm[vma]!, MM_SWAPENTS, -swapped);
   if (freed !== 0) freePageList(k, gather, freed);
   noteCleared(k, vpn + first, vpn + last + 1, pages, isDirty);
-}
-
-/**
- * Anonymous pages of a lruvec that nobody maps any more, and pages that left an LRU list because they are being freed.
- * `place` is zone * NR_LRU_LISTS + list.
- */
-function countZapped(k: SpaceState, lruvec: Lruvec, place: number, unmapped: number, unlisted: number): void {
-  const { nodes } = k.lruvec;
-  if (unmapped !== 0) {
-    k.vmstat.node[(lruvec % nodes) * NR_NODE_ITEMS + NR_ANON_MAPPED]! -= unmapped;
-    if (lruvec >= nodes) k.memcg.node[lruvec * NR_NODE_ITEMS + NR_ANON_MAPPED]! -= unmapped;
-  }
-  if (unlisted !== 0) countLru(k, lruvec, Math.floor(place / NR_LRU_LISTS), place % NR_LRU_LISTS, -unlisted);
-}
-
-/**
- * Takes a page that is being freed off the LRU list of that row, or out of its generation. Returns the pages that the caller has
- * to count.
- */
-function unlinkFreed(k: SpaceState, pfn: Pfn, row: number): number {
-  const isInGeneration = genOf(k, pfn) >= 0;
-  if (isInGeneration) lruGenUnlinkFreed(k, pfn, Math.floor(row / NR_LRU_LISTS));
-  k.lruGen.page[pfn] = 0;
-  if (isInGeneration) return 0;
-  const page = k.page;
-  const record = pfn * PAGE_WORDS;
-  const prev = page[record + PREV]!;
-  const next = page[record + NEXT]!;
-  if (prev !== 0) page[prev * PAGE_WORDS + NEXT] = next;
-  else k.lruvec.head[row] = next;
-  if (next !== 0) page[next * PAGE_WORDS + PREV] = prev;
-  else k.lruvec.tail[row] = prev;
-  return 1;
 }
 
 /** One entry less refers to a slot; a page that is in the cache for it alone goes with it (Linux: free_swap_and_cache). */
