@@ -3,7 +3,7 @@
  * them only changes the number that code reads; what more has to happen is in EFFECTS.
  * Linux: kernel/sysctl.c proc_doulongvec_minmax, mm/util.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst
  */
-import { EACCES, EINVAL, ENOENT } from "../base/errno.ts";
+import { EACCES, EINVAL, ENOENT, ERANGE } from "../base/errno.ts";
 import { KNOBS, type KnobKey, type KnobRow } from "../base/knobs.ts";
 import { setupPageset } from "../frame/pcp-tune.ts";
 import { setupWatermarks } from "../frame/watermark.ts";
@@ -14,13 +14,17 @@ import { OVERCOMMIT_NEVER, syncCommitted } from "../vm/accounting.ts";
 import { dropCaches } from "../vm/drop-caches.ts";
 import type { AbiState } from "./state.ts";
 
-/** What writing a tunable does besides setting it. `value` is what was written and is in force already. */
-type Effect = (k: AbiState, value: number) => void;
+/** What writing a tunable does besides setting it. `value` is what was written and is in force already, `old` was before. */
+type Effect = (k: AbiState, value: number, old: number) => void;
 
 const LRU_GEN_ALL = LRU_GEN_CORE | LRU_GEN_MM_WALK | LRU_GEN_NONLEAF_YOUNG;
 
 /** A smaller fraction than this would leave the per-CPU lists too much (Linux: MIN_PERCPU_PAGELIST_HIGH_FRACTION). */
 const LEAST_PCP_FRACTION = 8;
+
+/** Limits in bytes, which are counted in pages by numbers of 32 bits. */
+const BYTE_LIMITS: readonly KnobKey[] = ["dirtyBytes", "dirtyBackgroundBytes"];
+const MOST_DIRTY_BYTES = 0xffffffff * 4096;
 
 /** Time-outs are kept in ticks of the clock (Linux: CONFIG_HZ, 250 in Debian). */
 const TICK_MS = 4;
@@ -37,11 +41,12 @@ const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   overcommitMemory: (k, value) => {
     if (value === OVERCOMMIT_NEVER) syncCommitted(k);
   },
-  dirtyRatio: (k) => {
-    k.knob.dirtyBytes = 0;
+  // Of the limit itself, unlike of the background's, only a change does so.
+  dirtyRatio: (k, value, old) => {
+    if (value !== old) k.knob.dirtyBytes = 0;
   },
-  dirtyBytes: (k) => {
-    k.knob.dirtyRatio = 0;
+  dirtyBytes: (k, value, old) => {
+    if (value !== old) k.knob.dirtyRatio = 0;
   },
   dirtyBackgroundRatio: (k) => {
     k.knob.dirtyBackgroundBytes = 0;
@@ -50,8 +55,8 @@ const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
     k.knob.dirtyBackgroundRatio = 0;
   },
   // Writers' threads look at their files anew.
-  dirtyWritebackCentisecs: (k, value) => {
-    if (value > 0) wakeAllFlushers(k);
+  dirtyWritebackCentisecs: (k, value, old) => {
+    if (value > 0 && value !== old) wakeAllFlushers(k);
   },
   minFreeKbytes: (k) => updateWatermarks(k),
   watermarkScaleFactor: (k) => updateWatermarks(k),
@@ -87,7 +92,8 @@ export function readSysctl(k: AbiState, path: string): string | number {
 
 /**
  * Sets a tunable from the text a program writes: one number, decimal, 0x… or 0…, blanks around it.
- * Returns 0 (also for empty text, which changes nothing), -ENOENT, or -EINVAL (no number, or out of range).
+ * Returns 0 (also for empty text, which changes nothing), -ENOENT, -EINVAL (no number, or out of range), or -ERANGE (more
+ * dirty bytes than 32 bits can count pages).
  */
 export function writeSysctl(k: AbiState, path: string, text: string): number {
   const row = findRow(k, path);
@@ -97,8 +103,10 @@ export function writeSysctl(k: AbiState, path: string, text: string): number {
   const value = (PARSERS[row.key] ?? parseNumber)(written);
   if (Number.isNaN(value) || value < row.min || value > row.max) return -EINVAL;
   if (row.key === "percpuPagelistHighFraction" && value > 0 && value < LEAST_PCP_FRACTION) return -EINVAL;
+  if (BYTE_LIMITS.includes(row.key) && value > MOST_DIRTY_BYTES) return -ERANGE;
+  const old = k.knob[row.key];
   k.knob[row.key] = value;
-  EFFECTS[row.key]?.(k, value);
+  EFFECTS[row.key]?.(k, value, old);
   return 0;
 }
 

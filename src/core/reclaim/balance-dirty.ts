@@ -4,6 +4,10 @@
  *   a task dirties so many pages -> balance: below free run: goes on, and looks again after the more pages the further it is
  *                                            above: its writer's thread runs, and the task sleeps as long as its rate says
  *
+ * Differs: pages are counted exactly where Linux counts them in batches a CPU; a CPU does not look when all its tasks
+ * together dirtied many pages (bdp_ratelimits), nor does a task inherit what one that ended had not been looked at for
+ * (dirty_throttle_leaks); a cgroup does not ask the writers of other cgroups to write its pages
+ * (mem_cgroup_flush_foreign); after its last page a writer's bandwidth is not worked out once more (bw_dwork).
  * Linux: mm/page-writeback.c balance_dirty_pages (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst (dirty_ratio)
  */
 import { type Inode, NONE, ROOT_MEMCG, type Task } from "../base/types.ts";

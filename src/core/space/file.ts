@@ -91,6 +91,7 @@ export function createFileColumns(inodes: number, files: number): FileColumns {
     dirtiedNs: new Float64Array(inodes),
     writebackIndex: new Float64Array(inodes),
     writeErrors: new Int32Array(inodes),
+    errorsTold: new Int32Array(inodes),
     shmem: new Uint8Array(inodes),
     swapped: new Int32Array(inodes),
     rows,
@@ -158,7 +159,8 @@ export function openFile(k: SpaceState, inode: Inode, flags: number): OpenFile {
   f.raPages[file] = Math.floor((k.knob.readAheadKb * 1024) / 4096);
   f.raMmapMiss[file] = 0;
   f.raPrevPos[file] = -1;
-  f.errorsSeen[file] = f.writeErrors[inode];
+  // What nobody was told of yet is news for whoever opens the file now, too.
+  f.errorsSeen[file] = f.errorsTold[inode] === f.writeErrors[inode] ? f.writeErrors[inode] : 0;
   f.openCount[inode]++;
   return file;
 }

@@ -16,6 +16,7 @@ import { lruGenOfflineMemcg, lruGenOnlineMemcg, lruGenReleaseMemcg } from "./lru
 import { unchargeMemsw } from "./memcg-v1.ts";
 import { reparentDeferred, reparentShadowNodes } from "./shadow-nodes.ts";
 import type { MemcgColumns, SpaceState } from "./state.ts";
+import { resetWriters } from "./writer.ts";
 
 /** States of a row. The root is online from boot. */
 export const MEMCG_FREE = 0;
@@ -446,6 +447,7 @@ function freeRow(k: SpaceState, memcg: Memcg): void {
   if (m.lastChild[parent] === memcg) m.lastChild[parent] = before;
   leaveCounts(k, memcg, parent);
   lruGenReleaseMemcg(k, memcg);
+  resetWriters(k, memcg);
   const { nodes } = k.lruvec;
   for (let row = 0; row < m.iter.length; row++) if (m.iter[row] === memcg) m.iter[row] = -1;
   for (const column of columns(m)) column[memcg] = 0;

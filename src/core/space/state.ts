@@ -374,6 +374,8 @@ export interface FileColumns {
   /** Page at which write-back of a part of the file goes on (Linux: writeback_index), and writes that failed so far. */
   readonly writebackIndex: Float64Array;
   readonly writeErrors: Int32Array;
+  /** As many of them as some open file has been told of: who opens the file later need not be told (Linux: ERRSEQ_SEEN). */
+  readonly errorsTold: Int32Array;
   /** 0, or what kind of shared memory it is (SHMEM_* of shmem.ts); its pages that are in swap. */
   readonly shmem: Uint8Array;
   readonly swapped: Int32Array;
@@ -523,6 +525,8 @@ export interface TaskColumns {
   readonly rows: Int32Array;
   /** Progress of a call that waits midway (bytes read so far). */
   readonly progress: Float64Array;
+  /** Where a call that waits midway in one of several steps is: the step, or the place that it is about. */
+  readonly step: Float64Array;
   /** The vpn at which a MAP_POPULATE waits, or 0. */
   readonly populated: Float64Array;
   /** The cgroup it is in (memcg-task.ts), and its faults when it came there: the cgroup has counted those before. */

@@ -67,6 +67,22 @@ export function createWriteback(disks: number, memcgs: number): WritebackColumns
   };
 }
 
+/**
+ * The writers of a cgroup whose row is another's from now on know nothing of what the former one wrote. Files that are
+ * still on their lists stay there, counted.
+ */
+export function resetWriters(k: SpaceState, memcg: Memcg): void {
+  const w = k.writeback;
+  for (let writer = memcg; writer < w.runNs.length; writer += w.memcgs) {
+    for (const rate of [w.bandwidth, w.avgBandwidth, w.rate, w.balancedRate]) rate[writer] = FIRST_BANDWIDTH;
+    for (const column of [w.rateNs, w.dirtied, w.written, w.dirtiedThen, w.writtenThen, w.exceeded])
+      column[writer] = 0;
+    for (const column of [w.share, w.sharePeriod]) column.fill(0, writer * 2, writer * 2 + 2);
+  }
+  const domain = [w.domainShare, w.domainPeriod, w.domainPeriodNs, w.dirtyLimit, w.dirtyLimitNs];
+  for (const column of domain) column[memcg] = 0;
+}
+
 /** Whether the writer has inodes to write (Linux: wb_has_dirty_io). */
 export function hasDirty(w: WritebackColumns, writer: number): boolean {
   const at = writer * LISTS;

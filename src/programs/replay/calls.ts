@@ -48,6 +48,7 @@ const PLANNERS: Readonly<Record<number, (p: Planning) => Action[]>> = {
   17: planTransfer,
   18: planTransfer,
   25: planMremap,
+  26: planByRange,
   28: planByRange,
   32: planDup,
   33: planDup,
@@ -56,6 +57,8 @@ const PLANNERS: Readonly<Record<number, (p: Planning) => Action[]>> = {
   58: planFork,
   61: planWait,
   72: planFcntl,
+  74: planByFd,
+  75: planByFd,
   77: planFtruncate,
   85: planOpen,
   96: planClock,
@@ -73,7 +76,6 @@ const PLANNERS: Readonly<Record<number, (p: Planning) => Action[]>> = {
 const NOT_PLAYED: Readonly<Record<number, string>> = {
   19: "readv: the buffers behind its list were not recorded",
   20: "writev: the buffers behind its list were not recorded",
-  26: "msync is not in the simulated kernel",
   29: "System V shared memory is not in the simulated kernel",
   30: "System V shared memory is not in the simulated kernel",
   40: "sendfile moves no page here",
@@ -197,6 +199,12 @@ function planFcntl(p: Planning): Action[] {
 }
 
 /** A file gets its recorded length. */
+/** fsync and fdatasync. */
+function planByFd(p: Planning): Action[] {
+  const fd = p.process.fds.get(fdArg(p.call, 0));
+  return fd === undefined ? [] : [{ kind: "call", nr: p.call.nr, args: [fd] }];
+}
+
 function planFtruncate(p: Planning): Action[] {
   const fd = p.process.fds.get(fdArg(p.call, 0));
   return fd === undefined ? [] : [{ kind: "call", nr: NR_FTRUNCATE, args: [fd, p.call.args[1]!] }];

@@ -15,12 +15,15 @@ import { sysExecve } from "./execve.ts";
 import { sysExit, sysExitGroup } from "./exit.ts";
 import { sysFadvise64 } from "./fadvise64.ts";
 import { sysFork, sysVfork } from "./fork.ts";
+import { sysFdatasync, sysFsync } from "./fsync.ts";
 import { sysFtruncate } from "./ftruncate.ts";
 import { sysGetpid, sysGetppid, sysGettid } from "./getpid.ts";
 import { sysLseek } from "./lseek.ts";
 import { sysMadvise } from "./madvise.ts";
+import { sysMincore } from "./mincore.ts";
 import { sysMmap } from "./mmap.ts";
 import { sysMprotect } from "./mprotect.ts";
+import { sysMsync } from "./msync.ts";
 import { sysMunmap } from "./munmap.ts";
 import { sysCreat, sysOpen, sysOpenat } from "./open.ts";
 import { sysGetpriority, sysSetpriority } from "./priority.ts";
@@ -28,6 +31,8 @@ import { sysPread64, sysRead } from "./read.ts";
 import type { SyscallArgs, SyscallRow } from "./row.ts";
 import { sysSwapoff } from "./swapoff.ts";
 import { sysSwapon } from "./swapon.ts";
+import { sysSync } from "./sync.ts";
+import { sysSyncFileRange } from "./sync-file-range.ts";
 import { sysWait4 } from "./wait4.ts";
 import { sysPwrite64, sysWrite } from "./write.ts";
 
@@ -62,6 +67,8 @@ export const SYSCALLS: readonly SyscallRow[] = [
   { nr: 12, name: "brk", faithful: "exact", run: sysBrk },
   { nr: 17, name: "pread64", faithful: "partial: as read", run: sysPread64 },
   { nr: 18, name: "pwrite64", faithful: "partial: as write", run: sysPwrite64 },
+  { nr: 26, name: "msync", faithful: "exact", run: sysMsync },
+  { nr: 27, name: "mincore", faithful: "partial: one user", run: sysMincore },
   {
     nr: 28,
     name: "madvise",
@@ -88,11 +95,29 @@ export const SYSCALLS: readonly SyscallRow[] = [
   },
   { nr: 60, name: "exit", faithful: "exact", run: sysExit },
   { nr: 61, name: "wait4", faithful: "partial: no stopped or continued children", run: sysWait4 },
+  {
+    nr: 74,
+    name: "fsync",
+    faithful: "partial: there is no journal, and the disk has no cache of its own",
+    run: sysFsync,
+  },
+  {
+    nr: 75,
+    name: "fdatasync",
+    faithful: "partial: there is no journal, and the disk has no cache of its own",
+    run: sysFdatasync,
+  },
   { nr: 77, name: "ftruncate", faithful: "exact", run: sysFtruncate },
   { nr: 85, name: "creat", faithful: PATHS, run: sysCreat },
   { nr: 110, name: "getppid", faithful: "exact", run: sysGetppid },
   { nr: 140, name: "getpriority", faithful: "partial: one user", run: sysGetpriority },
   { nr: 141, name: "setpriority", faithful: "partial: root only, one user", run: sysSetpriority },
+  {
+    nr: 162,
+    name: "sync",
+    faithful: "partial: there is no journal, and the disk has no cache of its own",
+    run: sysSync,
+  },
   {
     nr: 167,
     name: "swapon",
@@ -104,6 +129,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   { nr: 221, name: "fadvise64", faithful: "exact", run: sysFadvise64 },
   { nr: 231, name: "exit_group", faithful: "exact", run: sysExitGroup },
   { nr: 257, name: "openat", faithful: PATHS, run: sysOpenat },
+  { nr: 277, name: "sync_file_range", faithful: "exact", run: sysSyncFileRange },
 ];
 
 /**
