@@ -18,7 +18,7 @@ import {
   TLB_SWITCH_FLUSHES,
   TLB_WALKS,
 } from "../hw/tlb.ts";
-import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, NR_MM_COUNTERS } from "../space/mm.ts";
+import { exactRss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES } from "../space/mm.ts";
 import { groupFaults, TASK_FREE, TASK_ZOMBIE, taskRows } from "../space/task.ts";
 import { VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE } from "../space/vma.ts";
 import { vmaName } from "./proc/maps.ts";
@@ -81,7 +81,7 @@ export function listProcesses(k: AbiState): ProcessView[] {
 export function viewProcess(k: AbiState, task: Task): ProcessView {
   const mm = k.task.mm[task];
   const [minor, major] = groupFaults(k, task);
-  const kb = (member: number): number => (k.mm.rss[mm * NR_MM_COUNTERS + member] * PAGE_SIZE) / 1024;
+  const kb = (member: number): number => (exactRss(k, mm, member) * PAGE_SIZE) / 1024;
   return {
     task,
     pid: k.task.pid[task],

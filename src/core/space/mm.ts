@@ -1,12 +1,11 @@
 /**
  * Address spaces as rows, and how many pages each has (RSS).
  *
- * A count lives in three places. `rss` is exact. What /proc prints is `rssShared`: a CPU keeps its own changes in
- * `rssDelta` and folds them into the shared count when they reach the batch, max(32, 2 * cpus).
+ * A count has several parts: `rssShared`, which is what most of /proc prints, and what each CPU keeps in `rssDelta` until that
+ * reaches the batch, max(32, 2 * cpus), and is folded into the shared part. The exact count is the sum of all.
  *
  *   fault on cpu 0:  delta[0] 30 -> 31 -> (32: fold) 0      shared 0 -> 32
  *
- * Invariant: rss = rssShared + sum of rssDelta over the CPUs.
  * Linux: include/linux/mm.h, lib/percpu_counter.c, kernel/fork.c (6.12)   Doc: Documentation/filesystems/proc.rst
  */
 import { bug } from "../base/bug.ts";
@@ -58,7 +57,6 @@ export function createMmColumns(count: number, cpus: number): MmColumns {
     lockedVm: wide(),
     hiwaterRss: wide(),
     hiwaterVm: wide(),
-    rss: new Int32Array(count * NR_MM_COUNTERS),
     pgtablesBytes: wide(),
     startCode: wide(),
     endCode: wide(),
@@ -111,7 +109,6 @@ export function freeMm(k: SpaceState, mm: Mm): void {
   // The stack of free rows is as long as the columns, and none of them.
   for (const column of Object.values(columns))
     if (column.length === columns.users.length && column !== columns.freeRows) column[mm] = 0;
-  columns.rss.fill(0, mm * NR_MM_COUNTERS, (mm + 1) * NR_MM_COUNTERS);
   columns.rssShared.fill(0, mm * NR_MM_COUNTERS, (mm + 1) * NR_MM_COUNTERS);
   const deltas = NR_MM_COUNTERS * k.machine.cpus;
   columns.rssDelta.fill(0, mm * deltas, (mm + 1) * deltas);
@@ -123,8 +120,7 @@ export function freeMm(k: SpaceState, mm: Mm): void {
 export function addRss(k: SpaceState, mm: Mm, member: number, delta: number): void {
   const row = mm * NR_MM_COUNTERS + member;
   const cpus = k.machine.cpus;
-  const { rss, rssDelta } = k.mm;
-  rss[row] = rss[row]! + delta;
+  const { rssDelta } = k.mm;
   const at = row * cpus + k.boot[2]!;
   const own = rssDelta[at]! + delta;
   const batch = cpus > 16 ? cpus * 2 : 32;
@@ -155,19 +151,21 @@ export function readHiwaterRss(k: SpaceState, mm: Mm): number {
   return Math.max(k.mm.hiwaterRss[mm]!, readMmRss(k, mm));
 }
 
-/** Checks that the exact count of every address space is its shared count and all CPUs' parts. */
+/** Pages of one kind in the address space, exact: over all CPUs (Linux: get_mm_counter_sum). */
+export function exactRss(k: SpaceState, mm: Mm, member: number): number {
+  const row = mm * NR_MM_COUNTERS + member;
+  const { cpus } = k.machine;
+  let pages = k.mm.rssShared[row]!;
+  for (let cpu = 0; cpu < cpus; cpu++) pages += k.mm.rssDelta[row * cpus + cpu]!;
+  return pages;
+}
+
+/** Checks that no address space has less than no page of a kind. */
 export function checkMms(k: SpaceState): void {
-  const cpus = k.machine.cpus;
-  for (let mm = 1; mm < k.mm.rowCount[FIRST_NEVER_USED]!; mm++) {
-    for (let member = 0; member < NR_MM_COUNTERS; member++) {
-      const row = mm * NR_MM_COUNTERS + member;
-      let sum = k.mm.rssShared[row]!;
-      for (let cpu = 0; cpu < cpus; cpu++) sum += k.mm.rssDelta[row * cpus + cpu]!;
-      if (sum !== k.mm.rss[row])
-        bug(`rss ${member} of address space ${mm} is ${k.mm.rss[row]}, its parts give ${sum}`);
-      if (sum < 0) bug(`rss ${member} of address space ${mm} is ${sum}`);
-    }
-  }
+  for (let mm = 1; mm < k.mm.rowCount[FIRST_NEVER_USED]!; mm++)
+    for (let member = 0; member < NR_MM_COUNTERS; member++)
+      if (exactRss(k, mm, member) < 0)
+        bug(`rss ${member} of address space ${mm} is ${exactRss(k, mm, member)}`);
 }
 
 /**
@@ -189,7 +187,7 @@ export function checkRss(k: SpaceState): void {
       mapped.set(pfn, (mapped.get(pfn) ?? 0) + 1);
     }
     for (const member of [MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES]) {
-      const rss = k.mm.rss[mm * NR_MM_COUNTERS + member]!;
+      const rss = exactRss(k, mm, member);
       if (rss !== counts[member])
         bug(`rss ${member} of address space ${mm} is ${rss}, its page tables have ${counts[member]}`);
     }

@@ -25,8 +25,6 @@ export interface MmColumns {
   readonly lockedVm: Float64Array;
   readonly hiwaterRss: Float64Array;
   readonly hiwaterVm: Float64Array;
-  /** By mm * 4 + MM_FILEPAGES | MM_ANONPAGES | MM_SWAPENTS | MM_SHMEMPAGES: pages. */
-  readonly rss: Int32Array;
   readonly pgtablesBytes: Float64Array;
   readonly startCode: Float64Array;
   readonly endCode: Float64Array;
@@ -47,7 +45,7 @@ export interface MmColumns {
   readonly exeFile: Column<OpenFile>;
   /** By mm * 64 + cpu >> 5 …: CPUs that may hold translations of this mm (Linux: mm_cpumask), 32 to a word. */
   readonly cpuMask: Int32Array;
-  /** By mm * 4 + member: the shared half of the per-CPU counter, which is what /proc prints (Linux: percpu_counter.count). */
+  /** By mm * 4 + MM_FILEPAGES | MM_ANONPAGES | MM_SWAPENTS | MM_SHMEMPAGES: the shared half of the per-CPU counter, which is what /proc prints (Linux: percpu_counter.count). */
   readonly rssShared: Int32Array;
   /** By (mm * 4 + member) * cpus + cpu: what that CPU has not folded into the shared half yet. */
   readonly rssDelta: Int32Array;

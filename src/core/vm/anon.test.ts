@@ -10,7 +10,7 @@ import { NR_ANON_MAPPED, NR_INACTIVE_ANON, PGFAULT, PGREUSE } from "../frame/vms
 import { ACCESS_FETCH, ACCESS_LOAD, ACCESS_MODIFY, ACCESS_STORE } from "../hw/mmu.ts";
 import { PTE_DIRTY, PTE_RW, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
-import { MM_ANONPAGES, readRss } from "../space/mm.ts";
+import { exactRss, MM_ANONPAGES, readRss } from "../space/mm.ts";
 import { findPte } from "../space/pagetable.ts";
 import { findTask } from "../space/task.ts";
 import { loadBytes, storeBytes } from "./user-bytes.ts";
@@ -57,7 +57,7 @@ test("a read maps the page of zeros, which is not resident", () => {
   expect(touch(k, task, ADDR, ACCESS_LOAD)).toBe(0);
   expect(pfnAt(k, mm, 0)).toBe(k.zeroPfn[ZERO_PAGE]);
   expect(lowAt(k, mm, 0) & (PTE_SPECIAL | PTE_RW | PTE_DIRTY)).toBe(PTE_SPECIAL);
-  expect(k.mm.rss[mm * 4 + MM_ANONPAGES]).toBe(0);
+  expect(exactRss(k, mm, MM_ANONPAGES)).toBe(0);
   expect(k.task.minFlt[task]).toBe(1);
   checkKernel(k);
 });
@@ -67,7 +67,7 @@ test("a store after a read replaces the page of zeros by a second fault", () => 
   touch(k, task, ADDR, ACCESS_LOAD);
   touch(k, task, ADDR, ACCESS_STORE);
   expect(pfnAt(k, mm, 0)).not.toBe(k.zeroPfn[ZERO_PAGE]);
-  expect([k.task.minFlt[task], k.mm.rss[mm * 4 + MM_ANONPAGES]]).toEqual([2, 1]);
+  expect([k.task.minFlt[task], exactRss(k, mm, MM_ANONPAGES)]).toEqual([2, 1]);
   expect(k.vmstat.event[PGREUSE]).toBe(0);
   checkKernel(k);
 });

@@ -4,7 +4,7 @@ import { call, fileMachine, newFile, PAGE, touch } from "../../../test/support/f
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import { PTE_ACCESSED, PTE_DIRTY, PTE_RW } from "../hw/pte.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
-import { MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
+import { exactRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
 import { findPte } from "../space/pagetable.ts";
 import { findTask } from "../space/task.ts";
 
@@ -23,7 +23,7 @@ function fork(k: Kernel, task: number): number {
 }
 
 function rss(k: Kernel, mm: number): number[] {
-  return [k.mm.rss[mm * 4 + MM_FILEPAGES]!, k.mm.rss[mm * 4 + MM_ANONPAGES]!];
+  return [exactRss(k, mm, MM_FILEPAGES), exactRss(k, mm, MM_ANONPAGES)];
 }
 
 test("entries are copied old, the parent's stay as they are but for the right to write", () => {

@@ -11,7 +11,7 @@ import { putFile } from "../space/file.ts";
 import { lruGenAddMm, lruGenDelMm } from "../space/lru-gen-mm.ts";
 import { unchargeKernelPage } from "../space/memcg.ts";
 import { currentMemcg } from "../space/memcg-task.ts";
-import { allocMm, freeMm } from "../space/mm.ts";
+import { allocMm, exactRss, freeMm } from "../space/mm.ts";
 import { leaveMm } from "../space/tlb-flush.ts";
 import { exitMmap } from "./exit-mm.ts";
 import { allocPgd } from "./pte-alloc.ts";
@@ -46,8 +46,8 @@ export function putMm(k: VmState, mm: Mm): void {
   leaveMm(k, mm);
   if (k.mm.exeFile[mm] !== NONE) putFile(k, k.mm.exeFile[mm]!);
   for (let member = 0; member < 4; member++) {
-    if (k.mm.rss[mm * 4 + member] !== 0)
-      bug(`address space ${mm} dies with ${k.mm.rss[mm * 4 + member]} pages of kind ${member}`);
+    if (exactRss(k, mm, member) !== 0)
+      bug(`address space ${mm} dies with ${exactRss(k, mm, member)} pages of kind ${member}`);
   }
   if (k.mm.pgtablesBytes[mm] !== 0)
     bug(`address space ${mm} dies with ${k.mm.pgtablesBytes[mm]} bytes of page tables`);

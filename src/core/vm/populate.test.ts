@@ -3,6 +3,7 @@ import { call, fileMachine, PAGE } from "../../../test/support/file-machine.ts";
 import { FLAGS, PAGE_WORDS, PG_referenced } from "../frame/page.ts";
 import { PTE_DIRTY, PTE_RW, ptePfn } from "../hw/pte.ts";
 import { checkKernel } from "../kernel.ts";
+import { exactRss } from "../space/mm.ts";
 import { findPte } from "../space/pagetable.ts";
 import { ZERO_PAGE } from "./zero-page.ts";
 
@@ -16,7 +17,7 @@ test("writable private memory is written: every page a fault, resident, dirty, a
   const mm = k.task.mm[task]!;
   const pte = findPte(k, mm, ADDR / PAGE + 599);
   const low = k.ram.words[pte]!;
-  expect([k.task.minFlt[task], k.mm.rss[mm * 4 + 1]]).toEqual([600, 600]);
+  expect([k.task.minFlt[task], exactRss(k, mm, 1)]).toEqual([600, 600]);
   expect(low & (PTE_RW | PTE_DIRTY)).toBe(PTE_RW | PTE_DIRTY);
   expect(k.page[ptePfn(low, k.ram.words[pte + 1]!) * PAGE_WORDS + FLAGS]! & PG_referenced).toBe(
     PG_referenced,
@@ -30,7 +31,7 @@ test("read-only memory is read: the page of zeros everywhere", () => {
   const mm = k.task.mm[task]!;
   const pte = findPte(k, mm, ADDR / PAGE + 7);
   expect(ptePfn(k.ram.words[pte]!, k.ram.words[pte + 1]!)).toBe(k.zeroPfn[ZERO_PAGE]);
-  expect([k.task.minFlt[task], k.mm.rss[mm * 4 + 1]]).toEqual([8, 0]);
+  expect([k.task.minFlt[task], exactRss(k, mm, 1)]).toEqual([8, 0]);
   checkKernel(k);
 });
 

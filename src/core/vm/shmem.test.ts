@@ -10,7 +10,7 @@ import { NR_FILE_PAGES, NR_SHMEM, NR_SWAPCACHE, PGMAJFAULT, PSWPIN, PSWPOUT } fr
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import type { Kernel } from "../kernel.ts";
 import { quiesceDisks } from "../space/io.ts";
-import { MM_SHMEMPAGES, MM_SWAPENTS } from "../space/mm.ts";
+import { exactRss, MM_SHMEMPAGES, MM_SWAPENTS } from "../space/mm.ts";
 import { addSwapArea, SWP_SOLIDSTATE, SWP_SYNCHRONOUS_IO } from "../space/swap.ts";
 import { findTask } from "../space/task.ts";
 import { loadBytes, storeBytes } from "./user-bytes.ts";
@@ -78,8 +78,8 @@ test("what one process stores another loads, and the memory is free when nobody 
 test("pages go to swap and come back with what was stored; their entries are empty meanwhile, and smaps asks the file", () => {
   const { k, task, addr } = machine(8);
   pageOut(k, task, addr, 8);
-  const mm = k.task.mm[task]! * 4;
-  expect([k.mm.rss[mm + MM_SHMEMPAGES], k.mm.rss[mm + MM_SWAPENTS]]).toEqual([0, 0]);
+  const mm = k.task.mm[task]!;
+  expect([exactRss(k, mm, MM_SHMEMPAGES), exactRss(k, mm, MM_SWAPENTS)]).toEqual([0, 0]);
   expect(pages(k)).toEqual([0, 0, 0]);
   expect(k.vmstat.event[PSWPOUT]).toBe(8);
   expect(mapped(k, task, addr, 8)).toBe("........");

@@ -15,7 +15,7 @@ import type { Task } from "../base/types.ts";
 import { PSWPIN, PSWPOUT, SWAP_RA } from "../frame/vmstat.ts";
 import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import type { Kernel } from "../kernel.ts";
-import { MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
+import { exactRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
 import { addSwapArea, SWAP_TOTAL, SWP_SOLIDSTATE, SWP_SYNCHRONOUS_IO } from "../space/swap.ts";
 import { writeSwapHeader } from "../space/swap-header.ts";
 import { loadBytes, storeBytes } from "./user-bytes.ts";
@@ -44,8 +44,8 @@ function pageOut(k: Kernel, task: Task, addr: number, pages: number): void {
 }
 
 function counts(k: Kernel, task: Task): [number, number] {
-  const mm = k.task.mm[task] * 4;
-  return [k.mm.rss[mm + MM_ANONPAGES], k.mm.rss[mm + MM_SWAPENTS]];
+  const mm = k.task.mm[task];
+  return [exactRss(k, mm, MM_ANONPAGES), exactRss(k, mm, MM_SWAPENTS)];
 }
 
 /** Numbers of the pages, as their own bytes say. */

@@ -13,6 +13,7 @@ import {
   readPressureTotals,
   SWP_SOLIDSTATE,
   type Task,
+  viewProcess,
   writeFile,
 } from "../../core/index.ts";
 import type { CgroupSetting, Script } from "./ast.ts";
@@ -102,9 +103,10 @@ export function pressureTotals(
   for (const task of tasks) {
     minor += k.task.minFlt[task]! + k.task.cMinFlt[task]!;
     major += k.task.majFlt[task]! + k.task.cMajFlt[task]!;
-    const mm = k.task.mm[task]!;
-    if (mm !== NONE)
-      for (let member = 0; member < 4; member++) if (member !== 2) rss += k.mm.rss[mm * 4 + member]!;
+    if (k.task.mm[task] !== NONE) {
+      const { anonKb, fileKb, shmemKb } = viewProcess(k, task);
+      rss += ((anonKb + fileKb + shmemKb) * 1024) / PAGE;
+    }
   }
   let cache = 0;
   for (const inode of inodes) cache += k.file.nrPages[inode]!;

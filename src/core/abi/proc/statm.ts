@@ -3,23 +3,18 @@
  * Linux: fs/proc/array.c proc_pid_statm, fs/proc/task_mmu.c task_statm (6.12)   Doc: Documentation/filesystems/proc.rst, table 1-3
  */
 import { type Mm, NONE, PAGE_SIZE, type Task } from "../../base/types.ts";
-import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES } from "../../space/mm.ts";
+import { exactRss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES } from "../../space/mm.ts";
 import type { AbiState } from "../state.ts";
 
 /** The text of /proc/PID/statm; zeros when the task has no address space any more. */
 export function showStatm(k: AbiState, task: Task): string {
   const mm = k.task.mm[task];
   if (mm === NONE) return "0 0 0 0 0 0 0\n";
-  const shared = rssOf(k, mm, MM_FILEPAGES) + rssOf(k, mm, MM_SHMEMPAGES);
-  const resident = shared + rssOf(k, mm, MM_ANONPAGES);
+  const shared = exactRss(k, mm, MM_FILEPAGES) + exactRss(k, mm, MM_SHMEMPAGES);
+  const resident = shared + exactRss(k, mm, MM_ANONPAGES);
   const text = textBytes(k, mm) / PAGE_SIZE;
   const data = k.mm.dataVm[mm] + k.mm.stackVm[mm];
   return `${k.mm.totalVm[mm]} ${resident} ${shared} ${text} 0 ${data} 0\n`;
-}
-
-/** Pages of one kind in the address space, exact: over all CPUs (Linux: get_mm_counter_sum). */
-export function rssOf(k: AbiState, mm: Mm, member: number): number {
-  return k.mm.rss[mm * 4 + member];
 }
 
 /** The program's code, from its first page to the end of its last. */

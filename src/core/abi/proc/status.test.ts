@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { procKernel } from "../../../../test/support/proc-kernel.ts";
 import { NONE } from "../../base/types.ts";
-import { MM_ANONPAGES } from "../../space/mm.ts";
+import { addRss, MM_ANONPAGES } from "../../space/mm.ts";
 import { createTask, TASK_RUNNING, TASK_ZOMBIE } from "../../space/task.ts";
 import { LAYOUT_RANDOMIZED } from "../../space/vma.ts";
 import { showComm } from "./comm.ts";
@@ -17,7 +17,7 @@ function freshProgram(): ReturnType<typeof procKernel> {
   k.mm.dataVm[mm] = 24;
   k.mm.stackVm[mm] = 33;
   k.mm.execVm[mm] = 122;
-  k.mm.rss[mm * 4 + MM_ANONPAGES] = 2;
+  addRss(k, mm, MM_ANONPAGES, 2);
   k.mm.pgtablesBytes[mm] = 24576;
   k.mm.startCode[mm] = 4198400;
   k.mm.endCode[mm] = 4688641;

@@ -8,10 +8,10 @@
  * Linux: fs/proc/array.c proc_pid_status, fs/proc/task_mmu.c task_mem (6.12)   Doc: Documentation/filesystems/proc.rst, table 1-2
  */
 import { type Mm, NONE, PAGE_SIZE, type Task } from "../../base/types.ts";
-import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from "../../space/mm.ts";
+import { exactRss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from "../../space/mm.ts";
 import { leaderOf, TASK_STATE_NAMES } from "../../space/task.ts";
 import type { AbiState } from "../state.ts";
-import { rssOf, textBytes } from "./statm.ts";
+import { textBytes } from "./statm.ts";
 
 /** Nodes a node mask has room for in Debian's configuration (CONFIG_NODES_SHIFT=10). */
 const MAX_NUMNODES = 1024;
@@ -47,9 +47,9 @@ export function parentPid(k: AbiState, task: Task): number {
 /** VmPeak to HugetlbPages, in kB. */
 function memoryLines(k: AbiState, mm: Mm): string {
   const { totalVm, hiwaterVm, hiwaterRss, lockedVm, dataVm, stackVm, execVm, pgtablesBytes } = k.mm;
-  const anon = rssOf(k, mm, MM_ANONPAGES);
-  const file = rssOf(k, mm, MM_FILEPAGES);
-  const shmem = rssOf(k, mm, MM_SHMEMPAGES);
+  const anon = exactRss(k, mm, MM_ANONPAGES);
+  const file = exactRss(k, mm, MM_FILEPAGES);
+  const shmem = exactRss(k, mm, MM_SHMEMPAGES);
   const total = anon + file + shmem;
   // Executable pages beyond the program's own code are libraries'.
   const execBytes = execVm[mm] * PAGE_SIZE;
@@ -69,7 +69,7 @@ function memoryLines(k: AbiState, mm: Mm): string {
     ["VmExe", text],
     ["VmLib", execBytes - text],
     ["VmPTE", pgtablesBytes[mm]],
-    ["VmSwap", rssOf(k, mm, MM_SWAPENTS) * PAGE_SIZE],
+    ["VmSwap", exactRss(k, mm, MM_SWAPENTS) * PAGE_SIZE],
     ["HugetlbPages", 0],
   ];
   return lines
