@@ -1,13 +1,15 @@
 /**
  * Bundles the command into dist/pagewalk.js. One bundle with the core's constants in it as numbers (inline-constants.mjs),
- * because constants imported across modules are not folded at run time. `--if-stale` builds only when a source file is
- * newer than the bundle.
+ * because constants imported across modules are not folded at run time, and with a copy of the core's running code for every
+ * machine (specialise.mjs). `--if-stale` builds only when a source file is newer than the bundle.
  */
 import { build } from "esbuild";
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
+import { ENTRIES } from "./entries.mjs";
 import { findConstants, inlineConstants } from "./inline-constants.mjs";
+import { specialise } from "./specialise.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const core = path.join(root, "src", "core");
@@ -28,9 +30,10 @@ const isFresh =
 if (!isFresh) {
   const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
   const constants = findConstants(core);
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [path.join(root, "src/hosts/cli/main.ts")],
     outfile,
+    write: false,
     bundle: true,
     platform: "node",
     target: "node20",
@@ -43,5 +46,8 @@ if (!isFresh) {
     plugins: [inlineConstants(core, constants)],
     logLevel: "warning",
   });
+  mkdirSync(path.dirname(outfile), { recursive: true });
+  for (const { path: file, text } of outputFiles)
+    writeFileSync(file, file === outfile ? specialise(text, ENTRIES) : text);
   chmodSync(outfile, 0o755);
 }
