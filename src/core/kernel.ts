@@ -34,6 +34,7 @@ import { createLruGen } from "./space/lru-gen.ts";
 import { bootLruGen } from "./space/lru-gen-memcg.ts";
 import { createLruvec } from "./space/lruvec.ts";
 import { checkMemcgs, createMemcgColumns } from "./space/memcg.ts";
+import { checkMemcgWatch, createMemcgWatch } from "./space/memcg-watch.ts";
 import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
 import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
@@ -117,6 +118,7 @@ function createKernel(machine: Machine): Kernel {
     lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus, machine.seed),
     lruGen: createLruGen(ram.nrFrames, MOST_MEMCGS, machine.nodes.length, rows(MOST_MMS)),
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
+    memcgWatch: createMemcgWatch(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
     shadow: createShadows(Math.min(ram.nrFrames, MOST_SHADOWS), xarray, MOST_MEMCGS * machine.nodes.length),
@@ -199,6 +201,7 @@ function usedRows(k: Kernel): readonly UsedRows[] {
     { prefix: "lruGen.mm", used: mm.rowCount[1]!, all: mm.users.length },
     { prefix: "lruGen.fifo", used: 512, all: 512 },
     { prefix: "lruGen.", used: k.memcg.rows[0]!, all: MOST_MEMCGS },
+    { prefix: "memcgWatch.", used: k.memcg.rows[0]!, all: MOST_MEMCGS },
     { prefix: "shadow.node", used: xarray.state[0]!, all: xarray.parent.length },
     ...PSI_PLACES.map((column) => ({
       prefix: `psi.${column}`,
@@ -285,6 +288,7 @@ export function checkKernel(k: Kernel): void {
   checkTranslations(k);
   checkLruvecs(k);
   checkMemcgs(k);
+  checkMemcgWatch(k);
   checkSwap(k);
   checkSwapCache(k);
   checkGather(k);

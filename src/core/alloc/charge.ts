@@ -32,12 +32,15 @@ import {
   MEMCG_OOM,
   memcgEvent,
   memcgMargin,
+  nextMemcg,
+  noteCharge,
   refillStock,
   tryChargeCounter,
 } from "../space/memcg.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
 import { currentMemcg } from "../space/memcg-task.ts";
 import { chargeMemsw, isLegacy, tryChargeMemsw, unchargeMemsw } from "../space/memcg-v1.ts";
+import { signalWatches, WATCH_OOM } from "../space/memcg-watch.ts";
 import { handleOverHigh, noteOverHigh } from "./memcg-high.ts";
 import type { AllocState } from "./state.ts";
 
@@ -70,6 +73,7 @@ export function chargeFolioTo(k: AllocState, pfn: Pfn, memcg: Memcg, gfp: number
   if (error === 0) {
     commitCharge(k, pfn, memcg);
     countMemcgEvents(k, memcg, PGPGIN, 1);
+    noteCharge(k, pfn, memcg);
   }
   return error;
 }
@@ -126,6 +130,12 @@ function tryCharge(k: AllocState, memcg: Memcg, pages: number): number {
   return overMemory;
 }
 
+/** Memory is out in a cgroup: who watches it or a cgroup below is told (Linux: mem_cgroup_oom_notify). */
+export function tellOutOfMemory(k: AllocState, memcg: Memcg): void {
+  if (!isLegacy(k)) return;
+  for (let at = memcg; at >= 0; at = nextMemcg(k, memcg, at)) signalWatches(k, at, WATCH_OOM);
+}
+
 /** What a charge that met a limit has tried so far. */
 interface Attempt {
   readonly pages: number;
@@ -180,6 +190,7 @@ function mayRetry(k: AllocState, over: Memcg, freed: number, attempt: Attempt): 
     k.task.memcgInOom[currentTask(k)] = over;
     return false;
   }
+  tellOutOfMemory(k, over);
   if (!memcgOutOfMemory(k, over, gfp, Math.ceil(Math.log2(pages)))) return false;
   attempt.hasKilled = true;
   attempt.retries = MAX_RECLAIM_RETRIES;

@@ -54,3 +54,5 @@ export const GFP_HIGHUSER = 0x100cc2;
 export const GFP_HIGHUSER_MOVABLE = 0x100cca;
 /** Page tables of a process: zeroed and charged. */
 export const GFP_PGTABLE_USER = 0x400dc0;
+/** Flags of an allocation that say how it may reclaim. */
+export const GFP_RECLAIM_MASK = 0x13fe0 | 0xc00 | 0x8000 | 0xa0000;

@@ -47,6 +47,7 @@ import {
   PGDAT_WRITEBACK,
   SWAP_CLUSTER_MAX,
 } from "./scan-control.ts";
+import { softLimitReclaim } from "./soft-limit.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
 import { shrinkNode, snapshotRefaults } from "./vmscan.ts";
 
@@ -165,6 +166,7 @@ function round(k: ReclaimState, node: number, sc: ScanControl): void {
   else ageAnon(k, node, sc);
   sc.nrScanned = 0;
   const before = sc.nrReclaimed;
+  sc.nrReclaimed += softLimitReclaim(k, node, sc).reclaimed;
   const wanted = pagesWanted(k, node, sc.reclaimIdx);
   sc.nrToReclaim = wanted;
   shrinkNode(k, node, sc);

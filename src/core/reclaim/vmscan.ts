@@ -45,7 +45,7 @@ import {
   flushMemcgStatsIfDue,
 } from "../space/memcg-flush.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
-import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
+import { GFP_HIGHUSER_MOVABLE, GFP_RECLAIM_MASK } from "./gfp.ts";
 import { inactiveIsLow, shrinkLruvec } from "./policy/classic.ts";
 import { lruGenShrinkLruvec, lruGenShrinkNode } from "./policy/mglru-shrink.ts";
 import { psiMemstallEnter, psiMemstallLeave } from "./psi.ts";
@@ -59,15 +59,14 @@ import {
   SWAP_CLUSTER_MAX,
 } from "./scan-control.ts";
 import { shrinkSlab } from "./shrinker.ts";
+import { softLimitReclaim } from "./soft-limit.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
 import { considerThrottle, throttleForCongestion, throttleForWriteback } from "./throttle.ts";
+import { vmpressure, vmpressurePrio } from "./vmpressure.ts";
 
 /** What a request of tryToFreeMemcgPages says besides (Linux: MEMCG_RECLAIM_*). */
 export const MEMCG_RECLAIM_MAY_SWAP = 2;
 export const MEMCG_RECLAIM_PROACTIVE = 4;
-
-/** Flags of an allocation that say how it may reclaim (Linux: GFP_RECLAIM_MASK). */
-const GFP_RECLAIM_MASK = 0x13fe0 | 0xc00 | 0x8000 | 0xa0000;
 
 /**
  * Frees pages of a cgroup and those below it, at least 32. `options` are MEMCG_RECLAIM_*, `swappiness` is the request's own
@@ -114,8 +113,10 @@ export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void
     return;
   }
   const before = sc.nrReclaimed;
+  const scannedBefore = sc.nrScanned;
   if (!isLruGen(k)) prepareScan(k, node, sc);
   shrinkMemcgs(k, node, sc);
+  if (!sc.isProactive) vmpressure(k, sc.gfp, sc.memcg, sc.nrScanned - scannedBefore, sc.nrReclaimed - before);
   const target = lruvecOf(k, sc.memcg, node);
   if (sc.isKswapd) {
     if (sc.writeback !== 0 && sc.writeback === sc.taken) k.reclaim.nodeFlags[node] |= PGDAT_WRITEBACK;
@@ -155,6 +156,7 @@ function doTryToFreePages(k: ReclaimState, sc: ScanControl): number {
     if (!sc.isCgroup) k.vmstat.event[ALLOCSTALL_DMA + sc.reclaimIdx]++;
     sc.priority++;
     while (--sc.priority >= 0) {
+      if (!sc.isProactive) vmpressurePrio(k, sc.gfp, sc.memcg, sc.priority);
       sc.nrScanned = 0;
       shrinkZones(k, sc);
       if (sc.nrReclaimed >= sc.nrToReclaim) break;
@@ -175,6 +177,16 @@ function doTryToFreePages(k: ReclaimState, sc: ScanControl): number {
   }
 }
 
+/** A node's turn: cgroups above their soft limits come first when it is for the machine. */
+function shrinkZone(k: ReclaimState, node: number, sc: ScanControl): void {
+  if (!sc.isCgroup) {
+    const soft = softLimitReclaim(k, node, sc);
+    sc.nrReclaimed += soft.reclaimed;
+    sc.nrScanned += soft.scanned;
+  }
+  shrinkNode(k, node, sc);
+}
+
 function snapshotNode(k: ReclaimState, node: number, sc: ScanControl): void {
   snapshotRefaults(k, sc.memcg, node);
   if (sc.isCgroup) k.lruvec.flags[lruvecOf(k, sc.memcg, node)] &= ~LRUVEC_CGROUP_CONGESTED;
@@ -182,7 +194,7 @@ function snapshotNode(k: ReclaimState, node: number, sc: ScanControl): void {
 
 /** Every node of the running CPU's zonelist, once. */
 function shrinkZones(k: ReclaimState, sc: ScanControl): void {
-  forEachNode(k, sc, shrinkNode);
+  forEachNode(k, sc, shrinkZone);
   considerThrottle(k, k.cpuNode[k.boot[2]], sc);
 }
 

@@ -10,10 +10,11 @@
  */
 import { bug } from "../base/bug.ts";
 import { type Memcg, NONE, type Pfn, ROOT_MEMCG } from "../base/types.ts";
-import { FLAGS, PAGE_WORDS, PG_table } from "../frame/page.ts";
+import { FLAGS, PAGE_WORDS, PG_table, PG_ZONE_SHIFT } from "../frame/page.ts";
 import { NR_EVENTS, NR_NODE_ITEMS, NR_PAGETABLE, PGPGOUT } from "../frame/vmstat.ts";
 import { lruGenOfflineMemcg, lruGenOnlineMemcg, lruGenReleaseMemcg } from "./lru-gen-memcg.ts";
 import { unchargeMemsw } from "./memcg-v1.ts";
+import { dropWatches, noteChargedPages, resetWatched } from "./memcg-watch.ts";
 import { reparentDeferred, reparentShadowNodes } from "./shadow-nodes.ts";
 import type { MemcgColumns, SpaceState } from "./state.ts";
 import { resetWriters } from "./writer.ts";
@@ -123,6 +124,7 @@ export function createMemcg(k: SpaceState, parent: Memcg, name: string): Memcg {
 export function offlineMemcg(k: SpaceState, memcg: Memcg): void {
   const m = k.memcg;
   m.state[memcg] = MEMCG_OFFLINE;
+  dropWatches(k, memcg);
   // Its limits and its protection end with it (Linux: mem_cgroup_css_offline).
   m.min[memcg] = 0;
   m.low[memcg] = 0;
@@ -201,15 +203,33 @@ export function unchargePage(k: SpaceState, pfn: Pfn): void {
   const memcg = k.pageMemcg[pfn];
   k.pageMemcg[pfn] = ROOT_MEMCG;
   k.memcg.vmEvent[memcg * NR_EVENTS + PGPGOUT]++;
-  unchargePages(k, memcg, 1);
+  uncharge(k, memcg, pfn);
 }
 
-/** The same for pages whose pageMemcg the caller has cleared. */
-export function unchargePages(k: SpaceState, memcg: Memcg, pages: number): void {
-  if (memcg === ROOT_MEMCG) return;
-  unchargeCounter(k, memcg, pages);
-  if (k.memcg.legacy[0] !== 0) unchargeMemsw(k, memcg, pages);
-  holdMemcg(k, memcg, -pages);
+function uncharge(k: SpaceState, memcg: Memcg, pfn: Pfn): void {
+  unchargeCounter(k, memcg, 1);
+  if (k.memcg.legacy[0] !== 0) {
+    unchargeMemsw(k, memcg, 1);
+    noteChargedPages(k, memcg, 1, nodeOf(k, pfn));
+  }
+  holdMemcg(k, memcg, -1);
+}
+
+/** Version 1: the charge of a page that is in swap leaves memory and stays in memory+swap (Linux: memcg1_swapout). */
+export function moveChargeToSwap(k: SpaceState, pfn: Pfn, memcg: Memcg): void {
+  unchargeCounter(k, memcg, 1);
+  k.memcg.vmEvent[memcg * NR_EVENTS + PGPGOUT]++;
+  noteChargedPages(k, memcg, 1, nodeOf(k, pfn));
+}
+
+/** The node that a page lies on. */
+function nodeOf(k: SpaceState, pfn: Pfn): number {
+  return ((k.page[pfn * PAGE_WORDS + FLAGS] >>> PG_ZONE_SHIFT) - 1) >> 2;
+}
+
+/** Version 1 counts what is charged to a cgroup, to look at its limits now and then. Kernel pages are counted when they go. */
+export function noteCharge(k: SpaceState, pfn: Pfn, memcg: Memcg): void {
+  if (k.memcg.legacy[0] !== 0) noteChargedPages(k, memcg, 1, nodeOf(k, pfn));
 }
 
 /** Makes an allocated page of the kernel's own the cgroup's; it was charged before. */
@@ -223,7 +243,7 @@ export function unchargeKernelPage(k: SpaceState, pfn: Pfn): void {
   const memcg = k.pageMemcg[pfn];
   k.pageMemcg[pfn] = ROOT_MEMCG;
   k.memcg.kmem[memcg]--;
-  unchargePages(k, memcg, 1);
+  uncharge(k, memcg, pfn);
 }
 
 /** Makes an allocated page the cgroup's; it was charged before. */
@@ -448,6 +468,7 @@ function freeRow(k: SpaceState, memcg: Memcg): void {
   leaveCounts(k, memcg, parent);
   lruGenReleaseMemcg(k, memcg);
   resetWriters(k, memcg);
+  resetWatched(k, memcg);
   const { nodes } = k.lruvec;
   for (let row = 0; row < m.iter.length; row++) if (m.iter[row] === memcg) m.iter[row] = -1;
   for (const column of columns(m)) column[memcg] = 0;

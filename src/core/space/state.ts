@@ -288,6 +288,28 @@ export interface MemcgColumns {
   readonly oomKillDisable: Uint8Array;
 }
 
+/** What memory cgroups of version 1 are watched for, and their places by soft limit; memcg-watch.ts owns them. */
+export interface MemcgWatchColumns {
+  /** By memcg * CPUs + CPU: pages charged and uncharged, going round at 2^32; by that * 2: at which count to look next. */
+  readonly pageEvents: Int32Array;
+  readonly targets: Int32Array;
+  /** By lruvec: pages above the soft limit when it was put in its place by them (0: it has none), and the turn it was. */
+  readonly softExcess: Float64Array;
+  readonly softTurn: Float64Array;
+  /** By memcg * 2: pages that reclaim for it looked at since its pressure was told last, and pages it freed. */
+  readonly pressure: Float64Array;
+  /** By watch: WATCH_* (0: a free row), on which cgroup, its threshold in pages or least level, whose pressure counts. */
+  readonly kind: Uint8Array;
+  readonly memcg: Column<Memcg>;
+  readonly level: Float64Array;
+  readonly mode: Uint8Array;
+  /** By watch: 1 when usage was at or above the threshold at the last look; events since they were read last. */
+  readonly isAbove: Uint8Array;
+  readonly signals: Float64Array;
+  /** [0] first watch never used, [1] the last turn given. */
+  readonly rows: Float64Array;
+}
+
 /** Swap areas by type, their slots by row, clusters of slots. swap.ts owns them, swap-cache.ts the pages in memory. */
 export interface SwapColumns {
   /** By type: SWP_* of swap.ts, priority, pages with the header, slots in use, row of slot 0, disk, path of the area. */
@@ -559,6 +581,7 @@ export interface SpaceState extends FrameState {
   readonly lruvec: LruvecColumns;
   readonly lruGen: LruGenColumns;
   readonly memcg: MemcgColumns;
+  readonly memcgWatch: MemcgWatchColumns;
   /** By pfn: the memory cgroup the page is charged to. */
   readonly pageMemcg: Uint16Array;
   readonly swap: SwapColumns;

@@ -15,15 +15,14 @@
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
-import { NR_EVENTS, PGPGOUT } from "../frame/vmstat.ts";
 import { freeBlock } from "../hw/content.ts";
 import {
   holdMemcg,
   MEMCG_SWAP_FAIL,
   MEMCG_SWAP_MAX,
   memcgEvent,
+  moveChargeToSwap,
   onlineMemcg,
-  unchargeCounter,
 } from "./memcg.ts";
 import { isLegacy, unchargeMemsw } from "./memcg-v1.ts";
 import type { SpaceState, SwapColumns } from "./state.ts";
@@ -280,8 +279,7 @@ export function chargeSwapOut(k: SpaceState, pfn: Pfn, entry: SwapEntry): void {
   const m = k.memcg;
   k.pageMemcg[pfn] = ROOT_MEMCG;
   k.swap.slot[record + SLOT_MEMCG] = memcg;
-  unchargeCounter(k, memcg, 1);
-  m.vmEvent[memcg * NR_EVENTS + PGPGOUT]++;
+  moveChargeToSwap(k, pfn, memcg);
   for (let at = memcg; at !== ROOT_MEMCG; at = m.parent[at]) m.swapUsage[at]++;
 }
 

@@ -10,11 +10,12 @@
  * Linux: mm/oom_kill.c pagefault_out_of_memory, mm/memcontrol-v1.c mem_cgroup_oom_synchronize (6.12)
  * Doc: Documentation/admin-guide/cgroup-v1/memory.rst, 10. OOM Control
  */
+import { tellOutOfMemory } from "../alloc/charge.ts";
 import { LOG_WARNING, printk } from "../base/dmesg.ts";
 import { FAULT_OOM } from "../base/errno.ts";
 import { BLOCKED, ROOT_MEMCG, type Task } from "../base/types.ts";
 import { isDying } from "../reclaim/oom-task.ts";
-import { memcgMargin } from "../space/memcg.ts";
+import { isBelow, memcgMargin } from "../space/memcg.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE, taskRows, WAIT_MEMORY, wakeTask } from "../space/task.ts";
 import type { VmState } from "./state.ts";
 
@@ -29,6 +30,7 @@ export function pagefaultOutOfMemory(k: VmState, task: Task, user: number): numb
     return FAULT_OOM;
   }
   if (!isWaiting) printk(k, LOG_WARNING, "Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF");
+  else if (isFirstWaiter(k, task)) tellOutOfMemory(k, k.task.memcgInOom[task]!);
   sleepUntil(k, task, TASK_UNINTERRUPTIBLE, WAIT_MEMORY, Number.POSITIVE_INFINITY);
   k.task.rows[WAITERS] = 1;
   return BLOCKED;
@@ -46,6 +48,18 @@ export function wakeMemoryWaiters(k: VmState, isChanged: boolean): void {
       wakeTask(k, task);
     } else rows[WAITERS] = 1;
   }
+}
+
+/** Whether nobody waits yet for the cgroup that the task waits for, or for one above or below it (Linux: mem_cgroup_oom_trylock). */
+function isFirstWaiter(k: VmState, task: Task): boolean {
+  const { memcgInOom, waitRow } = k.task;
+  const memcg = memcgInOom[task]!;
+  for (let other: Task = 1; other < taskRows(k); other++) {
+    const waited = memcgInOom[other]!;
+    if (other === task || waitRow[other] !== WAIT_MEMORY || waited === ROOT_MEMCG) continue;
+    if (isBelow(k, memcg, waited) || isBelow(k, waited, memcg)) return false;
+  }
+  return true;
 }
 
 /** Whether a page could be charged to the task's cgroup and everything above it. */

@@ -26,6 +26,12 @@ export function parsePages(text: string): number {
   return pages >= MOST_PAGES ? Number.POSITIVE_INFINITY : pages;
 }
 
+/** A limit of version 1 in pages: Infinity for -1, -EINVAL for what is no size. */
+export function parseLimit(text: string): number {
+  const written = text.trim();
+  return written === "-1" ? Number.POSITIVE_INFINITY : written === "max" ? -EINVAL : parsePages(written);
+}
+
 /** The number at the beginning of a text (decimal, 0x…, 0…), times 1024 for each step of the letter after it. */
 export function parseSize(text: string): ParsedSize {
   const match = /^(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)?([kmgtpe]?)/i.exec(text)!;

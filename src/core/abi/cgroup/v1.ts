@@ -4,13 +4,12 @@
  *   memory.*         usage, highest usage, limit, failed charges of memory (the kernel's included)
  *   memory.memsw.*   the same of memory+swap; never below the limit of memory
  *
- * Differs: memory+swap, soft limit and cgroup.event_control have no events for threads that wait for them; charges do not
- * follow a task that moves (move_charge_at_immigrate is always 0).
+ * Differs: cgroup.event_control is no file, because programs here have no eventfd to write into it: memory-watch.ts does
+ * what such a write does. Charges do not follow a task that moves (move_charge_at_immigrate is always 0).
  * Linux: mm/memcontrol-v1.c (6.12)   Doc: Documentation/admin-guide/cgroup-v1/memory.rst
  */
 import { EBUSY, EINVAL } from "../../base/errno.ts";
 import { type Memcg, ROOT_MEMCG } from "../../base/types.ts";
-import { NR_ANON_MAPPED, NR_FILE_PAGES, sumNodeItem } from "../../frame/vmstat.ts";
 import { GFP_KERNEL } from "../../reclaim/gfp.ts";
 import { MAX_RECLAIM_RETRIES, MAX_SWAPPINESS } from "../../reclaim/scan-control.ts";
 import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../../reclaim/vmscan.ts";
@@ -20,12 +19,12 @@ import { subtree } from "../../space/memcg-subtree.ts";
 import { isAlive } from "../../space/memcg-task.ts";
 import { memcgSwappiness } from "../../space/memcg-v1.ts";
 import { showLegacyNumaStat, showLegacyStat } from "../../space/memcg-v1-stat.ts";
-import { SWAP_FREE, SWAP_TOTAL } from "../../space/swap.ts";
+import { memcgUsage } from "../../space/memcg-watch.ts";
 import { taskRows } from "../../space/task.ts";
 import type { AbiState } from "../state.ts";
 import type { CgroupFile } from "./file.ts";
 import { showProcs, writeProcs } from "./procs.ts";
-import { bytesText, parsePages } from "./sizes.ts";
+import { bytesText, parseLimit } from "./sizes.ts";
 
 /** What is counted, and what of it a file shows. */
 type Counter = "memory" | "memsw";
@@ -83,7 +82,7 @@ function counterFiles(counter: Counter, prefix: string): CgroupFile[] {
     {
       name: `${prefix}.usage_in_bytes`,
       onRoot: true,
-      show: (k, memcg) => `${bytesText(usageOf(k, memcg, isMemsw))}\n`,
+      show: (k, memcg) => `${bytesText(memcgUsage(k, memcg, isMemsw))}\n`,
     },
     {
       name: `${prefix}.max_usage_in_bytes`,
@@ -111,13 +110,6 @@ function counterFiles(counter: Counter, prefix: string): CgroupFile[] {
       },
     },
   ];
-}
-
-/** Pages a counter stands at; the root's is worked out from the machine's. */
-function usageOf(k: AbiState, memcg: Memcg, isMemsw: boolean): number {
-  if (memcg !== ROOT_MEMCG) return (isMemsw ? k.memcg.memsw : k.memcg.usage)[memcg];
-  const memory = sumNodeItem(k.vmstat, NR_FILE_PAGES) + sumNodeItem(k.vmstat, NR_ANON_MAPPED);
-  return isMemsw ? memory + k.swap.state[SWAP_TOTAL] - k.swap.state[SWAP_FREE] : memory;
 }
 
 /**
@@ -164,7 +156,7 @@ function showOomControl(k: AbiState, memcg: Memcg): string {
 }
 
 /** Whether a task waits for memory of the cgroup, or of one above it whose lack is its lack. */
-function isUnderOom(k: AbiState, memcg: Memcg): boolean {
+export function isUnderOom(k: AbiState, memcg: Memcg): boolean {
   for (let task = 1; task < taskRows(k); task++) {
     const waited = k.task.memcgInOom[task];
     if (waited !== ROOT_MEMCG && isAlive(k, task) && isBelow(k, memcg, waited)) return true;
@@ -183,11 +175,6 @@ function kernelPages(k: AbiState, memcg: Memcg): number {
   let pages = 0;
   for (const at of subtree(k, memcg)) pages += k.memcg.kmem[at];
   return pages;
-}
-
-/** A limit in pages: Infinity for -1. */
-function parseLimit(text: string): number {
-  return text.trim() === "-1" ? Number.POSITIVE_INFINITY : text.trim() === "max" ? -EINVAL : parsePages(text);
 }
 
 function setLimit(limits: Float64Array, memcg: Memcg, text: string): number {
