@@ -10,6 +10,7 @@ import { isLruGen } from "../space/lru-gen.ts";
 import { lruvecOf } from "../space/lru-list.ts";
 import { iterReclaim } from "../space/memcg.ts";
 import { insertExceeded, isExceeded, softExcess, takeLargestExceeded } from "../space/memcg-soft.ts";
+import { isLegacy } from "../space/memcg-v1.ts";
 import { GFP_HIGHUSER_MOVABLE, GFP_RECLAIM_MASK } from "./gfp.ts";
 import { shrinkLruvec } from "./policy/classic.ts";
 import { createScan, SWAP_CLUSTER_MAX } from "./scan-control.ts";
@@ -26,7 +27,7 @@ export function softLimitReclaim(
   sc: ScanControl,
 ): { readonly reclaimed: number; readonly scanned: number } {
   const total = { reclaimed: 0, scanned: 0 };
-  if (isLruGen(k) || sc.order > 0) return total;
+  if (!isLegacy(k) || isLruGen(k) || sc.order > 0) return total;
   let next = -1;
   for (let loop = 1; ; loop++) {
     const memcg = next >= 0 ? next : takeLargestExceeded(k, node);
