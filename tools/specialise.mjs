@@ -28,7 +28,9 @@ const CACHE = " var machines$ = new WeakMap(), last$ = { k: undefined, code: und
 export function specialise(text, entries) {
   const bundle = readBundle(text);
   const reached = reachedFrom(bundle, entries);
-  const context = { ...bundle, text, reached, bare: withoutKernel(bundle, reached), columns: new Map() };
+  const given = columnParameters(bundle, reached, entries);
+  for (const name of given.keys()) reached.add(name);
+  const context = { ...bundle, text, reached, given, bare: withoutKernel(bundle, reached), columns: new Map() };
   const bodies = [...reached]
     .map((name) => bundle.top.get(name))
     .sort((a, b) => a.node.pos - b.node.pos)
@@ -104,6 +106,49 @@ function withoutKernel({ top }, reached) {
   return bare;
 }
 
+/**
+ * Parameters that are always the same one of the kernel's objects, `tlb` mostly `k.tlb`: function to parameter to object.
+ * Functions that do not take the kernel are among them. What a caller was given counts in the next round, until nothing changes.
+ */
+function columnParameters(bundle, reached, entries) {
+  let given = new Map();
+  for (let before = ""; ; ) {
+    const seen = new Map();
+    for (const caller of new Set([...reached, ...given.keys()])) noteArguments(bundle, caller, given, seen);
+    given = new Map();
+    for (const [name, objects] of [...seen].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const certain = [...objects].filter(([, object]) => object !== undefined);
+      if (certain.length > 0 && !entries.includes(name)) given.set(name, new Map(certain));
+    }
+    const now = JSON.stringify([...given].map(([name, objects]) => [name, ...objects]));
+    if (now === before) return given;
+    before = now;
+  }
+}
+
+/** Adds to `seen` what a caller hands to the functions it calls: the object's name, or undefined where it is not always that. */
+function noteArguments(bundle, caller, given, seen) {
+  const { node } = bundle.top.get(caller);
+  const aliases = aliasesIn({ ...bundle, given }, caller, node);
+  visit(node, (inner) => {
+    if (!ts.isIdentifier(inner) || isFieldName(inner) || isDeclaration(inner)) return;
+    const called = bundle.top.get(inner.text);
+    if (called === undefined || !ts.isFunctionDeclaration(called.node)) return;
+    const { parent } = inner;
+    const isCall = ts.isCallExpression(parent) && parent.expression === inner;
+    const objects = seen.get(inner.text) ?? new Map();
+    seen.set(inner.text, objects);
+    for (const [i, { name }] of called.node.parameters.entries()) {
+      if (!ts.isIdentifier(name)) continue;
+      const argument = isCall ? parent.arguments[i] : undefined;
+      // A function that hands its own on to itself says nothing new.
+      if (caller === inner.text && argument !== undefined && argument.text === name.text) continue;
+      const object = objectOf(argument, aliases);
+      objects.set(name.text, !objects.has(name.text) || objects.get(name.text) === object ? object : undefined);
+    }
+  });
+}
+
 /** One declaration as the machine has it. */
 function specialisedText(context, { name, node, takesKernel }) {
   const edits = [];
@@ -112,10 +157,10 @@ function specialisedText(context, { name, node, takesKernel }) {
     if (!context.bare.has(name)) edits.push([kernel.getStart(), kernel.end, "$k"]);
     else edits.push([kernel.getStart(), next === undefined ? kernel.end : next.getStart(), ""]);
   }
-  const aliases = aliasesIn(context, node);
+  const aliases = aliasesIn(context, name, node);
   visit(node, (inner) => {
     if (ts.isIdentifier(inner) && !isFieldName(inner)) editUse(context, inner, aliases, edits);
-    if (ts.isVariableDeclaration(inner) && ts.isObjectBindingPattern(inner.name)) editPattern(context, inner, edits);
+    if (ts.isVariableDeclaration(inner) && ts.isObjectBindingPattern(inner.name)) editPattern(context, inner, aliases, edits);
     if (ts.isCallExpression(inner) && ts.isIdentifier(inner.expression) && context.bare.has(inner.expression.text)) {
       const [kernel, next] = inner.arguments;
       edits.push([kernel.getStart(), next === undefined ? kernel.end : next.getStart(), ""]);
@@ -127,25 +172,27 @@ function specialisedText(context, { name, node, takesKernel }) {
 }
 
 /** Local names for one of the kernel's objects: name to object. Only names declared once and never assigned to. */
-function aliasesIn({ assigned }, node) {
+function aliasesIn({ assigned, given }, name, node) {
   const declared = new Map();
-  const objects = new Map();
   visit(node, (inner) => {
     const target = assignedTo(inner);
     if (target !== undefined && ts.isIdentifier(target)) declared.set(target.text, 2);
-    if (!ts.isIdentifier(inner) || !isDeclaration(inner)) return;
-    declared.set(inner.text, (declared.get(inner.text) ?? 0) + 1);
-    const { parent } = inner;
-    if (ts.isVariableDeclaration(parent) && parent.name === inner) {
-      const object = objectOf(parent.initializer);
-      if (object !== undefined) objects.set(inner.text, object);
-    } else if (ts.isBindingElement(parent) && parent.name === inner && parent.initializer === undefined) {
-      const from = parent.parent.parent;
-      if (ts.isVariableDeclaration(from) && isKernel(from.initializer)) objects.set(inner.text, fieldOf(parent));
-    }
+    if (ts.isIdentifier(inner) && isDeclaration(inner)) declared.set(inner.text, (declared.get(inner.text) ?? 0) + 1);
   });
-  for (const [name, object] of objects)
-    if (declared.get(name) !== 1 || assigned.has(object) || WRITTEN.has(object)) objects.delete(name);
+  const objects = new Map();
+  const add = (local, object) => {
+    const isCertain = declared.get(local) === 1 && object !== undefined && !assigned.has(object) && !WRITTEN.has(object);
+    if (isCertain) objects.set(local, object);
+  };
+  for (const [parameter, object] of given.get(name) ?? []) add(parameter, object);
+  visit(node, (inner) => {
+    if (!ts.isIdentifier(inner) || !isDeclaration(inner)) return;
+    const { parent } = inner;
+    if (ts.isVariableDeclaration(parent)) add(inner.text, objectOf(parent.initializer, objects));
+    if (!ts.isBindingElement(parent) || parent.initializer !== undefined) return;
+    const from = parent.parent.parent;
+    if (ts.isVariableDeclaration(from) && isKernel(from.initializer)) add(inner.text, fieldOf(parent));
+  });
   return objects;
 }
 
@@ -171,8 +218,8 @@ function editUse(context, node, aliases, edits) {
 }
 
 /** `{ next, prev: before } = k.page` becomes `next = k$page$next, before = k$page$prev`. */
-function editPattern(context, node, edits) {
-  const object = isKernel(node.initializer) ? "" : objectOf(node.initializer);
+function editPattern(context, node, aliases, edits) {
+  const object = isKernel(node.initializer) ? "" : objectOf(node.initializer, aliases);
   if (object === undefined || WRITTEN.has(object)) return;
   const { elements } = node.name;
   const fields = elements.map((element) => fieldOf(element));
@@ -259,9 +306,11 @@ function isKernel(node) {
   return node !== undefined && ts.isIdentifier(node) && node.text === "k";
 }
 
-/** The name A of an expression `k.A`. */
-function objectOf(node) {
-  return node !== undefined && ts.isPropertyAccessExpression(node) && isKernel(node.expression) ? node.name.text : undefined;
+/** The name A of an expression `k.A`, or of a local name for it. */
+function objectOf(node, aliases) {
+  if (node === undefined) return undefined;
+  if (ts.isIdentifier(node)) return aliases.get(node.text);
+  return ts.isPropertyAccessExpression(node) && isKernel(node.expression) ? node.name.text : undefined;
 }
 
 /** The field that an element of a pattern takes. */

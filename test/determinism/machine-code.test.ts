@@ -89,6 +89,23 @@ test("columns, objects and patterns become constants; parameters k go where ever
   expect(code).toContain("k$zone$base");
 });
 
+test("a parameter that is always the same object becomes that; one that is not stays", () => {
+  const text = `
+    function sum(tlb, other) { const { base: first } = tlb; const t = tlb; return first + t.size + other.size; }
+    function hand(tlb, other) { return sum(tlb, other); }
+    function go(k, at) { const { tlb } = k; return hand(tlb, k.tlb) + hand(k.tlb, k.ram); }`;
+  expect(run(text, { tlb: { base: 1, size: 10 }, ram: { size: 100 } })).toBe(132);
+  const code = specialise(text, ["go"]);
+  expect(code).toContain("const first = k$tlb$base; const t = tlb; return first + k$tlb$size + other.size;");
+});
+
+test("a local name that is assigned to later stands for nothing", () => {
+  const text = `
+    function sum(tlb) { return tlb.size; }
+    function go(k, at) { let q = k.tlb; q = k.ram; const r = q; return sum(q) * 100 + r.size; }`;
+  expect(run(text, { tlb: { size: 1 }, ram: { size: 7 } })).toBe(707);
+});
+
 test("what is assigned to is loaded each time", () => {
   const text = `
     function count(k) { k.state.calls += 1; k.knob.limit = 3; return k.state.calls; }

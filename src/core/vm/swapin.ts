@@ -237,7 +237,7 @@ function readRange(k: VmState, vma: Vma, vpn: number, first: number, end: number
 
 /** How many pages to read: 1 where faults jump about, up to page-cluster where what was read ahead is used. */
 function nextWindow(k: VmState, vma: Vma, vpn: number): number {
-  const most = 2 ** Math.min(k.knob.pageCluster, RA_ORDER_CEILING);
+  const most = 1 << Math.min(k.knob.pageCluster, RA_ORDER_CEILING);
   if (most === 1) return 1;
   beginReadAhead(k, vma);
   const { swapRaVpn, swapRaWindow, swapRaHits } = k.vma;

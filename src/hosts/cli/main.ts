@@ -4,7 +4,6 @@
  */
 import { Command, CommanderError } from "commander";
 import { benchCommand } from "./bench-command.ts";
-import { tuneEngine } from "./engine.ts";
 import { machineCommand } from "./machine-command.ts";
 import { recordCommand } from "./record-command.ts";
 import { runCommand } from "./run-command.ts";
@@ -26,7 +25,6 @@ Examples:
 
 /** Runs the command line; resolves to the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
-  tuneEngine();
   const program = new Command("pagewalk")
     .description("The Linux virtual memory manager (6.12, x86-64) as an executable model.")
     .version(PAGEWALK_VERSION, "-V, --version")
