@@ -28,6 +28,7 @@ import { checkTlb, createTlb } from "./hw/tlb.ts";
 import { checkPsi } from "./reclaim/psi.ts";
 import { createPsiColumns } from "./reclaim/psi-group.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
+import type { Compressor } from "./reclaim/state.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
 import { checkLruvecs } from "./space/lru-check.ts";
 import { createLruGen } from "./space/lru-gen.ts";
@@ -41,7 +42,7 @@ import { checkPageTables } from "./space/pagetable.ts";
 import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
 import { checkShadowNodes, createShadows } from "./space/shadow-nodes.ts";
 import { checkShmem } from "./space/shmem.ts";
-import { createSwapColumns, SLOT_WORDS } from "./space/swap.ts";
+import { createSwapColumns, MOST_SLOTS, SLOT_WORDS } from "./space/swap.ts";
 import { checkSwapCache } from "./space/swap-cache.ts";
 import { checkSwap } from "./space/swap-check.ts";
 import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
@@ -51,6 +52,8 @@ import { checkVmas, createVmaColumns } from "./space/vma.ts";
 import { checkWriteback } from "./space/writeback.ts";
 import { createWriteback } from "./space/writer.ts";
 import { checkGather } from "./space/zap.ts";
+import { checkZsmalloc, createZsmalloc, OBJ_WORDS } from "./space/zsmalloc.ts";
+import { checkZswap, createZswap } from "./space/zswap.ts";
 import { checkCommitted, createCommitted, setupReserves } from "./vm/accounting.ts";
 import { bootZeroPage, createImagePages } from "./vm/zero-page.ts";
 
@@ -73,10 +76,13 @@ const FULL_FRAMES = 4194304;
 /** The share that the smallest machine has. */
 const LEAST_SHARE = 1 / 64;
 
+/** Without a library the machine's compression ratio says how small pages become. */
+const NO_COMPRESSOR: Compressor = () => undefined;
+
 /** Boots the machine. RangeError naming the field when it cannot exist. */
-export function boot(input: MachineInput): Kernel {
+export function boot(input: MachineInput, compressor: Compressor = NO_COMPRESSOR): Kernel {
   const machine = completeMachine(input);
-  const k = createKernel(machine);
+  const k = createKernel(machine, compressor);
   bootFrames(k);
   if (k.boot[0]! <= 0) badConfig("e820", "no page is left for the page allocator");
   setupReserves(k);
@@ -87,14 +93,16 @@ export function boot(input: MachineInput): Kernel {
 }
 
 /** Every column, at full length and untouched. One literal, so that every kernel has the same shape. */
-function createKernel(machine: Machine): Kernel {
+function createKernel(machine: Machine, compressor: Compressor): Kernel {
   const ram = createRam(machine);
   const frames = createFrameColumns(machine, { ram });
   const share = Math.min(1, Math.max(LEAST_SHARE, ram.nrFrames / FULL_FRAMES));
   const rows = (most: number): number => Math.ceil(most * share);
   const xarray = createXarray(ram.nrFrames);
+  const hasZswap = machine.config.zswap !== "none";
   return {
     machine,
+    compressor,
     knob: createKnobs(machine.knobs),
     rng: createRng(machine.seed),
     trace: createTrace(),
@@ -121,6 +129,8 @@ function createKernel(machine: Machine): Kernel {
     memcgWatch: createMemcgWatch(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
+    zsmalloc: createZsmalloc(ram.nrFrames, hasZswap),
+    zswap: createZswap(hasZswap ? MOST_SLOTS : 0, MOST_MEMCGS, machine),
     shadow: createShadows(Math.min(ram.nrFrames, MOST_SHADOWS), xarray, MOST_MEMCGS * machine.nodes.length),
     reclaim: createReclaimColumns(machine.nodes.length),
     psi: createPsiColumns(MOST_MEMCGS, machine.cpus, rows(MOST_TASKS) + machine.nodes.length),
@@ -209,6 +219,9 @@ function usedRows(k: Kernel): readonly UsedRows[] {
       all: MOST_MEMCGS * k.machine.cpus,
     })),
     { prefix: "shadow.value", used: k.shadow.rows[0]!, all: k.shadow.value.length },
+    { prefix: "zsmalloc.object", used: k.zsmalloc.rows[0]!, all: k.zsmalloc.object.length / OBJ_WORDS },
+    { prefix: "zsmalloc.zspage", used: k.zsmalloc.rows[2]!, all: k.zsmalloc.zspage.length / OBJ_WORDS },
+    { prefix: "zswap.entry", used: k.swap.state[2]!, all: k.zswap.entry.length },
     { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
   ];
@@ -291,6 +304,8 @@ export function checkKernel(k: Kernel): void {
   checkMemcgWatch(k);
   checkSwap(k);
   checkSwapCache(k);
+  checkZsmalloc(k);
+  checkZswap(k);
   checkGather(k);
   checkFiles(k);
   checkPrograms(k);

@@ -29,6 +29,7 @@ import {
 } from "./hw/clock.ts";
 import { runFlushers } from "./reclaim/flusher.ts";
 import { psiAbsent, psiRun, psiStop, psiWake, settleLog } from "./reclaim/psi.ts";
+import { runZswapWorker } from "./reclaim/zswap-shrink.ts";
 import { completeIo } from "./space/io.ts";
 import { lruGenUseMm } from "./space/lru-gen-mm.ts";
 import { flushMemcgStatsIfDue } from "./space/memcg-flush.ts";
@@ -150,6 +151,7 @@ export function wake(k: VmState, idleSinceNs = k.clock.ns[0]): void {
   const t = k.task;
   completeIo(k, k.clock.ns[0]);
   runFlushers(k, idleSinceNs);
+  runZswapWorker(k);
   const now = k.clock.ns[0];
   flushMemcgStatsIfDue(k);
   const rows = taskRows(k);

@@ -113,7 +113,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 /** A machine with one program, in its cgroup, and its areas in use. */
 function createWorld(setting: PressureSetting, figures: PressureFigures): World {
   const knobs = { "kernel.randomize_va_space": 0, "vm.overcommit_memory": 1, "capabilities=": 1 };
-  const k = boot({ ...setting.machine, knobs });
+  const k = boot({ ...setting.machine, knobs: { ...setting.machine.knobs, ...knobs } });
   const guest = createGuest(k, ["f"]);
   if (typeof guest === "string") throw new Error(guest);
   const task = guest.main;

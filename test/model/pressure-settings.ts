@@ -28,6 +28,8 @@ export interface PressureSetting {
 const DISK = { readNs: 80_000, writeNs: 80_000, bytesPerSecond: 2e9, queueDepth: 64, rotational: false };
 const DISKS = [DISK, DISK, { ...DISK, rotational: true }];
 
+const ZSWAP_ON = { "/sys/module/zswap/parameters/enabled": 1 };
+
 /** The settings that the test runs. */
 export const PRESSURE_SETTINGS: readonly PressureSetting[] = [
   {
@@ -95,6 +97,42 @@ export const PRESSURE_SETTINGS: readonly PressureSetting[] = [
       { pages: 300, prio: 5, flags: SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO },
       { pages: 200, prio: 1, flags: SWP_SOLIDSTATE },
     ],
+    isGenerational: true,
+    isImmune: false,
+  },
+  {
+    name: "zswap with its shrinker, a cgroup and an area with a queue",
+    machine: {
+      ...{ name: "m", cpus: 2, sizeBytes: 32 * 1048576, contentFrames: 4096, disks: DISKS },
+      config: { zswap: "lz4" },
+      compressionRatio: 3,
+      knobs: { ...ZSWAP_ON, "/sys/module/zswap/parameters/shrinker_enabled": 1 },
+    },
+    limits: [
+      { file: "memory.max", value: 460 * 1024 },
+      { file: "memory.zswap.max", value: 80 * 1024 },
+    ],
+    arenaPages: 128,
+    scale: 1,
+    areas: [
+      { pages: 96, prio: 5, flags: SWP_SOLIDSTATE },
+      { pages: 200, prio: 1, flags: SWP_SOLIDSTATE },
+    ],
+    isGenerational: false,
+    isImmune: false,
+  },
+  {
+    name: "zswap whose pool is soon full, a cgroup in generations",
+    machine: {
+      ...{ name: "m", cpus: 1, sizeBytes: 16 * 1048576, contentFrames: 4096, disks: DISKS },
+      config: { zswap: "zstd" },
+      compressionRatio: 1.2,
+      knobs: { ...ZSWAP_ON, "/sys/module/zswap/parameters/max_pool_percent": 1 },
+    },
+    limits: [{ file: "memory.max", value: 460 * 1024 }],
+    arenaPages: 128,
+    scale: 1,
+    areas: [{ pages: 300, prio: 2, flags: SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO }],
     isGenerational: true,
     isImmune: false,
   },

@@ -6,7 +6,7 @@ import type { AbiState } from "../../src/core/abi/state.ts";
 import { createKnobs } from "../../src/core/base/knobs.ts";
 import { NONE, type Mm, type Pfn, type Task, type Vma, vpnHigh, vpnLow } from "../../src/core/base/types.ts";
 import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, REFCOUNT } from "../../src/core/frame/page.ts";
-import type { KernelConfig } from "../../src/core/hw/machine.ts";
+import type { KernelConfig } from "../../src/core/hw/kernel-config.ts";
 import { pteHigh, pteLow, ptePfn, PTE_PRESENT, PTE_RW, PTE_USER } from "../../src/core/hw/pte.ts";
 import { createFileColumns, createInode, openFile } from "../../src/core/space/file.ts";
 import { allocMm, createMmColumns } from "../../src/core/space/mm.ts";
@@ -34,7 +34,7 @@ export function procKernel(config: Partial<KernelConfig> = {}): ProcKernel {
       levels: 4,
       nodes: [{}],
       disks: [{ name: "sda" }],
-      config: { softDirty: true, protectionKeys: true, vsyscall: "none", ...config },
+      config: { softDirty: true, protectionKeys: true, vsyscall: "none", zswap: "none", ...config },
     },
     knob: createKnobs({}),
     clock: { ns: new Float64Array(1) },

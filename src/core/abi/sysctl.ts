@@ -10,6 +10,7 @@ import { setupWatermarks } from "../frame/watermark.ts";
 import { wakeAllFlushers } from "../reclaim/flusher.ts";
 import { LRU_GEN_CORE, LRU_GEN_MM_WALK, LRU_GEN_NONLEAF_YOUNG } from "../space/lru-gen.ts";
 import { settleLruPolicy } from "../space/lru-gen-switch.ts";
+import { ZSWAP_EVER_ON } from "../space/zswap.ts";
 import { OVERCOMMIT_NEVER, syncCommitted } from "../vm/accounting.ts";
 import { dropCaches } from "../vm/drop-caches.ts";
 import type { AbiState } from "./state.ts";
@@ -69,6 +70,9 @@ const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   lruGenMinTtlMs: (k, value) => {
     k.knob.lruGenMinTtlMs = Math.ceil(value / TICK_MS) * TICK_MS;
   },
+  zswapEnabled: (k, value) => {
+    if (value !== 0) k.zswap.state[ZSWAP_EVER_ON] = 1;
+  },
   // The kernel keeps a power of two.
   faultAroundBytes: (k, value) => {
     k.knob.faultAroundBytes = 2 ** Math.floor(Math.log2(value));
@@ -86,6 +90,7 @@ export function readSysctl(k: AbiState, path: string): string | number {
   if (row === undefined) return -ENOENT;
   if (row.key === "dropCaches") return -EACCES;
   if (row.key === "lruGenEnabled") return `0x${k.knob.lruGenEnabled.toString(16).padStart(4, "0")}\n`;
+  if (row.key === "zswapEnabled" || row.key === "zswapShrinker") return k.knob[row.key] === 0 ? "N\n" : "Y\n";
   if (row.key === "vmaReadAhead") return k.knob.vmaReadAhead === 0 ? "false\n" : "true\n";
   return `${k.knob[row.key]}\n`;
 }
@@ -122,6 +127,7 @@ function updatePagesets(k: AbiState): void {
 
 /** The files of one tunable: none for those that are only boot options or limits, one a disk for disks'. */
 function pathsOf(k: AbiState, row: KnobRow): string[] {
+  if (row.path.startsWith("/sys/module/zswap/") && k.machine.config.zswap === "none") return [];
   if (row.path.startsWith("/sys/block/"))
     return k.machine.disks.map((disk) => row.path.replace("DISK", disk.name));
   if (row.path.startsWith("/")) return [row.path];
@@ -149,6 +155,8 @@ function parseFlag(text: string): number {
 const PARSERS: Readonly<Partial<Record<KnobKey, (text: string) => number>>> = {
   lruGenEnabled: parseYesNo,
   vmaReadAhead: parseFlag,
+  zswapEnabled: parseFlag,
+  zswapShrinker: parseFlag,
 };
 
 /** A number as the kernel reads it, or NaN. */

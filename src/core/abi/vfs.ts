@@ -4,7 +4,7 @@
  *   /proc/PID/FILE, /proc/self/FILE, /proc/PID/task/TID/FILE     proc/tree.ts: TASK_FILES
  *   /proc/FILE                                                   proc/tree.ts: MACHINE_FILES
  *   /sys/fs/cgroup/PATH/FILE                                     cgroup/tree.ts; the one tree with directories to make
- *   /sys/kernel/debug/NAME                                       debugfs.ts
+ *   /sys/kernel/debug/NAME                                       debugfs.ts, zswap-files.ts
  *   /dev/kmsg                                                    base/dmesg.ts
  *   /proc/sys/vm/NAME, /proc/sys/kernel/NAME, /sys/…             sysctl.ts
  *
@@ -24,11 +24,12 @@ import {
   removeCgroup,
 } from "./cgroup/directory.ts";
 import { filesOf } from "./cgroup/tree.ts";
-import { DEBUG_FILES } from "./debugfs.ts";
+import { DEBUG_FILES, type DebugFile } from "./debugfs.ts";
 import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
 import { endSignalled } from "./process.ts";
 import type { AbiState } from "./state.ts";
 import { readSysctl, sysctlPaths, writeSysctl } from "./sysctl.ts";
+import { zswapFiles } from "./zswap-files.ts";
 
 /** The kernel's messages. */
 const KMSG = "/dev/kmsg";
@@ -68,7 +69,7 @@ export function readFile(k: AbiState, path: string, options: ReadOptions = {}): 
   if (clean === KMSG) return readKmsg(k);
   const file = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
   if (file !== undefined) return file.show(k);
-  const inDebug = DEBUG_FILES.find((row) => row.path === clean);
+  const inDebug = specialFiles(k).find((row) => row.path === clean);
   if (inDebug !== undefined) return inDebug.show(k);
   const text = readSysctl(k, clean);
   return text === -ENOENT && isDirectory(k, clean, options.self) ? -EISDIR : text;
@@ -95,7 +96,7 @@ export function listDirectory(k: AbiState, path: string, self: Task = NONE): str
     ...MACHINE_FILES.map((row) => `/proc/${row.name}`),
     ...sysctlPaths(k),
     cgroupMount(k),
-    ...DEBUG_FILES.map((row) => row.path),
+    ...specialFiles(k).map((row) => row.path),
   ];
   const names = new Set(
     all.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length).split("/")[0]),
@@ -128,7 +129,7 @@ export function writeFile(k: AbiState, path: string, text: string, self: Task = 
     return writeAs(k, self, () => file.write!(k, inTask.task, text));
   const inProc = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
   if (inProc?.write !== undefined) return inProc.write(k, text);
-  const inDebug = DEBUG_FILES.find((row) => row.path === clean);
+  const inDebug = specialFiles(k).find((row) => row.path === clean);
   if (inDebug !== undefined)
     return inDebug.write === undefined ? -EACCES : writeAs(k, self, () => inDebug.write!(k, text));
   const result = writeSysctl(k, clean, text);
@@ -166,6 +167,11 @@ function listCgroup(k: AbiState, { memcg, rest }: CgroupPath): string[] | number
   const files = filesOf(k, memcg).map((row) => row.name);
   if (rest === "") return [...files, ...childNames(k, memcg)];
   return files.includes(rest) ? -ENOTDIR : -ENOENT;
+}
+
+/** Files that are neither numbers to set nor in /proc. */
+function specialFiles(k: AbiState): readonly DebugFile[] {
+  return [...DEBUG_FILES, ...zswapFiles(k)];
 }
 
 /** Makes a cgroup. Returns 0 or a negative errno: EEXIST, EPERM outside the cgroup tree, and those of makeCgroup. */

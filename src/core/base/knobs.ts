@@ -45,6 +45,10 @@ export type KnobKey =
   | "dropCaches"
   | "pageCluster"
   | "vmaReadAhead"
+  | "zswapEnabled"
+  | "zswapMaxPoolPercent"
+  | "zswapAcceptThreshold"
+  | "zswapShrinker"
   | "stackGuardGap"
   | "stackRlimitBytes"
   | "dirtyBackgroundRatio"
@@ -204,6 +208,38 @@ export const KNOBS: readonly KnobRow[] = [
     key: "vmaReadAhead",
     path: "/sys/kernel/mm/swap/vma_ra_enabled",
     initial: 1,
+    min: 0,
+    max: 1,
+    unit: "flag",
+  },
+  {
+    key: "zswapEnabled",
+    path: "/sys/module/zswap/parameters/enabled",
+    initial: 0,
+    min: 0,
+    max: 1,
+    unit: "flag",
+  },
+  {
+    key: "zswapMaxPoolPercent",
+    path: "/sys/module/zswap/parameters/max_pool_percent",
+    initial: 20,
+    min: 0,
+    max: 4294967295,
+    unit: "%",
+  },
+  {
+    key: "zswapAcceptThreshold",
+    path: "/sys/module/zswap/parameters/accept_threshold_percent",
+    initial: 90,
+    min: 0,
+    max: 4294967295,
+    unit: "%",
+  },
+  {
+    key: "zswapShrinker",
+    path: "/sys/module/zswap/parameters/shrinker_enabled",
+    initial: 0,
     min: 0,
     max: 1,
     unit: "flag",

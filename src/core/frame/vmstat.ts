@@ -5,7 +5,8 @@
  *   node[node * NR_NODE_ITEMS + item]    pages of one node
  *   event[item]                          things that happened, machine-wide
  *
- * The rows are those of Debian's configuration (NUMA, THP, KSM, swap, balloon, zsmalloc; no CMA, no zswap).
+ * The rows are those of Debian's configuration (NUMA, THP, KSM, swap, balloon, zsmalloc; no CMA), and those of zswap,
+ * which are shown where the kernel was built with it.
  * Differs: a counter changes at once; Linux lets each CPU keep a difference of up to `stat_threshold` to itself until
  * the next vmstat update. Readers of /proc here see what Linux shows after `vm.stat_refresh`.
  * Linux: include/linux/mmzone.h, vm_event_item.h, mm/vmstat.c (6.12)   Doc: Documentation/filesystems/proc.rst
@@ -195,9 +196,12 @@ export const SWPIN_ZERO = 106;
 export const SWPOUT_ZERO = 107;
 export const KSM_SWPIN_COPY = 108;
 export const COW_KSM = 109;
-export const DIRECT_MAP_LEVEL2_SPLIT = 110;
-export const DIRECT_MAP_LEVEL3_SPLIT = 111;
-export const NR_EVENTS = 112;
+export const ZSWPIN = 110;
+export const ZSWPOUT = 111;
+export const ZSWPWB = 112;
+export const DIRECT_MAP_LEVEL2_SPLIT = 113;
+export const DIRECT_MAP_LEVEL3_SPLIT = 114;
+export const NR_EVENTS = 115;
 
 /** Names of the zone items as /proc prints them. */
 export const ZONE_ITEM_NAMES: readonly string[] = [
@@ -384,6 +388,9 @@ export const EVENT_NAMES: readonly string[] = [
   "swpout_zero",
   "ksm_swpin_copy",
   "cow_ksm",
+  "zswpin",
+  "zswpout",
+  "zswpwb",
   "direct_map_level2_splits",
   "direct_map_level3_splits",
 ];

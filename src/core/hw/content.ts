@@ -55,6 +55,13 @@ function slotBytes(k: HwState, slot: number): Uint8Array {
   return new Uint8Array(k.ram.words.buffer, k.ram.words.byteOffset + slot * PAGE_SIZE, PAGE_SIZE);
 }
 
+/** Writes what a frame contains into `bytes`, 4096 of them. */
+export function contentBytes(k: HwState, pfn: Pfn, bytes: Uint8Array): void {
+  const slot = k.ram.slot[pfn];
+  if (slot !== NONE) bytes.set(slotBytes(k, slot));
+  else new Int32Array(bytes.buffer, bytes.byteOffset, WORDS_PER_PAGE).fill(k.ram.fill[pfn]);
+}
+
 /** Sets a part of a frame to a word, repeated, as it would lie there if the whole frame were filled with it. */
 export function fillBytes(k: HwState, part: FramePart, word: number): void {
   const { ram } = k;

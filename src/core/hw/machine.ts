@@ -14,6 +14,7 @@
 import { badConfig } from "../base/bug.ts";
 import { createKnobs } from "../base/knobs.ts";
 import { PAGE_SIZE } from "../base/types.ts";
+import { completeConfig, type KernelConfig } from "./kernel-config.ts";
 
 /** Sets and ways of one TLB array. */
 export interface TlbArray {
@@ -72,16 +73,6 @@ export interface ReservedRange {
   readonly isFreed: boolean;
 }
 
-/** How the kernel was built, and whether the processor has what it can use: what programs see of it. */
-export interface KernelConfig {
-  /** Written pages are tracked for whoever clears the marks (CONFIG_MEM_SOFT_DIRTY): pagemap bit 55, "sd" in VmFlags. */
-  readonly softDirty: boolean;
-  /** The processor has protection keys (pku) and the kernel uses them: the ProtectionKey line of smaps. */
-  readonly protectionKeys: boolean;
-  /** The page of the first fast system calls, at the end of the address space: execute only, or none (vsyscall=). */
-  readonly vsyscall: "none" | "xonly";
-}
-
 /** A machine, complete and checked. */
 export interface Machine {
   readonly name: string;
@@ -112,6 +103,8 @@ export interface Machine {
   readonly seed: number;
   /** Frames that can have contents of their own at one time; the others hold one repeated word. */
   readonly contentFrames: number;
+  /** How many times smaller a page becomes that is compressed, where its contents or its compressor are not at hand. */
+  readonly compressionRatio: number;
 }
 
 /** A node as a machine file gives it. */
@@ -155,6 +148,7 @@ export interface MachineInput {
   readonly knobs?: Readonly<Record<string, number>> | undefined;
   readonly seed?: number | undefined;
   readonly contentFrames?: number | undefined;
+  readonly compressionRatio?: number | undefined;
 }
 
 const KIB = 1024;
@@ -167,6 +161,8 @@ const MOST_NODES = 63;
 const MOST_CPUS = 512;
 const LEAST_BYTES = 16 * MIB;
 const MOST_CONTENT_FRAMES = 4194303;
+/** What to expect of a compressor (Documentation/admin-guide/blockdev/zram.rst: "we expect a 2:1 compression ratio"). */
+const USUAL_RATIO = 2;
 /** 4 GiB of contents; untouched ones cost nothing. */
 const USUAL_CONTENT_FRAMES = 1048576;
 /** Where device memory begins below 4 GiB, as QEMU's i440fx and many PCs have it. */
@@ -184,9 +180,6 @@ const USUAL_TLB: TlbSpec = {
   l2: { sets: 128, ways: 12 },
   l2Huge1g: { sets: 4, ways: 4 },
 };
-
-/** Debian's 6.12 on a processor with protection keys. */
-const USUAL_CONFIG: KernelConfig = { softDirty: true, protectionKeys: true, vsyscall: "none" };
 
 /** A data-centre NVMe drive: 80 µs to the first byte, 3 GB/s. */
 const USUAL_DISK: DiskSpec = {
@@ -219,6 +212,7 @@ const FIELDS: readonly string[] = [
   "knobs",
   "seed",
   "contentFrames",
+  "compressionRatio",
 ];
 
 /** The machine with everything filled in. RangeError naming the field when it cannot exist. */
@@ -262,7 +256,14 @@ export function completeMachine(input: MachineInput): Machine {
       64,
       MOST_CONTENT_FRAMES,
     ),
+    compressionRatio: ratio(input.compressionRatio ?? USUAL_RATIO),
   };
+}
+
+function ratio(value: number): number {
+  return value >= 1 && value <= PAGE_SIZE
+    ? value
+    : badConfig("compressionRatio", `${value} is not between 1 and ${PAGE_SIZE}`);
 }
 
 function slowdown(value: number): number {
@@ -442,18 +443,6 @@ function readReserved(given: NonNullable<MachineInput["reserved"]>): ReservedRan
     }
   }
   return list;
-}
-
-function completeConfig(given: Partial<KernelConfig> | undefined): KernelConfig {
-  const config = { ...USUAL_CONFIG, ...given };
-  for (const field of Object.keys(config))
-    if (!(field in USUAL_CONFIG)) badConfig(`config.${field}`, "no such field");
-  for (const field of ["softDirty", "protectionKeys"] as const)
-    if (typeof config[field] !== "boolean")
-      badConfig(`config.${field}`, `${config[field]} is neither true nor false`);
-  if (config.vsyscall !== "none" && config.vsyscall !== "xonly")
-    badConfig("config.vsyscall", `${config.vsyscall} is neither none nor xonly`);
-  return config;
 }
 
 function completeTlb(given: Partial<TlbSpec> | undefined): TlbSpec {

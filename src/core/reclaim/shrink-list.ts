@@ -49,22 +49,26 @@ import { isLegacy } from "../space/memcg-v1.ts";
 import { removePage } from "../space/pagecache.ts";
 import { folioReferenced, tryToUnmap } from "../space/rmap-walk.ts";
 import { removeShmemPage, shmemToSwapCache } from "../space/shmem.ts";
-import { chargeSwapOut, SWAP_TOTAL } from "../space/swap.ts";
+import { SWAP_TOTAL } from "../space/swap.ts";
 import {
   addToSwap,
   deleteFromSwapCache,
   folioFreeSwap,
+  markSwapZeros,
   submitSwapWrite,
   swapRequest,
 } from "../space/swap-cache.ts";
-import { memcgSwapFull } from "../space/swap-room.ts";
+import { chargeSwapOut, memcgSwapFull } from "../space/swap-room.ts";
 import { VM_EXEC, VM_LOCKED } from "../space/vma.ts";
+import { hasZswap, ZSWAP_WORK_NS } from "../space/zswap.ts";
 import { idleUntil, runFlushers } from "./flusher.ts";
 import { __GFP_FS, __GFP_IO } from "./gfp.ts";
 import { psiAwake, psiSleep } from "./psi.ts";
 import { PGDAT_DIRTY, PGDAT_WRITEBACK } from "./scan-control.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
 import { workingsetEviction } from "./workingset.ts";
+import { mayWriteBack, runZswapWorker } from "./zswap-shrink.ts";
+import { zswapStore } from "./zswap-store.ts";
 
 /** What `k.reclaim.stat` counts of a batch, in pages. */
 export const STAT_DIRTY = 0;
@@ -108,7 +112,10 @@ export function shrinkFolioList(
   // Write-back that is over by now is not in anybody's way.
   completeIo(k, k.clock.ns[0]);
   if (k.writeback.firstRunNs[0] <= k.clock.ns[0]) runFlushers(k, k.clock.ns[0]);
+  const work = k.zswap.state;
   for (let i = 0; i < count; i++) {
+    // Whoever is woken gets its turn between two pages (Linux: cond_resched).
+    if (work[ZSWAP_WORK_NS] <= k.clock.ns[0]) runZswapWorker(k);
     const pfn = isolated[i];
     const fate = shrinkOne(k, pfn, sc, node, ignoreReferences);
     if (fate === FREED) {
@@ -250,13 +257,18 @@ function pageout(k: ReclaimState, pfn: Pfn, node: number): number {
     page[record + FLAGS] &= ~PG_reclaim;
     return countPageout(k, node, KEEP);
   }
-  if (!submitSwapWrite(k, pfn)) {
+  if (!markSwapZeros(k, pfn) && !zswapStore(k, pfn) && !writeToSwap(k, pfn)) {
     page[record + FLAGS] = (page[record + FLAGS] | PG_dirty) & ~PG_reclaim;
     return ACTIVATE;
   }
   if ((page[record + FLAGS] & PG_writeback) !== 0) return countPageout(k, node, KEEP);
   page[record + FLAGS] &= ~PG_reclaim;
   return countPageout(k, node, FREED);
+}
+
+/** Sends a page to its slot, unless its cgroup wants nothing of it on a disk. */
+function writeToSwap(k: ReclaimState, pfn: Pfn): boolean {
+  return (!hasZswap(k) || mayWriteBack(k, k.pageMemcg[pfn])) && submitSwapWrite(k, pfn);
 }
 
 /** Moves a page of shared memory to the swap cache. False for pages of other files, and where there is no slot for it. */

@@ -11,7 +11,7 @@ import { LRU_INACTIVE_FILE } from "../space/lru-list.ts";
 import { createMemcg, offlineMemcg } from "../space/memcg.ts";
 import { endRead, insertPage, removePage } from "../space/pagecache.ts";
 import { dropShadows, shadowAt } from "../space/shadow-nodes.ts";
-import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
+import { GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "./gfp.ts";
 import { dropSlab, shrinkSlab } from "./shrinker.ts";
 
 const LEAF = 64;
@@ -58,15 +58,15 @@ test("a node of shadows alone is counted until a page joins them, or the last is
 
 test("half of what can go is asked for, in batches of 128; the rest is put off", () => {
   const { k, inode, counts } = evicted(300);
-  expect(shrinkSlab(k, 0, 12)).toBe(128);
+  expect(shrinkSlab(k, 0, 12, GFP_KERNEL)).toBe(128);
   expect(counts()).toEqual([172, 128, 128]);
   // The oldest went.
   expect(shadowAt(k, inode, 127 * LEAF)).toBe(0);
   expect(shadowAt(k, inode, 128 * LEAF)).toBe(7);
   // 22 were put off, and 86 more are not enough for a batch; at priority 0 all that was put off counts.
-  expect(shrinkSlab(k, 0, 12)).toBe(0);
+  expect(shrinkSlab(k, 0, 12, GFP_KERNEL)).toBe(0);
   expect(k.lruvec.deferred[0]).toBe(108);
-  expect(shrinkSlab(k, 0, 0)).toBe(128);
+  expect(shrinkSlab(k, 0, 0, GFP_KERNEL)).toBe(128);
   expect(counts()).toEqual([44, 256, 256]);
   checkKernel(k);
 });
@@ -74,9 +74,9 @@ test("half of what can go is asked for, in batches of 128; the rest is put off",
 test("a node for every eight pages on the lists stays, as they were counted last", () => {
   const { k, counts } = evicted(300);
   k.lruvec.flushed[LRU_INACTIVE_FILE] = 8 * 44;
-  expect(shrinkSlab(k, 0, 12)).toBe(128);
+  expect(shrinkSlab(k, 0, 12, GFP_KERNEL)).toBe(128);
   k.lruvec.flushed[LRU_INACTIVE_FILE] = 8 * 172;
-  expect(shrinkSlab(k, 0, 12)).toBe(0);
+  expect(shrinkSlab(k, 0, 12, GFP_KERNEL)).toBe(0);
   expect(counts()[0]).toBe(172);
 });
 

@@ -7,7 +7,7 @@
  *
  * Objects are looked at in batches of 128. What is too few for a batch is put off and added the next time; when more is asked for
  * than there is, all of it goes at once.
- * Linux: mm/shrinker.c, mm/workingset.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
+ * Linux: mm/shrinker.c, mm/workingset.c, mm/zswap.c, mm/zsmalloc.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
 import { type Lruvec, ROOT_MEMCG } from "../base/types.ts";
 import { SLABS_SCANNED } from "../frame/vmstat.ts";
@@ -15,31 +15,46 @@ import { NR_LRU_LISTS } from "../space/lru-list.ts";
 import { MEMCG_FREE, MEMCG_ONLINE, nextMemcg } from "../space/memcg.ts";
 import { flushedState, flushMemcgStatsIfDue } from "../space/memcg-flush.ts";
 import { MOST_SHRINKERS, reclaimShadowNodes } from "../space/shadow-nodes.ts";
+import { ZS_POOLS, zsCanCompact, zsCompact } from "../space/zsmalloc.ts";
+import { __GFP_FS, __GFP_IO, GFP_KERNEL } from "./gfp.ts";
 import type { ReclaimState } from "./state.ts";
+import { countZswap, scanZswap } from "./zswap-shrink.ts";
 
-/** A cache of objects, kept by cgroup and node. */
+/** A cache of objects, kept by cgroup and node, or one for the whole machine. */
 interface Shrinker {
   readonly seeks: number;
+  readonly isGlobal?: boolean;
+  /** It may write to a disk and enter a file system: not for allocations that must not. */
+  readonly writes?: boolean;
   /** Objects of a lruvec that could go. */
   readonly count: (k: ReclaimState, lruvec: Lruvec) => number;
-  /** Looks at so many of them. Returns how many are gone. */
+  /** Looks at so many of them. Returns how many are gone, or -1: it is no use to go on (Linux: SHRINK_STOP). */
   readonly scan: (k: ReclaimState, lruvec: Lruvec, objects: number) => number;
 }
 
 /** In the order of their words in `k.lruvec.deferred`. */
-const SHRINKERS: readonly Shrinker[] = [{ seeks: 0, count: countShadowNodes, scan: reclaimShadowNodes }];
+const SHRINKERS: readonly Shrinker[] = [
+  { seeks: 0, count: countShadowNodes, scan: reclaimShadowNodes },
+  { seeks: 2, writes: true, count: countZswap, scan: scanZswap },
+  { seeks: 2, isGlobal: true, count: countZsPages, scan: compactZsPages },
+];
 
 /** Objects looked at together (Linux: SHRINK_BATCH). */
 const BATCH = 128;
 /** A shadow node for every eight pages is enough (Linux: XA_CHUNK_SHIFT - 3). */
 const PAGES_PER_NODE = 8;
 
-/** Asks every shrinker for its part of a lruvec. Returns the objects that are gone. */
-export function shrinkSlab(k: ReclaimState, lruvec: Lruvec, priority: number): number {
+/** Asks every shrinker for its part of a lruvec, as an allocation with these flags may. Returns the objects that are gone. */
+export function shrinkSlab(k: ReclaimState, lruvec: Lruvec, priority: number, gfp: number): number {
   const memcg = Math.floor(lruvec / k.lruvec.nodes);
   if (memcg !== ROOT_MEMCG && k.memcg.state[memcg] !== MEMCG_ONLINE) return 0;
+  const mayWrite = (gfp & (__GFP_IO | __GFP_FS)) === (__GFP_IO | __GFP_FS);
   let freed = 0;
-  for (let which = 0; which < SHRINKERS.length; which++) freed += shrinkOne(k, lruvec, which, priority);
+  for (let which = 0; which < SHRINKERS.length; which++) {
+    const { isGlobal, writes } = SHRINKERS[which]!;
+    if ((writes === true && !mayWrite) || (isGlobal === true && memcg !== ROOT_MEMCG)) continue;
+    freed += shrinkOne(k, lruvec, which, priority);
+  }
   return freed;
 }
 
@@ -49,7 +64,7 @@ export function dropSlab(k: ReclaimState): void {
     let freed = 0;
     for (let node = 0; node < k.lruvec.nodes; node++)
       for (let memcg = ROOT_MEMCG; memcg >= 0; memcg = nextMemcg(k, ROOT_MEMCG, memcg))
-        freed += shrinkSlab(k, memcg * k.lruvec.nodes + node, 0);
+        freed += shrinkSlab(k, memcg * k.lruvec.nodes + node, 0, GFP_KERNEL);
     if (freed >> shift <= 1) return;
   }
 }
@@ -60,7 +75,7 @@ function shrinkOne(k: ReclaimState, lruvec: Lruvec, which: number, priority: num
   const freeable = count(k, lruvec);
   if (freeable === 0) return 0;
   const { deferred } = k.lruvec;
-  const word = lruvec * MOST_SHRINKERS + which;
+  const word = (SHRINKERS[which]!.isGlobal === true ? 0 : lruvec) * MOST_SHRINKERS + which;
   const before = deferred[word];
   const delta =
     seeks === 0 ? Math.floor(freeable / 2) : Math.floor((Math.floor(freeable / 2 ** priority) * 4) / seeks);
@@ -69,13 +84,28 @@ function shrinkOne(k: ReclaimState, lruvec: Lruvec, which: number, priority: num
   let freed = 0;
   while (left >= BATCH || left >= freeable) {
     const objects = Math.min(BATCH, left);
-    freed += scan(k, lruvec, objects);
+    const gone = scan(k, lruvec, objects);
+    if (gone < 0) break;
+    freed += gone;
     k.vmstat.event[SLABS_SCANNED] += objects;
     left -= objects;
     scanned += objects;
   }
   deferred[word] = Math.min(Math.max(before + delta - scanned, 0), 2 * freeable);
   return freed;
+}
+
+/** Frames that compaction of the pools of compressed pages could free. Differs: all pools have one shrinker together. */
+function countZsPages(k: ReclaimState): number {
+  let pages = 0;
+  for (let pool = 0; pool < ZS_POOLS; pool++) if (k.zsmalloc.pages[pool]! > 0) pages += zsCanCompact(k, pool);
+  return pages;
+}
+
+function compactZsPages(k: ReclaimState): number {
+  let pages = 0;
+  for (let pool = 0; pool < ZS_POOLS; pool++) pages += zsCompact(k, pool);
+  return pages > 0 ? pages : -1;
 }
 
 /**

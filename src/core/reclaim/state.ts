@@ -151,8 +151,15 @@ export interface PsiColumns {
   readonly triggers: (PsiTrigger | undefined)[];
 }
 
+/**
+ * How many bytes a compressor makes of a page of 4096 bytes: a library's answer, which a host hands in at boot, because the core has
+ * none. Undefined: it has no such compressor. The same bytes must always give the same number.
+ */
+export type Compressor = (name: string, page: Uint8Array) => number | undefined;
+
 /** What floor 5 sees of the kernel. */
 export interface ReclaimState extends SpaceState {
+  readonly compressor: Compressor;
   readonly reclaim: ReclaimColumns;
   readonly psi: PsiColumns;
 }

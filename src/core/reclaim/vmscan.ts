@@ -229,7 +229,7 @@ function shrinkMemcgs(k: ReclaimState, node: number, sc: ScanControl): void {
       const lruvec = lruvecOf(k, memcg, node);
       if (isLruGen(k)) lruGenShrinkLruvec(k, lruvec, sc);
       else shrinkLruvec(k, lruvec, sc);
-      shrinkSlab(k, lruvec, sc.priority);
+      shrinkSlab(k, lruvec, sc.priority, sc.gfp);
       if (isPartial && sc.nrReclaimed >= sc.nrToReclaim) return;
     }
     memcg = isPartial ? iterReclaim(k, root, node, false) : nextMemcg(k, root, memcg);

@@ -4,7 +4,7 @@
  * The root shows the machine's own counters, except for the kernel's memory, which nobody charges to the root.
  * Differs: only page tables are charged as kernel memory; slab, kernel stacks and per-CPU memory are not modelled. Counts are
  * those of the moment; Linux adds up what CPUs keep to themselves every two seconds, or when it has become much.
- * Linux: mm/memcontrol.c (6.12, without CONFIG_ZSWAP)   Doc: Documentation/admin-guide/cgroup-v2.rst
+ * Linux: mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
 import { type Memcg, PAGE_SIZE, ROOT_MEMCG } from "../base/types.ts";
 import {
@@ -64,15 +64,21 @@ import {
   WORKINGSET_REFAULT_FILE,
   WORKINGSET_RESTORE_ANON,
   WORKINGSET_RESTORE_FILE,
+  ZSWPIN,
+  ZSWPOUT,
+  ZSWPWB,
 } from "../frame/vmstat.ts";
 import { NR_LRU_LISTS } from "./lru-list.ts";
 import { subtree } from "./memcg-subtree.ts";
 import { settleAllFaults } from "./memcg-task.ts";
 import type { SpaceState } from "./state.ts";
+import { hasZswap, zswapBytesOf, zswapStoredOf } from "./zswap.ts";
 
 /** Rows that no counter of a node stands for. */
 const KMEM = -1;
 const NOT_KEPT = -2;
+const ZSWAP_BYTES = -3;
+const ZSWAPPED = -4;
 
 /** A row: its name, its counter, what one of it is worth, and whether memory.numa_stat shows it, too. */
 type StatRow = readonly [name: string, item: number, unit: number];
@@ -88,6 +94,8 @@ const ROWS: readonly StatRow[] = [
   ["sock", NOT_KEPT, PAGE_SIZE],
   ["vmalloc", NOT_KEPT, PAGE_SIZE],
   ["shmem", NR_SHMEM, PAGE_SIZE],
+  ["zswap", ZSWAP_BYTES, 1],
+  ["zswapped", ZSWAPPED, PAGE_SIZE],
   ["file_mapped", NR_FILE_MAPPED, PAGE_SIZE],
   ["file_dirty", NR_FILE_DIRTY, PAGE_SIZE],
   ["file_writeback", NR_WRITEBACK, PAGE_SIZE],
@@ -118,7 +126,8 @@ const ROWS: readonly StatRow[] = [
 const EVENTS: readonly number[] = [
   ...[PGSCAN_KSWAPD, PGSCAN_DIRECT, PGSCAN_KHUGEPAGED, PGSTEAL_KSWAPD, PGSTEAL_DIRECT, PGSTEAL_KHUGEPAGED],
   ...[PGFAULT, PGMAJFAULT, PGREFILL, PGACTIVATE, PGDEACTIVATE, PGLAZYFREE, PGLAZYFREED],
-  ...[SWPIN_ZERO, SWPOUT_ZERO, THP_FAULT_ALLOC, THP_COLLAPSE_ALLOC, THP_SWPOUT, THP_SWPOUT_FALLBACK],
+  ...[SWPIN_ZERO, SWPOUT_ZERO, ZSWPIN, ZSWPOUT, ZSWPWB],
+  ...[THP_FAULT_ALLOC, THP_COLLAPSE_ALLOC, THP_SWPOUT, THP_SWPOUT_FALLBACK],
   ...[NUMA_PAGE_MIGRATE, NUMA_PTE_UPDATES, NUMA_HINT_FAULTS],
 ];
 
@@ -127,6 +136,7 @@ export function showMemoryStat(k: SpaceState, memcg: Memcg): string {
   settleAllFaults(k);
   let text = "";
   for (const [name, item, unit] of ROWS) {
+    if ((item === ZSWAP_BYTES || item === ZSWAPPED) && !hasZswap(k)) continue;
     text += `${name} ${itemOf(k, memcg, item) * unit}\n`;
     if (item === NR_SLAB_UNRECLAIMABLE_B)
       text += `slab ${itemOf(k, memcg, NR_SLAB_RECLAIMABLE_B) + itemOf(k, memcg, item)}\n`;
@@ -135,7 +145,9 @@ export function showMemoryStat(k: SpaceState, memcg: Memcg): string {
     items.reduce((sum, item) => sum + eventOf(k, memcg, item), 0);
   text += `pgscan ${events(PGSCAN_KSWAPD, PGSCAN_DIRECT, PGSCAN_KHUGEPAGED)}\n`;
   text += `pgsteal ${events(PGSTEAL_KSWAPD, PGSTEAL_DIRECT, PGSTEAL_KHUGEPAGED)}\n`;
-  for (const item of EVENTS) text += `${EVENT_NAMES[item]} ${eventOf(k, memcg, item)}\n`;
+  for (const item of EVENTS)
+    if (item < ZSWPIN || item > ZSWPWB || hasZswap(k))
+      text += `${EVENT_NAMES[item]} ${eventOf(k, memcg, item)}\n`;
   return text;
 }
 
@@ -155,6 +167,8 @@ export function showNumaStat(k: SpaceState, memcg: Memcg): string {
 /** A counter of the cgroup and everything below it, over all nodes. */
 export function itemOf(k: SpaceState, memcg: Memcg, item: number): number {
   let sum = 0;
+  if (item === ZSWAP_BYTES) return zswapBytesOf(k, memcg);
+  if (item === ZSWAPPED) return zswapStoredOf(k, memcg);
   if (item === KMEM) for (const at of subtree(k, memcg)) sum += k.memcg.kmem[at];
   else if (item >= 0)
     for (let node = 0; node < k.lruvec.nodes; node++) sum += nodeItemOf(k, memcg, node, item);

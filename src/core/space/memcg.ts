@@ -18,6 +18,7 @@ import { dropWatches, noteChargedPages, resetWatched } from "./memcg-watch.ts";
 import { reparentDeferred, reparentShadowNodes } from "./shadow-nodes.ts";
 import type { MemcgColumns, SpaceState } from "./state.ts";
 import { resetWriters } from "./writer.ts";
+import { reparentZswap } from "./zswap-lru.ts";
 
 /** States of a row. The root is online from boot. */
 export const MEMCG_FREE = 0;
@@ -130,6 +131,10 @@ export function offlineMemcg(k: SpaceState, memcg: Memcg): void {
   m.low[memcg] = 0;
   protect(m, memcg);
   for (let cpu = 0; cpu < k.machine.cpus; cpu++) if (m.stockMemcg[cpu] === memcg) drainStock(k, cpu);
+  const compressed = reparentZswap(k, memcg, m.parent[memcg]);
+  addUsage(m, memcg, -compressed);
+  m.kmem[memcg] -= compressed;
+  if (m.parent[memcg] !== ROOT_MEMCG) m.kmem[m.parent[memcg]] += compressed;
   if (m.kmem[memcg] > 0) reparentKernelPages(k, memcg);
   reparentShadowNodes(k, memcg, m.parent[memcg]);
   reparentDeferred(k, memcg, m.parent[memcg]);
@@ -376,6 +381,7 @@ export function checkMemcgs(k: SpaceState): void {
   for (let pfn = 0; pfn < k.pageMemcg.length; pfn++)
     if (k.pageMemcg[pfn] !== ROOT_MEMCG) charged[k.pageMemcg[pfn]]++;
   for (let cpu = 0; cpu < k.machine.cpus; cpu++) charged[m.stockMemcg[cpu]] += m.stockPages[cpu];
+  for (let memcg = 1; memcg < rows; memcg++) charged[memcg] += k.zswap.charged[memcg];
   // Children stand in rows of any order: each adds its own to everything above it.
   const usage = new Float64Array(rows);
   for (let memcg = 1; memcg < rows; memcg++)

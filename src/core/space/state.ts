@@ -7,6 +7,7 @@ import type { AnonVma, Column, Inode, Memcg, Mm, OpenFile, Pfn, Task, Vma } from
 import type { XarrayColumns } from "../base/xarray.ts";
 import type { FrameState } from "../frame/state.ts";
 import type { DiskColumns } from "../hw/disk.ts";
+import type { ZsmallocColumns, ZswapColumns } from "./compressed-state.ts";
 
 /** Address spaces; row = Mm. Addresses are in bytes, totals in pages. mm.ts creates and frees rows. */
 export interface MmColumns {
@@ -585,6 +586,8 @@ export interface SpaceState extends FrameState {
   /** By pfn: the memory cgroup the page is charged to. */
   readonly pageMemcg: Uint16Array;
   readonly swap: SwapColumns;
+  readonly zsmalloc: ZsmallocColumns;
+  readonly zswap: ZswapColumns;
   readonly shadow: ShadowColumns;
   readonly file: FileColumns;
   /** Nodes of all page cache trees (base/xarray.ts). */

@@ -68,6 +68,7 @@ import {
   swapRecord,
   swapSlot,
 } from "./swap.ts";
+import { hasZswap, noteDiskSwapin, zswapLoad } from "./zswap.ts";
 
 /** What pgpgin and pgpgout count in. */
 const SECTORS_PER_PAGE = 8;
@@ -141,25 +142,35 @@ export function swapRequest(k: SpaceState, pfn: Pfn): number {
   return k.swap.slot[swapRecord(k, k.page[pfn * PAGE_WORDS + PRIVATE]) + SLOT_REQUEST];
 }
 
-/**
- * Writes a page of the cache, which is not dirty any more. A page of zeros is noted and not written. Returns false when
- * the model's disk keeps no more contents: the page is to stay.
- */
+/** Notes a page of the cache that is all zeros as such: there is nothing to write (Linux: swap_zeromap_folio_set). False: it is not. */
+export function markSwapZeros(k: SpaceState, pfn: Pfn): boolean {
+  const at = swapRecord(k, k.page[pfn * PAGE_WORDS + PRIVATE]);
+  const s = k.swap;
+  if (s.state[SWAP_UNKNOWN_CONTENTS] !== 0 || !isZeroFilled(k, pfn)) return false;
+  s.slot[at + SLOT_STATE] |= SLOT_ZERO;
+  k.vmstat.event[SWPOUT_ZERO]++;
+  countMemcgEvents(k, k.pageMemcg[pfn], SWPOUT_ZERO, 1);
+  return true;
+}
+
+/** Keeps the contents of a page of the cache with its slot. Returns false when the model's disk keeps no more: the page is to stay. */
+export function keepSwapContents(k: SpaceState, pfn: Pfn): boolean {
+  const at = swapRecord(k, k.page[pfn * PAGE_WORDS + PRIVATE]);
+  const s = k.swap;
+  const block = saveBlock(k, pfn, s.slot[at + SLOT_BLOCK]);
+  if (block === NONE) return false;
+  s.slot[at + SLOT_BLOCK] = block;
+  s.slot[at + SLOT_STATE] &= ~(SLOT_ZERO | SLOT_BAD);
+  return true;
+}
+
+/** Writes a page of the cache, which is not dirty any more. Returns false when its contents cannot be kept: the page is to stay. */
 export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
   const record = pfn * PAGE_WORDS;
   const entry = k.page[record + PRIVATE];
   const at = swapRecord(k, entry);
   const s = k.swap;
-  if (s.state[SWAP_UNKNOWN_CONTENTS] === 0 && isZeroFilled(k, pfn)) {
-    s.slot[at + SLOT_STATE] |= SLOT_ZERO;
-    k.vmstat.event[SWPOUT_ZERO]++;
-    countMemcgEvents(k, k.pageMemcg[pfn], SWPOUT_ZERO, 1);
-    return true;
-  }
-  const block = saveBlock(k, pfn, s.slot[at + SLOT_BLOCK]);
-  if (block === NONE) return false;
-  s.slot[at + SLOT_BLOCK] = block;
-  s.slot[at + SLOT_STATE] &= ~(SLOT_ZERO | SLOT_BAD);
+  if (!keepSwapContents(k, pfn)) return false;
   k.vmstat.event[PSWPOUT]++;
   k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
   countMemcgEvents(k, k.pageMemcg[pfn], PSWPOUT, 1);
@@ -194,6 +205,14 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
     countMemcgEvents(k, k.pageMemcg[pfn], SWPIN_ZERO, 1);
     finishRead(k, pfn, at);
     return;
+  }
+  if (hasZswap(k)) {
+    if (zswapLoad(k, at / SLOT_WORDS)) {
+      finishRead(k, pfn, at);
+      k.page[record + FLAGS] |= PG_dirty;
+      return;
+    }
+    noteDiskSwapin(k, pfn);
   }
   k.vmstat.event[PSWPIN]++;
   k.vmstat.event[PGPGIN] += SECTORS_PER_PAGE;

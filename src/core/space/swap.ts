@@ -16,21 +16,15 @@ import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
 import { freeBlock } from "../hw/content.ts";
-import {
-  holdMemcg,
-  MEMCG_SWAP_FAIL,
-  MEMCG_SWAP_MAX,
-  memcgEvent,
-  moveChargeToSwap,
-  onlineMemcg,
-} from "./memcg.ts";
+import { holdMemcg, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX, memcgEvent, onlineMemcg } from "./memcg.ts";
 import { isLegacy, unchargeMemsw } from "./memcg-v1.ts";
 import type { SpaceState, SwapColumns } from "./state.ts";
+import { dropZswap, hasZswap } from "./zswap.ts";
 
 /** Areas there can be (Linux: MAX_SWAPFILES with what Debian's configuration reserves), slots of one, and of all. */
 export const MAX_SWAPFILES = 28;
 export const SLOTS_PER_AREA = 1 << 26;
-const MOST_SLOTS = 1 << 24;
+export const MOST_SLOTS = 1 << 24;
 /** Slots of a cluster (Linux: SWAPFILE_CLUSTER). */
 export const SWAPFILE_CLUSTER = 512;
 const CLUSTER_SHIFT = 9;
@@ -268,21 +262,6 @@ export function allocSwap(k: SpaceState, pfn: Pfn): SwapEntry {
   return entry;
 }
 
-/**
- * Version 1: a page has been swapped out and is about to be free. Its charge leaves memory; that of memory+swap is the
- * slot's from now on. Nothing to do for a slot that nobody refers to (Linux: mem_cgroup_swapout).
- */
-export function chargeSwapOut(k: SpaceState, pfn: Pfn, entry: SwapEntry): void {
-  const record = swapRecord(k, entry);
-  const memcg = k.pageMemcg[pfn];
-  if (memcg === ROOT_MEMCG || k.swap.slot[record + SLOT_COUNT] === 0) return;
-  const m = k.memcg;
-  k.pageMemcg[pfn] = ROOT_MEMCG;
-  k.swap.slot[record + SLOT_MEMCG] = memcg;
-  moveChargeToSwap(k, pfn, memcg);
-  for (let at = memcg; at !== ROOT_MEMCG; at = m.parent[at]) m.swapUsage[at]++;
-}
-
 /** One more page table entry refers to the slot. */
 export function swapDuplicate(k: SpaceState, entry: SwapEntry): void {
   const record = swapRecord(k, entry);
@@ -301,6 +280,7 @@ export function swapFree(k: SpaceState, entry: SwapEntry): void {
 export function releaseSwapSlot(k: SpaceState, entry: SwapEntry): void {
   const s = k.swap;
   const record = swapRecord(k, entry);
+  if (hasZswap(k)) dropZswap(k, record / SLOT_WORDS);
   if (s.slot[record + SLOT_BLOCK] !== NONE) freeBlock(k.disk, s.slot[record + SLOT_BLOCK]);
   s.slot[record + SLOT_BLOCK] = NONE;
   setSwapShadow(k, record, 0);

@@ -23,6 +23,9 @@ export const machineFileSchema = z.strictObject({
       softDirty: z.boolean().describe("CONFIG_MEM_SOFT_DIRTY"),
       protectionKeys: z.boolean().describe("the processor has protection keys and the kernel uses them"),
       vsyscall: z.enum(["none", "xonly"]).describe("the [vsyscall] page"),
+      zswap: z
+        .enum(["none", "lzo", "lz4", "zstd"])
+        .describe("CONFIG_ZSWAP_COMPRESSOR_DEFAULT; none: no CONFIG_ZSWAP, as in Debian's cloud kernel"),
     })
     .partial()
     .optional()
@@ -89,6 +92,14 @@ export const machineFileSchema = z.strictObject({
     .optional()
     .describe('tunables by path: {"vm.overcommit_memory": 1}'),
   seed: z.number().int().min(0).optional().describe("of all randomness: address space layout"),
+  compressionRatio: z
+    .number()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe(
+      "how many times smaller a compressed page is, where its contents or its compressor are not at hand",
+    ),
   contentFrames: z
     .number()
     .int()

@@ -3,6 +3,7 @@
  */
 import { boot, hashKernel, type Kernel, type Machine, readDmesg, readFile } from "../../core/index.ts";
 import { groupDirectory } from "../../programs/script/pressure.ts";
+import { compressPage } from "./compressor.ts";
 import { buildMachine } from "./machine-file.ts";
 import { createCollector } from "./report/collect.ts";
 import type { RunReport } from "./report/schema.ts";
@@ -106,7 +107,7 @@ function runOn(
 
 function bootMachine(name: string, machine: Machine): Kernel {
   try {
-    return boot(machine);
+    return boot(machine, compressPage);
   } catch (error) {
     if (error instanceof RangeError) throw userError(`${name}: ${error.message}`);
     throw error;

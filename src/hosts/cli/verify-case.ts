@@ -16,6 +16,7 @@ import { readScript } from "../../programs/script/check.ts";
 import { compareTranscripts, type DifferRule, readDiffers } from "../../programs/script/compare.ts";
 import { runScript } from "../../programs/script/run.ts";
 import type { KernelMachine, KernelTranscript } from "../oracle/kernel-run.ts";
+import { compressPage } from "./compressor.ts";
 import { parseMachine } from "./machine-file.ts";
 import { fileProblem, userError } from "./user-error.ts";
 
@@ -84,7 +85,7 @@ export function compareCase(
   }
   const lines: string[] = [];
   const error = runScript(
-    boot({ ...machine, knobs: { ...AS_ASKED, ...machine.knobs } }),
+    boot({ ...machine, knobs: { ...AS_ASKED, ...machine.knobs } }, compressPage),
     each.script,
     (line) => lines.push(line),
   );

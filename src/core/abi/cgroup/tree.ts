@@ -8,6 +8,7 @@ import { setProtection } from "../../space/memcg.ts";
 import { showMemoryStat, showNumaStat } from "../../space/memcg-stat.ts";
 import { hasMemory } from "../../space/memcg-task.ts";
 import { isLegacy } from "../../space/memcg-v1.ts";
+import { hasZswap, zswapBytesOf } from "../../space/zswap.ts";
 import type { AbiState } from "../state.ts";
 import {
   showCgroupEvents,
@@ -71,10 +72,16 @@ export const CGROUP_FILES: readonly CgroupFile[] = [
     write: () => 0,
   },
   { name: "memory.swap.events", show: showSwapEvents },
-  limitFile("memory.zswap.max", "zswapMax"),
+  {
+    name: "memory.zswap.current",
+    isShown: hasZswapFiles,
+    show: (k, memcg) => `${zswapBytesOf(k, memcg)}\n`,
+  },
+  { ...limitFile("memory.zswap.max", "zswapMax"), isShown: hasZswapFiles },
   {
     name: "memory.zswap.writeback",
     onRoot: true,
+    isShown: hasZswapFiles,
     show: (k, memcg) => `${k.memcg.zswapWriteback[memcg]}\n`,
     write: (k, memcg, text) => writeFlag(k.memcg.zswapWriteback, memcg, text),
   },
@@ -90,6 +97,11 @@ export function filesOf(k: AbiState, memcg: Memcg): CgroupFile[] {
         ? !file.name.startsWith("memory.") || hasMemory(k, memcg)
         : file.isShown(k, memcg)),
   );
+}
+
+/** Whether a cgroup with the memory controller has the files of zswap. */
+function hasZswapFiles(k: AbiState, memcg: Memcg): boolean {
+  return hasZswap(k) && (memcg === ROOT_MEMCG || hasMemory(k, memcg));
 }
 
 function limitFile(name: string, key: LimitKey): CgroupFile {

@@ -40,6 +40,7 @@ import {
 } from "../../frame/vmstat.ts";
 import { ALLOC_WMARK_LOW, watermark } from "../../frame/watermark.ts";
 import { SWAP_FREE, SWAP_TOTAL } from "../../space/swap.ts";
+import { hasZswap, ZSWAP_STORED, zswapTotalPages } from "../../space/zswap.ts";
 import { vmCommitLimit, vmCommitted } from "../../vm/accounting.ts";
 import type { VmState } from "../../vm/state.ts";
 
@@ -76,6 +77,9 @@ export function showMeminfo(k: VmState): string {
     line("Mlocked", sumZoneItem(k.vmstat, NR_MLOCK) * 4) +
     line("SwapTotal", k.swap.state[SWAP_TOTAL] * 4) +
     line("SwapFree", k.swap.state[SWAP_FREE] * 4) +
+    (hasZswap(k)
+      ? line("Zswap", zswapTotalPages(k) * 4) + line("Zswapped", k.zswap.state[ZSWAP_STORED] * 4)
+      : "") +
     line("Dirty", node(NR_FILE_DIRTY) * 4) +
     line("Writeback", node(NR_WRITEBACK) * 4) +
     line("AnonPages", node(NR_ANON_MAPPED) * 4) +

@@ -17,6 +17,8 @@ import {
   sumNodeItem,
   sumZoneItem,
   ZONE_ITEM_NAMES,
+  ZSWPIN,
+  ZSWPWB,
 } from "../../frame/vmstat.ts";
 
 const HPAGE_PAGES = 512;
@@ -41,6 +43,7 @@ export function showVmstat(k: FrameState): string {
   text += `nr_dirty_background_threshold ${Math.floor((DIRTY_BACKGROUND_RATIO * dirtyable) / 4096)}\n`;
   text += `nr_memmap_pages 0\nnr_memmap_boot_pages ${k.boot[BOOT_MEMMAP_PAGES]}\n`;
   EVENT_NAMES.forEach((name, item) => {
+    if (item >= ZSWPIN && item <= ZSWPWB && k.machine.config.zswap === "none") return;
     // Counted in sectors, printed in kB.
     const value = item === PGPGIN || item === PGPGOUT ? Math.floor(v.event[item] / 2) : v.event[item];
     text += `${name} ${value}\n`;

@@ -229,7 +229,7 @@ function shrinkOne(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): number {
     memcgEvent(k, memcg, MEMCG_LOW);
   }
   const isDone = tryToShrinkLruvec(k, lruvec, sc);
-  shrinkSlab(k, lruvec, sc.priority);
+  shrinkSlab(k, lruvec, sc.priority, sc.gfp);
   if (isDone && k.memcg.state[memcg] === MEMCG_ONLINE) return MEMCG_LRU_YOUNG;
   if (!isDone && isSizable(k, lruvec, sc)) return 0;
   // What is removed or too small gets one more chance.

@@ -1,0 +1,51 @@
+/**
+ * Charges that reclaim itself makes: for compressed bytes, and for pages that are made to be written. They go past any limit, because
+ * what they are for gives memory back.
+ * Linux: mm/memcontrol.c try_charge_memcg (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst
+ */
+import { type Memcg, PAGE_SIZE, ROOT_MEMCG } from "../base/types.ts";
+import {
+  chargeCounter,
+  consumeStock,
+  MEMCG_CHARGE_BATCH,
+  MEMCG_MAX,
+  memcgEvent,
+  refillStock,
+  tryChargeCounter,
+} from "../space/memcg.ts";
+import { chargeMemsw, isLegacy, tryChargeMemsw, unchargeMemsw } from "../space/memcg-v1.ts";
+import { consumeBytes, noteZswapCharge, refillBytes } from "../space/zswap.ts";
+import type { ReclaimState } from "./state.ts";
+
+/** Charges pages to a cgroup and all above it, past their limits if it must be. */
+export function chargeInside(k: ReclaimState, memcg: Memcg, pages: number): void {
+  if (memcg === ROOT_MEMCG || consumeStock(k, memcg, pages)) return;
+  if (tryBoth(k, memcg, MEMCG_CHARGE_BATCH) < 0) {
+    refillStock(k, memcg, MEMCG_CHARGE_BATCH - pages);
+    return;
+  }
+  const over = tryBoth(k, memcg, pages);
+  if (over < 0) return;
+  memcgEvent(k, over, MEMCG_MAX);
+  chargeCounter(k, memcg, pages);
+  if (isLegacy(k)) chargeMemsw(k, memcg, pages);
+}
+
+/** Charges compressed bytes to a cgroup (Linux: obj_cgroup_charge). */
+export function chargeBytesInside(k: ReclaimState, memcg: Memcg, bytes: number): void {
+  if (consumeBytes(k, memcg, bytes)) return;
+  const pages = Math.ceil(bytes / PAGE_SIZE);
+  chargeInside(k, memcg, pages);
+  noteZswapCharge(k, memcg, pages);
+  if (pages * PAGE_SIZE > bytes) refillBytes(k, memcg, pages * PAGE_SIZE - bytes, false);
+}
+
+/** Charges to memory and, with version 1, to memory+swap. Returns -1, or the cgroup whose limit refused. */
+function tryBoth(k: ReclaimState, memcg: Memcg, pages: number): Memcg {
+  if (!isLegacy(k)) return tryChargeCounter(k, memcg, pages);
+  const over = tryChargeMemsw(k, memcg, pages);
+  if (over >= 0) return over;
+  const overMemory = tryChargeCounter(k, memcg, pages);
+  if (overMemory >= 0) unchargeMemsw(k, memcg, pages);
+  return overMemory;
+}

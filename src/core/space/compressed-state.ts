@@ -1,0 +1,45 @@
+/**
+ * Floor 4 as data, compressed memory: the pools, and what zswap keeps in them.
+ * Linux: mm/zsmalloc.c, mm/zswap.c (6.12)   Doc: Documentation/mm/zsmalloc.rst
+ */
+import type { Column, Memcg } from "../base/types.ts";
+
+/** Compressed objects of zswap and zram, the groups of frames they lie in, pools by number. zsmalloc.ts owns them. */
+export interface ZsmallocColumns {
+  /** By object * 8 and by group * 8: OBJ_* and ZSP_* of zsmalloc.ts. */
+  readonly object: Int32Array;
+  readonly zspage: Int32Array;
+  /** By (pool * classes + class) * 12 + fullness: first group of the list. */
+  readonly head: Int32Array;
+  /** By (pool * classes + class) * 2: objects there is room for, objects there are. */
+  readonly objects: Int32Array;
+  /** By pool: frames, and frames that compaction has freed so far. */
+  readonly pages: Float64Array;
+  readonly compacted: Float64Array;
+  /** Objects: [0] first row never used, [1] first free row (chained by OBJ_NEXT); groups: [2] and [3] the same. */
+  readonly rows: Int32Array;
+  /** Bytes of the page that is being compressed; frames on their way to a group. */
+  readonly scratch: Uint8Array;
+  readonly taken: Int32Array;
+}
+
+/** zswap: pages on their way to swap that are kept in memory instead, compressed. zswap.ts owns it. */
+export interface ZswapColumns {
+  /** By row of a swap slot: its compressed page's object, or NONE. */
+  readonly entry: Int32Array;
+  /** By lruvec: compressed pages, oldest first, chained by OBJ_LRU_NEXT; how many; reads of the disk the shrinker has to make good for. */
+  readonly head: Int32Array;
+  readonly tail: Int32Array;
+  readonly size: Int32Array;
+  readonly diskSwapins: Float64Array;
+  /** By memcg, its own: bytes and number of compressed pages; pages charged for them, and bytes of those that no CPU holds and nothing uses. */
+  readonly bytes: Float64Array;
+  readonly stored: Float64Array;
+  readonly charged: Float64Array;
+  readonly left: Float64Array;
+  /** By CPU: the cgroup whose charged bytes it keeps, and how many (Linux: memcg_stock_pcp.cached_objcg). */
+  readonly stockMemcg: Column<Memcg>;
+  readonly stockBytes: Float64Array;
+  /** ZSWAP_* of zswap.ts. */
+  readonly state: Float64Array;
+}
