@@ -32,6 +32,8 @@ import { createMmColumns } from "../../src/core/space/mm.ts";
 import { createSwapColumns } from "../../src/core/space/swap.ts";
 import { createTaskColumns } from "../../src/core/space/task.ts";
 import { createWriteback } from "../../src/core/space/writer.ts";
+import { createZsmalloc } from "../../src/core/space/zsmalloc.ts";
+import { createZswap } from "../../src/core/space/zswap.ts";
 
 const MIB = 1048576;
 /** First frame of every picture: 32 MiB, in zone DMA32 (row 2). */
@@ -56,6 +58,8 @@ export function frameKernel(input: MachineInput): AllocState {
     lruGen: createLruGen(ram.nrFrames, 2, machine.nodes.length, 2),
     memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),
     swap: createSwapColumns(machine.cpus),
+    zsmalloc: createZsmalloc(ram.nrFrames, false),
+    zswap: createZswap(0, 2, machine),
     disk: createDisk([]),
     writeback: createWriteback(1, 2),
     dmesg: createDmesg(),

@@ -7,7 +7,7 @@ import type { AnonVma, Column, Inode, Memcg, Mm, OpenFile, Pfn, Task, Vma } from
 import type { XarrayColumns } from "../base/xarray.ts";
 import type { FrameState } from "../frame/state.ts";
 import type { DiskColumns } from "../hw/disk.ts";
-import type { ZsmallocColumns, ZswapColumns } from "./compressed-state.ts";
+import type { SwapColumns, ZsmallocColumns, ZswapColumns } from "./swap-state.ts";
 
 /** Address spaces; row = Mm. Addresses are in bytes, totals in pages. mm.ts creates and frees rows. */
 export interface MmColumns {
@@ -309,38 +309,6 @@ export interface MemcgWatchColumns {
   readonly signals: Float64Array;
   /** [0] first watch never used, [1] the last turn given. */
   readonly rows: Float64Array;
-}
-
-/** Swap areas by type, their slots by row, clusters of slots. swap.ts owns them, swap-cache.ts the pages in memory. */
-export interface SwapColumns {
-  /** By type: SWP_* of swap.ts, priority, pages with the header, slots in use, row of slot 0, disk, path of the area. */
-  readonly flags: Uint8Array;
-  readonly prio: Int32Array;
-  readonly pages: Int32Array;
-  readonly inuse: Int32Array;
-  readonly base: Int32Array;
-  readonly disk: Uint8Array;
-  readonly path: string[];
-  /** By row * 8: the slots, records of 8 words (SLOT_* of swap.ts), because a fault looks at most of them. */
-  readonly slot: Int32Array;
-  /** By cluster (row >> 9): slots in use, its neighbours on a list, and which list. */
-  readonly clusterCount: Uint16Array;
-  readonly clusterNext: Int32Array;
-  readonly clusterPrev: Int32Array;
-  readonly clusterState: Uint8Array;
-  /** By type * 2 + 0 for free clusters, 1 for those with holes. */
-  readonly listHead: Int32Array;
-  readonly listTail: Int32Array;
-  /** By type * cpus + cpu: the row at which the CPU goes on, or 0. */
-  readonly current: Int32Array;
-  /** By cpu * 64: slots a CPU has taken to hand out, and slots it will give back; by cpu * 3: the next one, how many of each. */
-  readonly handOut: Int32Array;
-  readonly handBack: Int32Array;
-  readonly handCounts: Int32Array;
-  /** The slots that were taken last, on their way to where they are kept. */
-  readonly taken: Int32Array;
-  /** SWAP_* of swap.ts. */
-  readonly state: Float64Array;
 }
 
 /** What is remembered of evicted file pages, by row; the page cache tree holds -row in the place of such a page. */

@@ -18,7 +18,8 @@ import { NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
 import { freeBlock } from "../hw/content.ts";
 import { holdMemcg, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX, memcgEvent, onlineMemcg } from "./memcg.ts";
 import { isLegacy, unchargeMemsw } from "./memcg-v1.ts";
-import type { SpaceState, SwapColumns } from "./state.ts";
+import type { SpaceState } from "./state.ts";
+import type { SwapColumns } from "./swap-state.ts";
 import { dropZswap, hasZswap } from "./zswap.ts";
 
 /** Areas there can be (Linux: MAX_SWAPFILES with what Debian's configuration reserves), slots of one, and of all. */

@@ -20,8 +20,8 @@ import { FLAGS, INDEX, PAGE_WORDS, PG_ZONE_SHIFT, PRIVATE } from "../frame/page.
 import { freePage } from "../frame/pcp.ts";
 import type { FrameState } from "../frame/state.ts";
 import { NR_ZONE_ITEMS, NR_ZSPAGES, sumZoneItem } from "../frame/vmstat.ts";
-import type { ZsmallocColumns } from "./compressed-state.ts";
 import type { SpaceState } from "./state.ts";
+import type { ZsmallocColumns } from "./swap-state.ts";
 
 /** Word offsets in an object's record: its group, its neighbours there, bytes and flags, and what owners keep of it. */
 const OBJ_ZSPAGE = 0;

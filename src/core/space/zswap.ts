@@ -21,11 +21,11 @@ import { FLAGS, PAGE_WORDS, PG_ZONE_SHIFT } from "../frame/page.ts";
 import { ZSWPIN } from "../frame/vmstat.ts";
 import { CAUSE_COMPRESS, COMPRESS_NS, spend } from "../hw/clock.ts";
 import type { Machine } from "../hw/machine.ts";
-import type { ZswapColumns } from "./compressed-state.ts";
 import { onlineMemcg, refillStock } from "./memcg.ts";
 import { countMemcgEvents } from "./memcg-count.ts";
 import { subtree } from "./memcg-subtree.ts";
 import type { SpaceState } from "./state.ts";
+import type { ZswapColumns } from "./swap-state.ts";
 import { OBJ_LENGTH, OBJ_LRU_NEXT, OBJ_LRUVEC, OBJ_OWNER, OBJ_WORDS, zsFree, zsPoolOf } from "./zsmalloc.ts";
 import { addZswapLru, checkZswapLru, removeZswapLru } from "./zswap-lru.ts";
 

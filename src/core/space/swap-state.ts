@@ -1,8 +1,40 @@
 /**
- * Floor 4 as data, compressed memory: the pools, and what zswap keeps in them.
- * Linux: mm/zsmalloc.c, mm/zswap.c (6.12)   Doc: Documentation/mm/zsmalloc.rst
+ * Floor 4 as data, swap: areas and their slots, the pools of compressed pages, and what zswap keeps in them.
+ * Linux: mm/swapfile.c, mm/zsmalloc.c, mm/zswap.c (6.12)   Doc: Documentation/mm/zsmalloc.rst
  */
 import type { Column, Memcg } from "../base/types.ts";
+
+/** Swap areas by type, their slots by row, clusters of slots. swap.ts owns them, swap-cache.ts the pages in memory. */
+export interface SwapColumns {
+  /** By type: SWP_* of swap.ts, priority, pages with the header, slots in use, row of slot 0, disk, path of the area. */
+  readonly flags: Uint8Array;
+  readonly prio: Int32Array;
+  readonly pages: Int32Array;
+  readonly inuse: Int32Array;
+  readonly base: Int32Array;
+  readonly disk: Uint8Array;
+  readonly path: string[];
+  /** By row * 8: the slots, records of 8 words (SLOT_* of swap.ts), because a fault looks at most of them. */
+  readonly slot: Int32Array;
+  /** By cluster (row >> 9): slots in use, its neighbours on a list, and which list. */
+  readonly clusterCount: Uint16Array;
+  readonly clusterNext: Int32Array;
+  readonly clusterPrev: Int32Array;
+  readonly clusterState: Uint8Array;
+  /** By type * 2 + 0 for free clusters, 1 for those with holes. */
+  readonly listHead: Int32Array;
+  readonly listTail: Int32Array;
+  /** By type * cpus + cpu: the row at which the CPU goes on, or 0. */
+  readonly current: Int32Array;
+  /** By cpu * 64: slots a CPU has taken to hand out, and slots it will give back; by cpu * 3: the next one, how many of each. */
+  readonly handOut: Int32Array;
+  readonly handBack: Int32Array;
+  readonly handCounts: Int32Array;
+  /** The slots that were taken last, on their way to where they are kept. */
+  readonly taken: Int32Array;
+  /** SWAP_* of swap.ts. */
+  readonly state: Float64Array;
+}
 
 /** Compressed objects of zswap and zram, the groups of frames they lie in, pools by number. zsmalloc.ts owns them. */
 export interface ZsmallocColumns {
