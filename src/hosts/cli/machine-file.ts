@@ -83,10 +83,16 @@ export const machineFileSchema = z.strictObject({
           requestNs: z.number().min(0),
           bytesPerSecond: z.number().positive(),
           rotational: z.boolean(),
+          queueDepth: z.number().int().min(1).max(16384),
         })
         .partial(),
     )
     .optional(),
+  cpuSlowdown: z
+    .number()
+    .positive()
+    .optional()
+    .describe("how many times as long as on the reference core everything takes that a CPU does"),
   knobs: z
     .record(z.string(), z.number())
     .optional()
