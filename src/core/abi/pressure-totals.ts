@@ -10,13 +10,15 @@ import {
   PSWPOUT,
   WORKINGSET_REFAULT_ANON,
   WORKINGSET_REFAULT_FILE,
+  ZSWPIN,
+  ZSWPOUT,
 } from "../frame/vmstat.ts";
 import type { AbiState } from "./state.ts";
 
 /** Sectors of a page, which pgpgin and pgpgout count in. */
 const SECTORS = 8;
 
-/** Pages read from and written to swap, refaults, and pages read from and written to other disks, since boot. */
+/** Pages read from and written to swap, refaults, pages read from and written to other disks, out of and into zswap, since boot. */
 export interface PressureTotals {
   readonly swapin: number;
   readonly swapout: number;
@@ -24,6 +26,8 @@ export interface PressureTotals {
   readonly refault_file: number;
   readonly filein: number;
   readonly fileout: number;
+  readonly zswpin: number;
+  readonly zswpout: number;
 }
 
 /** Reads them off the counters of /proc/vmstat; pgpgin and pgpgout count what goes to swap, too. */
@@ -42,5 +46,7 @@ export function readPressureTotals(k: AbiState): PressureTotals {
     refault_file: file,
     filein: event[PGPGIN] / SECTORS - event[PSWPIN],
     fileout: event[PGPGOUT] / SECTORS - event[PSWPOUT],
+    zswpin: event[ZSWPIN],
+    zswpout: event[ZSWPOUT],
   };
 }

@@ -168,6 +168,8 @@ function since(before: Totals, after: Totals): Totals {
     refault_file: after.refault_file - before.refault_file,
     filein: after.filein - before.filein,
     fileout: after.fileout - before.fileout,
+    zswpin: after.zswpin - before.zswpin,
+    zswpout: after.zswpout - before.zswpout,
   };
 }
 

@@ -96,7 +96,8 @@ export function pressureTotals(
   tasks: readonly Task[],
   inodes: readonly number[],
 ): Map<string, number> {
-  const totals = new Map(Object.entries(readPressureTotals(k)));
+  // Pages of zswap are rows of memory.stat; `show totals` has none for them.
+  const { zswpin: _in, zswpout: _out, ...pages } = readPressureTotals(k);
   let minor = 0;
   let major = 0;
   let rss = 0;
@@ -110,5 +111,11 @@ export function pressureTotals(
   }
   let cache = 0;
   for (const inode of inodes) cache += k.file.nrPages[inode]!;
-  return new Map([["minor", minor], ["major", major], ...totals, ["rss", rss], ["cache", cache]]);
+  return new Map([
+    ["minor", minor],
+    ["major", major],
+    ...Object.entries(pages),
+    ["rss", rss],
+    ["cache", cache],
+  ]);
 }

@@ -81,6 +81,8 @@ export const runReportSchema = z.object({
       refault_file: count.describe("file pages that came back (workingset_refault_file)"),
       filein: count.describe("pages read from other disks (pgpgin without swap)"),
       fileout: count.describe("pages written to other disks (pgpgout without swap)"),
+      zswpin: count.describe("pages that came back out of zswap (zswpin)"),
+      zswpout: count.describe("pages put into zswap (zswpout)"),
     })
     .describe("what the run cost in pages of I/O and refaults"),
   stalls: z

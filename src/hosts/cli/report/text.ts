@@ -55,6 +55,9 @@ function pressureLine({ pressure, stalls, cgroup }: RunReport): string {
   return [
     ...(cgroup === undefined ? [] : [cgroupLine(cgroup)]),
     `  swap: ${count(pressure.swapout)} pages out, ${count(pressure.swapin)} in`,
+    ...(pressure.zswpout === 0
+      ? []
+      : [`  zswap: ${count(pressure.zswpout)} pages in, ${count(pressure.zswpin)} back out`]),
     `  refaults: ${count(pressure.refault_anon)} anonymous, ${count(pressure.refault_file)} file`,
     `  files: ${count(pressure.filein)} pages read, ${count(pressure.fileout)} written`,
     `  stalled: ${stallText(stalls.memorySomeUs, stalls.memoryFullUs)} for memory, ${stallText(stalls.ioSomeUs, stalls.ioFullUs)} for I/O`,
