@@ -25,6 +25,7 @@ import { completeMachine, type Machine, type MachineInput } from "./hw/machine.t
 import { checkPlugs } from "./hw/plug.ts";
 import { checkRam, createRam, WORDS_PER_PAGE } from "./hw/ram.ts";
 import { checkTlb, createTlb } from "./hw/tlb.ts";
+import { checkCompaction, createCompaction } from "./reclaim/compaction.ts";
 import { checkPsi } from "./reclaim/psi.ts";
 import { createPsiColumns } from "./reclaim/psi-group.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
@@ -133,6 +134,7 @@ function createKernel(machine: Machine, compressor: Compressor): Kernel {
     zswap: createZswap(hasZswap ? MOST_SLOTS : 0, MOST_MEMCGS, machine),
     shadow: createShadows(Math.min(ram.nrFrames, MOST_SHADOWS), xarray, MOST_MEMCGS * machine.nodes.length),
     reclaim: createReclaimColumns(machine.nodes.length),
+    compaction: createCompaction(machine.nodes.length, frames.zone.count, ram.nrFrames),
     psi: createPsiColumns(MOST_MEMCGS, machine.cpus, rows(MOST_TASKS) + machine.nodes.length),
     file: createFileColumns(rows(MOST_INODES), rows(MOST_OPEN_FILES)),
     xarray,
@@ -313,6 +315,7 @@ export function checkKernel(k: Kernel): void {
   checkWriteback(k);
   checkShadowNodes(k);
   checkPsi(k);
+  checkCompaction(k);
   checkShmem(k);
   checkTasks(k);
   checkCommitted(k);

@@ -1,6 +1,6 @@
 /**
  * Random programs that have more memory than there is room for, against a plain shadow: pages go to swap and come back
- * while disks fail, swap is full, allocations fail, and areas are taken out of use in the middle. Every byte is compared
+ * while disks fail, swap is full, allocations fail, areas are taken out of use in the middle, and pages are moved. Every byte is compared
  * and every invariant walked after each step.
  *
  *   load, store     what was stored is there; or SIGBUS, and then the slot's read has failed; or, where nobody may be
@@ -101,7 +101,7 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 4, arbitrary: fc.constantFrom("mapAnon", "mapAnon", "mapPrivate", "mapShared") },
     { weight: 4, arbitrary: fc.constantFrom("unmap", "protect", "advise", "advise", "advise") },
     { weight: 2, arbitrary: fc.constantFrom("fork", "fork", "fork", "exit", "swapOff", "swapOn", "swapOn", "swapOn") },
-    { weight: 3, arbitrary: fc.constantFrom("breakDisk", "breakDisk", "quiet") },
+    { weight: 3, arbitrary: fc.constantFrom("breakDisk", "breakDisk", "quiet", "compact") },
   ),
   who: fc.nat(MOST_TASKS - 1),
   page: fc.nat(0xffff),
@@ -362,6 +362,9 @@ const VERBS: Readonly<Record<string, (world: World, process: Process, step: Step
   },
   swapOn(world, _, { value }) {
     turnOn(world, value % world.setting.areas.length);
+  },
+  compact({ k }) {
+    assert.equal(writeFile(k, "/proc/sys/vm/compact_memory", "1"), 0);
   },
   breakDisk({ k, setting }, _, { value }) {
     k.disk.failNext[FILE_DISK + 1 + (value % setting.areas.length)] = 1;

@@ -23,6 +23,7 @@ import { createDisk } from "../../src/core/hw/disk.ts";
 import { checkRam, createRam } from "../../src/core/hw/ram.ts";
 import { completeMachine, type MachineInput } from "../../src/core/hw/machine.ts";
 import { createPsiColumns } from "../../src/core/reclaim/psi-group.ts";
+import { createCompaction } from "../../src/core/reclaim/compaction.ts";
 import { createReclaimColumns } from "../../src/core/reclaim/scan-control.ts";
 import { createLruGen } from "../../src/core/space/lru-gen.ts";
 import { createLruvec } from "../../src/core/space/lruvec.ts";
@@ -66,6 +67,7 @@ export function frameKernel(input: MachineInput): AllocState {
     mm: createMmColumns(2, machine.cpus),
     task: createTaskColumns(2),
     reclaim: createReclaimColumns(machine.nodes.length),
+    compaction: createCompaction(machine.nodes.length, 4 * machine.nodes.length + 1, ram.nrFrames),
     psi: createPsiColumns(2, machine.cpus, 2 + machine.nodes.length),
   } as unknown as AllocState;
   bootFrames(k);

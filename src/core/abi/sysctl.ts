@@ -7,6 +7,7 @@ import { EACCES, EINVAL, ENOENT, ERANGE } from "../base/errno.ts";
 import { KNOBS, type KnobKey, type KnobRow } from "../base/knobs.ts";
 import { setupPageset } from "../frame/pcp-tune.ts";
 import { setupWatermarks } from "../frame/watermark.ts";
+import { compactAll } from "../reclaim/compaction.ts";
 import { wakeAllFlushers } from "../reclaim/flusher.ts";
 import { LRU_GEN_CORE, LRU_GEN_MM_WALK, LRU_GEN_NONLEAF_YOUNG } from "../space/lru-gen.ts";
 import { settleLruPolicy } from "../space/lru-gen-switch.ts";
@@ -63,6 +64,7 @@ const EFFECTS: Readonly<Partial<Record<KnobKey, Effect>>> = {
   watermarkScaleFactor: (k) => updateWatermarks(k),
   percpuPagelistHighFraction: (k) => updatePagesets(k),
   dropCaches,
+  compactMemory: (k) => compactAll(k),
   lruGenEnabled: (k, value) => {
     k.knob.lruGenEnabled = value & LRU_GEN_ALL;
     settleLruPolicy(k);
@@ -84,11 +86,11 @@ export function sysctlPaths(k: AbiState): string[] {
   return KNOBS.flatMap((row) => pathsOf(k, row));
 }
 
-/** The text of a tunable's file, -ENOENT, or -EACCES (drop_caches is an order, there is nothing to read). */
+/** The text of a tunable's file, -ENOENT, or -EACCES (drop_caches and compact_memory are orders, there is nothing to read). */
 export function readSysctl(k: AbiState, path: string): string | number {
   const row = findRow(k, path);
   if (row === undefined) return -ENOENT;
-  if (row.key === "dropCaches") return -EACCES;
+  if (row.key === "dropCaches" || row.key === "compactMemory") return -EACCES;
   if (row.key === "lruGenEnabled") return `0x${k.knob.lruGenEnabled.toString(16).padStart(4, "0")}\n`;
   if (row.key === "zswapEnabled" || row.key === "zswapShrinker") return k.knob[row.key] === 0 ? "N\n" : "Y\n";
   if (row.key === "vmaReadAhead") return k.knob.vmaReadAhead === 0 ? "false\n" : "true\n";

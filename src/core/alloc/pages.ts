@@ -13,6 +13,7 @@ import {
   BOOT_RUNNING_CPU,
   COSTLY_ORDER,
   MAX_PAGE_ORDER,
+  MIGRATE_MOVABLE,
   PCP_COUNT,
   PCP_FREE_COUNT,
   PCP_HEAD,
@@ -43,6 +44,13 @@ import {
 import { zoneNode, zoneType } from "../frame/zone.ts";
 import { setFill } from "../hw/ram.ts";
 import {
+  COMPACT_DEFERRED,
+  COMPACT_PRIO_ASYNC,
+  COMPACT_PRIO_SYNC_LIGHT,
+  COMPACT_SKIPPED,
+  mayCompact,
+} from "../reclaim/compaction.ts";
+import {
   __GFP_COMP,
   __GFP_DIRECT_RECLAIM,
   __GFP_DMA,
@@ -66,6 +74,12 @@ import { psiMemstallEnter, psiMemstallLeave } from "../reclaim/psi.ts";
 import { zoneReclaimablePages } from "../reclaim/reclaimable.ts";
 import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
 import { tryToFreePages } from "../reclaim/vmscan.ts";
+import {
+  type CompactAttempt,
+  createAttempt,
+  shouldCompactAgain,
+  takeByCompaction,
+} from "./direct-compact.ts";
 import type { AllocState } from "./state.ts";
 
 /** Answer of takeOrKill: somebody was killed, and what that brought can be taken. */
@@ -143,7 +157,7 @@ function takeSlowly(k: AllocState, gfp: number, order: number, request: PageRequ
   if ((gfp & __GFP_HIGH) !== 0) flags |= ALLOC_MIN_RESERVE;
   if ((gfp & __GFP_KSWAPD_RECLAIM) !== 0) {
     flags |= ALLOC_KSWAPD;
-    wakeKswapds(k, order, request);
+    wakeKswapds(k, order, request, gfp);
   }
   if (!canReclaim && (gfp & __GFP_NOMEMALLOC) === 0) {
     flags |= ALLOC_NON_BLOCK;
@@ -151,13 +165,27 @@ function takeSlowly(k: AllocState, gfp: number, order: number, request: PageRequ
   }
   const pfn = takePages(k, order, request, flags);
   if (pfn !== NONE) return pfn;
-  // Who works for reclaim, or asks for it, may use everything there is.
   const isWanted = (gfp & (__GFP_MEMALLOC | __GFP_NOMEMALLOC)) === __GFP_MEMALLOC;
+  const attempt = createAttempt();
+  // Enough may be free, in too small pieces. A block of another kind than movable is not to break up more pageblocks.
+  const isPicky = order > COSTLY_ORDER || (order > 0 && request.migratetype !== MIGRATE_MOVABLE);
+  if (isPicky && canReclaim && !isWanted && k.reclaim.inside[0] === 0 && mayCompact(gfp)) {
+    attempt.priority = COMPACT_PRIO_ASYNC;
+    const compacted = takeByCompaction(k, gfp, order, request, { flags, attempt });
+    if (compacted !== NONE) return compacted;
+    const isEasy = order > COSTLY_ORDER && (gfp & __GFP_NORETRY) !== 0;
+    const wasTried = attempt.result !== COMPACT_SKIPPED && attempt.result !== COMPACT_DEFERRED;
+    if (isEasy && (!wasTried || (gfp & __GFP_THISNODE) !== 0)) return NONE;
+    if (!isEasy) attempt.priority = COMPACT_PRIO_SYNC_LIGHT;
+  }
+  // Who works for reclaim, or asks for it, may use everything there is.
   if (isWanted || (k.reclaim.inside[0] !== 0 && (gfp & __GFP_NOMEMALLOC) === 0)) {
     const reserved = takePages(k, order, request, ALLOC_NO_WATERMARKS | (flags & ALLOC_KSWAPD));
     if (reserved !== NONE) return reserved;
   }
-  return canReclaim && k.reclaim.inside[0] === 0 ? takeWithReclaim(k, gfp, order, request, flags) : NONE;
+  return canReclaim && k.reclaim.inside[0] === 0
+    ? takeWithReclaim(k, gfp, order, request, { flags, attempt })
+    : NONE;
 }
 
 /** Reclaims and tries again, as long as there is progress or something left that could be reclaimed. */
@@ -166,8 +194,9 @@ function takeWithReclaim(
   gfp: number,
   order: number,
   request: PageRequest,
-  flags: number,
+  how: { readonly flags: number; readonly attempt: CompactAttempt },
 ): Pfn {
+  const { flags, attempt } = how;
   let rounds = 0;
   for (;;) {
     const freed = directReclaim(k, gfp, order, request);
@@ -178,15 +207,18 @@ function takeWithReclaim(
     const hasGiven = giveUpReserve(k, request);
     pfn = takePages(k, order, request, flags);
     if (pfn !== NONE) return pfn;
+    pfn = takeByCompaction(k, gfp, order, request, how);
+    if (pfn !== NONE) return pfn;
     if ((gfp & __GFP_NORETRY) !== 0) return NONE;
     if (order > COSTLY_ORDER && (gfp & __GFP_RETRY_MAYFAIL) === 0) return NONE;
     rounds = freed > 0 && order <= COSTLY_ORDER ? 0 : rounds + 1;
-    if (rounds > MAX_RECLAIM_RETRIES || (!hasGiven && !couldReclaim(k, order, request, flags))) {
+    const isOver = rounds > MAX_RECLAIM_RETRIES || (!hasGiven && !couldReclaim(k, order, request, flags));
+    if (isOver && !(freed > 0 && mayCompact(gfp) && shouldCompactAgain(k, order, request, attempt))) {
       pfn = takeOrKill(k, gfp, order, request);
       if (pfn !== RETRY) return pfn;
       rounds = 0;
     }
-    wakeKswapds(k, order, request);
+    wakeKswapds(k, order, request, gfp);
   }
 }
 
@@ -232,14 +264,14 @@ function couldReclaim(k: AllocState, order: number, request: PageRequest, flags:
 }
 
 /** Wakes kswapd on every node the request may use, and lets those that are awake work up to now. */
-function wakeKswapds(k: AllocState, order: number, request: PageRequest): void {
+function wakeKswapds(k: AllocState, order: number, request: PageRequest, gfp: number): void {
   let last = -1;
   for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
     const zone = k.zonelist[at];
     const node = zoneNode(zone);
     if (zoneType(zone) > request.highest || k.zone.managedPages[zone] === 0 || node === last) continue;
     last = node;
-    wakeKswapd(k, node, order, request.highest);
+    wakeKswapd(k, node, order, request.highest, gfp);
   }
   if (k.reclaim.inside[0] === 0) runKswapds(k);
 }

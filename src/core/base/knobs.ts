@@ -43,6 +43,8 @@ export type KnobKey =
   | "lruGenEnabled"
   | "lruGenMinTtlMs"
   | "dropCaches"
+  | "compactMemory"
+  | "extfragThreshold"
   | "pageCluster"
   | "vmaReadAhead"
   | "zswapEnabled"
@@ -170,6 +172,15 @@ export const KNOBS: readonly KnobRow[] = [
     unit: "kB",
   },
   { key: "dropCaches", path: "vm.drop_caches", initial: 0, min: 1, max: 4, unit: "bits" },
+  { key: "compactMemory", path: "vm.compact_memory", initial: 0, min: 1, max: 1, unit: "flag" },
+  {
+    key: "extfragThreshold",
+    path: "vm.extfrag_threshold",
+    initial: 500,
+    min: 0,
+    max: 1000,
+    unit: "thousandths",
+  },
   { key: "swappiness", path: "vm.swappiness", initial: 60, min: 0, max: 200, unit: "weight" },
   { key: "panicOnOom", path: "vm.panic_on_oom", initial: 0, min: 0, max: 2, unit: "mode" },
   {

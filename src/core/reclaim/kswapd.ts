@@ -15,7 +15,7 @@
  */
 
 import { ROOT_MEMCG } from "../base/types.ts";
-import { ZONE_MOVABLE, ZONE_NORMAL, ZONE_RECLAIM_ACTIVE } from "../frame/mmzone.ts";
+import { PAGEBLOCK_ORDER, ZONE_MOVABLE, ZONE_NORMAL, ZONE_RECLAIM_ACTIVE } from "../frame/mmzone.ts";
 import {
   KSWAPD_HIGH_WMARK_HIT_QUICKLY,
   KSWAPD_LOW_WMARK_HIT_QUICKLY,
@@ -32,8 +32,10 @@ import { isLruGen } from "../space/lru-gen.ts";
 import { LRU_ACTIVE_ANON, LRU_INACTIVE_ANON, LRUVEC_NODE_CONGESTED, lruvecOf } from "../space/lru-list.ts";
 import { nextMemcg } from "../space/memcg.ts";
 import { SWAP_TOTAL } from "../space/swap.ts";
+import { resetNodeSkipped } from "./compaction.ts";
 import { idleUntil } from "./flusher.ts";
-import { __GFP_FS, GFP_KERNEL } from "./gfp.ts";
+import { __GFP_DIRECT_RECLAIM, __GFP_FS, GFP_KERNEL } from "./gfp.ts";
+import { runKcompactds, wakeKcompactd } from "./kcompactd.ts";
 import { currentTask, isDying } from "./oom-task.ts";
 import { inactiveIsLow, shrinkActiveList } from "./policy/classic.ts";
 import { lruGenAgeNode } from "./policy/mglru-shrink.ts";
@@ -55,12 +57,23 @@ import { shrinkNode, snapshotRefaults } from "./vmscan.ts";
 const DOZE_NS = 1e8;
 
 /** Sees to it that kswapd of the node works, unless it has given up or the node is balanced for the request. */
-export function wakeKswapd(k: ReclaimState, node: number, order: number, highest: number): void {
+export function wakeKswapd(
+  k: ReclaimState,
+  node: number,
+  order: number,
+  highest: number,
+  gfp = GFP_KERNEL,
+): void {
   const r = k.reclaim;
   r.kswapdHighest[node] = Math.max(r.kswapdHighest[node], highest);
   r.kswapdOrder[node] = Math.max(r.kswapdOrder[node], order);
-  if (r.kswapdRun[node] !== undefined || r.failures[node] >= MAX_RECLAIM_RETRIES) return;
-  if (isBalanced(k, node, order, highest) && !isBoosted(k, node, highest)) return;
+  if (r.kswapdRun[node] !== undefined) return;
+  const isHopeless = r.failures[node] >= MAX_RECLAIM_RETRIES;
+  if (isHopeless || (isBalanced(k, node, order, highest) && !isBoosted(k, node, highest))) {
+    // Enough may be free, in too small pieces; who can reclaim for itself compacts for itself, too.
+    if ((gfp & __GFP_DIRECT_RECLAIM) === 0) wakeKcompactd(k, node, order, highest);
+    return;
+  }
   if (k.clock.ns[0] < r.kswapdDozeNs[node]) k.vmstat.event[KSWAPD_LOW_WMARK_HIT_QUICKLY]++;
   k.vmstat.event[PAGEOUTRUN]++;
   noteBoosts(k, node, r.kswapdHighest[node]);
@@ -72,6 +85,7 @@ export function wakeKswapd(k: ReclaimState, node: number, order: number, highest
     reclaimIdx: r.kswapdHighest[node],
     isKswapd: true,
   });
+  r.kswapdBeganOrder[node] = r.kswapdOrder[node];
   r.kswapdOrder[node] = 0;
   setActive(k, node, true);
 }
@@ -86,6 +100,7 @@ export function runKswapds(k: ReclaimState): void {
       sc = kswapdRun[node];
     }
   }
+  runKcompactds(k);
 }
 
 /**
@@ -193,8 +208,9 @@ function sleep(k: ReclaimState, node: number): void {
   // A block that was given up is no reason to stay awake; what was asked for meanwhile is.
   const order = r.kswapdOrder[node];
   const highest = r.kswapdHighest[node];
+  const reclaimed = r.kswapdRun[node]?.reclaimIdx ?? highest;
   setActive(k, node, false);
-  endBoosts(k, node);
+  endBoosts(k, node, reclaimed);
   snapshotRefaults(k, ROOT_MEMCG, node);
   r.kswapdRun[node] = undefined;
   r.kswapdOrder[node] = 0;
@@ -204,6 +220,9 @@ function sleep(k: ReclaimState, node: number): void {
     return;
   }
   r.kswapdDozeNs[node] = k.clock.ns[0] + DOZE_NS;
+  // What was reclaimed is to become blocks of the order that was asked for, wherever pages can be moved by now.
+  resetNodeSkipped(k, node);
+  wakeKcompactd(k, node, r.kswapdBeganOrder[node], reclaimed);
   // The node has room again: nobody waits there, and file pages need not be written (Linux: clear_pgdat_congested).
   r.nodeFlags[node] &= ~(PGDAT_DIRTY | PGDAT_WRITEBACK);
   k.lruvec.flags[lruvecOf(k, ROOT_MEMCG, node)] &= ~LRUVEC_NODE_CONGESTED;
@@ -222,14 +241,18 @@ function noteBoosts(k: ReclaimState, node: number, highest: number): void {
 }
 
 /** A run ends: the boosts that it began with are over, those that came meanwhile stay. */
-function endBoosts(k: ReclaimState, node: number): void {
+function endBoosts(k: ReclaimState, node: number, highest: number): void {
   const { watermarkBoost, flags } = k.zone;
+  let wasBoosted = false;
   for (let zone = node * 4 + 1; zone <= node * 4 + 4; zone++) {
     if (k.reclaim.kswapdBoost[zone] === 0) continue;
+    wasBoosted = true;
     watermarkBoost[zone] = Math.max(0, watermarkBoost[zone] - k.reclaim.kswapdBoost[zone]);
     // The watermarks have moved: whether the zone is open is found out anew.
     setZoneFlags(k, zone, flags[zone]);
   }
+  // A pageblock was broken up: another is to become whole.
+  if (wasBoosted) wakeKcompactd(k, node, PAGEBLOCK_ORDER, highest);
 }
 
 /** Keeps the anonymous lists of every cgroup in proportion (Linux: kswapd_age_node). */

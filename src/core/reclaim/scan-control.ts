@@ -79,6 +79,7 @@ export function createScan(request: ScanRequest): ScanControl {
     immediate: 0,
     taken: 0,
     fileTaken: 0,
+    compactionReady: false,
   };
 }
 
@@ -98,6 +99,7 @@ export function createReclaimColumns(nodes: number): ReclaimColumns {
     kswapdNs: new Float64Array(nodes),
     kswapdOrder: new Int32Array(nodes),
     kswapdHighest: new Int32Array(nodes),
+    kswapdBeganOrder: new Int32Array(nodes),
     kswapdDozeNs: new Float64Array(nodes),
     kswapdBoost: new Float64Array(nodes * ZONES_PER_NODE + 1),
     kswapdBoostLeft: new Float64Array(nodes),

@@ -45,6 +45,8 @@ export interface ScanControl {
   immediate: number;
   taken: number;
   fileTaken: number;
+  /** Some zone has enough free for compaction to make the block of. */
+  compactionReady: boolean;
 }
 
 /** Pages that reclaim has taken off their lists, and what it found out about them. */
@@ -69,6 +71,8 @@ export interface ReclaimColumns {
   readonly kswapdNs: Float64Array;
   readonly kswapdOrder: Int32Array;
   readonly kswapdHighest: Int32Array;
+  /** By node: the order that the run under way began with. */
+  readonly kswapdBeganOrder: Int32Array;
   /** By node: until when kswapd is only dozing after a run; by zone, the boost its run began with; by node, what of it is to be reclaimed. */
   readonly kswapdDozeNs: Float64Array;
   readonly kswapdBoost: Float64Array;
@@ -157,9 +161,32 @@ export interface PsiColumns {
  */
 export type Compressor = (name: string, page: Uint8Array) => number | undefined;
 
+/** What compaction keeps between its runs; compaction.ts owns it. */
+export interface CompactionColumns {
+  /** By zone * 2 + 1 for sync runs: where the migrate scanner goes on; by zone: where the free scanner does. */
+  readonly cachedMigrate: Float64Array;
+  readonly cachedFree: Float64Array;
+  /** By zone: the first pageblocks of both kinds that were worth a visit when the marks were cleared last. */
+  readonly initMigrate: Float64Array;
+  readonly initFree: Float64Array;
+  /** By zone: requests since it was left alone, the power of two that it is for, and the least order that it is left alone for. */
+  readonly considered: Int32Array;
+  readonly deferShift: Uint8Array;
+  readonly orderFailed: Uint8Array;
+  /** By zone: 1 when a direct run has come to the end, so that the marks may be cleared. */
+  readonly flushesSkip: Uint8Array;
+  /** By pageblock: 1 where a scanner has found nothing lately. */
+  readonly skip: Uint8Array;
+  /** By node, kcompactd: the order and highest zone type it was woken for (order 0: it sleeps), and its clock. */
+  readonly daemonOrder: Int32Array;
+  readonly daemonHighest: Int32Array;
+  readonly daemonNs: Float64Array;
+}
+
 /** What floor 5 sees of the kernel. */
 export interface ReclaimState extends SpaceState {
   readonly compressor: Compressor;
   readonly reclaim: ReclaimColumns;
   readonly psi: PsiColumns;
+  readonly compaction: CompactionColumns;
 }

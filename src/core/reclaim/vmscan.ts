@@ -10,7 +10,8 @@
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
 import { bug } from "../base/bug.ts";
-import { type Memcg, NONE, ROOT_MEMCG } from "../base/types.ts";
+import { type Memcg, NONE, ROOT_MEMCG, type Zone } from "../base/types.ts";
+import { COSTLY_ORDER } from "../frame/mmzone.ts";
 import {
   ALLOCSTALL_DMA,
   NR_ACTIVE_FILE,
@@ -20,7 +21,7 @@ import {
   NR_NODE_ITEMS,
   NR_ZONE_ITEMS,
 } from "../frame/vmstat.ts";
-import { ALLOC_WMARK_HIGH, watermark } from "../frame/watermark.ts";
+import { ALLOC_WMARK_HIGH, ALLOC_WMARK_MIN, watermark, zoneWatermarkOk } from "../frame/watermark.ts";
 import { isLruGen } from "../space/lru-gen.ts";
 import {
   LRU_INACTIVE_ANON,
@@ -45,6 +46,8 @@ import {
   flushMemcgStatsIfDue,
 } from "../space/memcg-flush.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
+import { nrSwapPages } from "../space/swap-room.ts";
+import { compactGap, isSuitable, mayCompact } from "./compaction.ts";
 import { GFP_HIGHUSER_MOVABLE, GFP_RECLAIM_MASK } from "./gfp.ts";
 import { inactiveIsLow, shrinkLruvec } from "./policy/classic.ts";
 import { lruGenShrinkLruvec, lruGenShrinkNode } from "./policy/mglru-shrink.ts";
@@ -101,6 +104,23 @@ export function tryToFreePages(k: ReclaimState, order: number, gfp: number, high
 
 /** Scans the lists of one node, of every cgroup below the one that is short (Linux: shrink_node). */
 export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void {
+  if (isLruGen(k) && sc.memcg === ROOT_MEMCG) {
+    forgetTaken(sc);
+    lruGenShrinkNode(k, node, sc);
+    return;
+  }
+  let before = sc.nrReclaimed;
+  const first = before;
+  do {
+    before = sc.nrReclaimed;
+    shrinkNodeOnce(k, node, sc);
+  } while (needsRoomToCompact(k, node, sc.nrReclaimed - before, sc));
+  if (sc.nrReclaimed > first) k.reclaim.failures[node] = 0;
+  else if (sc.cacheTrimMode) sc.cacheTrimFailed = true;
+}
+
+/** A pass begins: no page was taken. */
+function forgetTaken(sc: ScanControl): void {
   sc.dirty = 0;
   sc.unqueuedDirty = 0;
   sc.congested = 0;
@@ -108,10 +128,11 @@ export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void
   sc.immediate = 0;
   sc.taken = 0;
   sc.fileTaken = 0;
-  if (isLruGen(k) && sc.memcg === ROOT_MEMCG) {
-    lruGenShrinkNode(k, node, sc);
-    return;
-  }
+}
+
+/** One pass over a node. */
+function shrinkNodeOnce(k: ReclaimState, node: number, sc: ScanControl): void {
+  forgetTaken(sc);
   const before = sc.nrReclaimed;
   const scannedBefore = sc.nrScanned;
   if (!isLruGen(k)) prepareScan(k, node, sc);
@@ -129,8 +150,6 @@ export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void
   }
   if (!sc.isKswapd && (k.lruvec.flags[target] & (LRUVEC_CGROUP_CONGESTED | LRUVEC_NODE_CONGESTED)) !== 0)
     throttleForCongestion(k, node);
-  if (sc.nrReclaimed > before) k.reclaim.failures[node] = 0;
-  else if (sc.cacheTrimMode) sc.cacheTrimFailed = true;
 }
 
 /** Remembers how many refaults there were, so that the next run sees whether there are more (Linux: snapshot_refaults). */
@@ -159,11 +178,13 @@ function doTryToFreePages(k: ReclaimState, sc: ScanControl): number {
       if (!sc.isProactive) vmpressurePrio(k, sc.gfp, sc.memcg, sc.priority);
       sc.nrScanned = 0;
       shrinkZones(k, sc);
-      if (sc.nrReclaimed >= sc.nrToReclaim) break;
+      if (sc.nrReclaimed >= sc.nrToReclaim || sc.compactionReady) break;
       if (sc.priority < DEF_PRIORITY - 2) sc.mayWritepage = true;
     }
     forEachNode(k, sc, snapshotNode);
     if (sc.nrReclaimed !== 0) return sc.nrReclaimed;
+    // Compaction can go ahead: no reason to try harder, or to kill anybody.
+    if (sc.compactionReady) return 1;
     if (!sc.fullWalk) sc.fullWalk = true;
     else if (sc.skippedDeactivate) {
       sc.forceDeactivate = true;
@@ -175,6 +196,32 @@ function doTryToFreePages(k: ReclaimState, sc: ScanControl): number {
     } else return 0;
     sc.priority = initial;
   }
+}
+
+/** Whether a zone has room for compaction, or the block itself, so that an allocation needs no more reclaim. */
+function isCompactionReady(k: ReclaimState, zone: Zone, sc: ScanControl): boolean {
+  if (!mayCompact(sc.gfp)) return false;
+  const how = { highest: sc.reclaimIdx, flags: 0 };
+  if (zoneWatermarkOk(k, zone, sc.order, watermark(k, zone, ALLOC_WMARK_MIN), how)) return true;
+  if (!isSuitable(k, zone, sc.order, sc.reclaimIdx)) return false;
+  return zoneWatermarkOk(k, zone, 0, watermark(k, zone, ALLOC_WMARK_HIGH) + compactGap(sc.order), how);
+}
+
+/** Whether reclaim for several pages goes on with a node, because compaction would still lack room (Linux: should_continue_reclaim). */
+function needsRoomToCompact(k: ReclaimState, node: number, reclaimed: number, sc: ScanControl): boolean {
+  if (sc.order === 0 || !mayCompact(sc.gfp) || reclaimed === 0) return false;
+  if (sc.order <= COSTLY_ORDER && sc.priority >= DEF_PRIORITY - 2) return false;
+  const how = { highest: sc.reclaimIdx, flags: 0 };
+  for (let type = 0; type <= sc.reclaimIdx; type++) {
+    const zone = node * 4 + type + 1;
+    if (k.zone.managedPages[zone] === 0) continue;
+    if (zoneWatermarkOk(k, zone, sc.order, watermark(k, zone, ALLOC_WMARK_MIN), how)) return false;
+    if (isSuitable(k, zone, sc.order, sc.reclaimIdx)) return false;
+  }
+  const at = node * NR_NODE_ITEMS;
+  let inactive = k.vmstat.node[at + NR_INACTIVE_FILE];
+  if (nrSwapPages(k) > 0) inactive += k.vmstat.node[at + NR_INACTIVE_ANON];
+  return inactive > compactGap(sc.order);
 }
 
 /** A node's turn: cgroups above their soft limits come first when it is for the machine. */
@@ -209,7 +256,12 @@ function forEachNode(
   for (let at = k.preferred[local * 4 + sc.reclaimIdx]; k.zonelist[at] !== NONE; at++) {
     const zone = k.zonelist[at];
     const node = (zone - 1) >> 2;
-    if (((zone - 1) & 3) > sc.reclaimIdx || k.zone.managedPages[zone] === 0 || node === last) continue;
+    if (((zone - 1) & 3) > sc.reclaimIdx || k.zone.managedPages[zone] === 0) continue;
+    if (visit === shrinkZone && sc.order > COSTLY_ORDER && isCompactionReady(k, zone, sc)) {
+      sc.compactionReady = true;
+      continue;
+    }
+    if (node === last) continue;
     last = node;
     visit(k, node, sc);
   }

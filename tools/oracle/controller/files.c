@@ -85,12 +85,18 @@ static int warm_file(Run *run, const char *name)
     return error;
 }
 
-/* Remembers a tunable's value, the first time it is changed. Returns 0 or an errno. */
+/* Remembers a tunable's value, the first time it is changed, unless it has none. Returns 0 or an errno. */
 static int note_tuned(Run *run, const char *path)
 {
     for (int i = 0; i < run->tuned_count; i++)
         if (strcmp(run->tuned[i].path, path) == 0)
             return 0;
+    struct stat about;
+    if (fstatat(run->world->proc, path, &about, 0) < 0)
+        return errno;
+    /* What nobody may read is an order: there is nothing to put back. */
+    if ((about.st_mode & 0444) == 0)
+        return 0;
     int descriptor = openat(run->world->proc, path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return errno;
