@@ -1,7 +1,7 @@
 /**
  * Bundles the command into dist/pagewalk.js. One bundle with the core's constants in it as numbers (inline-constants.mjs),
  * because constants imported across modules are not folded at run time, and with a copy of the core's running code for every
- * machine (specialise.mjs). `--if-stale` builds only when a source file is newer than the bundle.
+ * machine (specialise.mjs). `--if-stale` builds only when a source file, or one of these tools, is newer than the bundle.
  */
 import { build } from "esbuild";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -15,6 +15,8 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const core = path.join(root, "src", "core");
 const outfile = path.join(root, "dist", "pagewalk.js");
 
+const TOOLS = ["build.mjs", "entries.mjs", "inline-constants.mjs", "specialise.mjs"];
+
 /** The newest change of any file below a folder, in ms. */
 function newestChange(folder) {
   let newest = 0;
@@ -24,8 +26,10 @@ function newestChange(folder) {
   return newest;
 }
 
+/** What the bundle is made of, and what makes it. */
+const newest = Math.max(newestChange(path.join(root, "src")), ...TOOLS.map((name) => statSync(path.join(root, "tools", name)).mtimeMs));
 const isFresh =
-  process.argv.includes("--if-stale") && existsSync(outfile) && statSync(outfile).mtimeMs > newestChange(path.join(root, "src"));
+  process.argv.includes("--if-stale") && existsSync(outfile) && statSync(outfile).mtimeMs > newest;
 
 if (!isFresh) {
   const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
