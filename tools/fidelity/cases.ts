@@ -19,6 +19,8 @@ export interface FidelityMachine {
   readonly levels: 4 | 5;
   /** Requests a second that a disk for swap does at most; 0: as many as it can. */
   readonly swapIops: number;
+  /** Swap goes to zswap first, with lz4. */
+  readonly zswap?: boolean;
 }
 
 /** program.json of a case: a program that runs in a cgroup with a limit, and its recording, by which it is predicted. */

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { boot, type Kernel, type MachineInput } from "../../src/core/index.ts";
+import { compressPage } from "../../src/hosts/cli/compressor.ts";
 import { formatScriptError } from "../../src/programs/script/ast.ts";
 import { readScript } from "../../src/programs/script/check.ts";
 import { runScript } from "../../src/programs/script/run.ts";
@@ -72,17 +73,25 @@ function wholeMachine(): Pick<MachineInput, "e820" | "reserved" | "knobs"> {
   return { e820, reserved, knobs };
 }
 
+/** zswap, where the case has it. */
+function machineWithZswap({ machine }: FidelityCase): Pick<MachineInput, "config" | "knobs"> {
+  if (machine.zswap !== true) return {};
+  return { config: { zswap: "lz4" }, knobs: { "/sys/module/zswap/parameters/enabled": 1 } };
+}
+
 /** The simulated machine of a case; MGLRU is one tunable more, which a classic machine needs only if there is one. */
 function bootMachine(fidelityCase: FidelityCase, seed: number): Kernel {
   const { machine, hasGroup } = fidelityCase;
   const { cpus, memoryBytes, levels, policy } = machine;
-  const memory = hasGroup ? { sizeBytes: memoryBytes } : wholeMachine();
-  const input: MachineInput = { name: "fidelity", cpus, levels, seed, ...speedOf(fidelityCase), ...memory, ...tlbOf(fidelityCase) };
-  if (policy === "mglru") return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: LRU_GEN_ALL } });
+  const zswap = machineWithZswap(fidelityCase);
+  const memory: MachineInput = hasGroup ? { sizeBytes: memoryBytes } : wholeMachine();
+  const input: MachineInput = { name: "fidelity", cpus, levels, seed, ...speedOf(fidelityCase), ...memory, ...tlbOf(fidelityCase), ...zswap };
+  const knobs = { ...memory.knobs, ...zswap.knobs };
+  if (policy === "mglru") return boot({ ...input, knobs: { ...knobs, [LRU_GEN]: LRU_GEN_ALL } }, compressPage);
   try {
-    return boot({ ...input, knobs: { ...input.knobs, [LRU_GEN]: 0 } });
+    return boot({ ...input, knobs: { ...knobs, [LRU_GEN]: 0 } }, compressPage);
   } catch (error) {
-    if (error instanceof RangeError) return boot(input);
+    if (error instanceof RangeError) return boot(input, compressPage);
     throw error;
   }
 }

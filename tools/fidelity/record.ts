@@ -85,8 +85,8 @@ function keep(job: Job, transcript: KernelTranscript): string | undefined {
 async function runBoot({ kernel, jobs }: Boot): Promise<number> {
   const start = performance.now();
   const scripts: KernelScript[] = jobs.map(({ fidelityCase: { name, script, machine } }) => {
-    const { cpus, memoryBytes, levels, policy, swapIops } = machine;
-    return { name, text: script, machine: { cpus, memoryBytes, levels, pressure: { policy, swapIops } } };
+    const { cpus, memoryBytes, levels, policy, swapIops, zswap = false } = machine;
+    return { name, text: script, machine: { cpus, memoryBytes, levels, pressure: { policy, swapIops, zswap } } };
   });
   const done: KernelTranscript[] = [];
   const problems: string[] = [];

@@ -2,15 +2,24 @@
 # Fetches Debian's Linux 6.12 for x86-64 virtual machines from trixie's main archive, unpacked into a cache directory and never
 # installed: nothing of this system changes, and apt's own lists stay as they are.
 #
-#     tools/oracle/fetch-kernel.sh [DIRECTORY]
+#     tools/oracle/fetch-kernel.sh [--full] [DIRECTORY]
+#
+# --full: Debian's kernel for ordinary machines instead, which is built with zswap, and those of its modules that a boot needs, in their
+# order. DIRECTORY/full stands for DIRECTORY below then.
 #
 # DIRECTORY is $PAGEWALK_CACHE, or $XDG_CACHE_HOME/pagewalk, or ~/.cache/pagewalk; the kernel is then DIRECTORY/kernel/vmlinuz-6.12...
 # MIRROR overrides http://deb.debian.org/debian.
 set -eu
 
+flavour=cloud-
+if [ "${1:-}" = --full ]; then
+  flavour=
+  shift
+fi
 cache=${1:-${PAGEWALK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pagewalk}}
+[ -n "$flavour" ] || cache=$cache/full
 mirror=${MIRROR:-http://deb.debian.org/debian}
-pattern='^linux-image-6\.12\.[0-9]+\+deb13-cloud-amd64$'
+pattern='^linux-image-6\.12\.[0-9]+\+deb13-'$flavour'amd64$'
 
 for tool in apt-get apt-cache dpkg-deb; do
   command -v "$tool" >/dev/null || { echo "fetch-kernel: $tool is not here; this needs a Debian-like system" >&2; exit 1; }
@@ -36,5 +45,12 @@ package=$(own_apt apt-cache search --names-only "$pattern" | cut -d' ' -f1 | sor
 [ -n "$package" ] || { echo "fetch-kernel: no package matches $pattern" >&2; exit 1; }
 (cd "$work" && own_apt apt-get -q download "$package" >&2)
 dpkg-deb -x "$work/$package"_*.deb "$work/root"
+number=10
+for module in crc16 mbcache jbd2 crc32c_generic ext4 nvme-keyring nvme-auth nvme-core nvme lz4_compress lz4; do
+  [ -z "$flavour" ] || break
+  mkdir -p "$cache/modules"
+  cp "$(find "$work/root/usr/lib/modules" -name "$module.ko.xz")" "$cache/modules/$number-$module.ko.xz"
+  number=$((number + 1))
+done
 cp "$work"/root/boot/vmlinuz-6.12.* "$work"/root/boot/config-6.12.* "$cache/kernel/"
 echo "$cache/kernel/vmlinuz-${package#linux-image-}"

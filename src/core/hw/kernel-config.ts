@@ -19,8 +19,14 @@ export interface KernelConfig {
 /** Debian's 6.12 on a processor with protection keys. */
 const USUAL_CONFIG: KernelConfig = { softDirty: true, protectionKeys: true, vsyscall: "none", zswap: "none" };
 
-/** The options with Debian's for those left out. RangeError naming what there is no such option of. */
-export function completeConfig(given: Partial<KernelConfig> | undefined): KernelConfig {
+/** Where zswap's tunables are. */
+const ZSWAP_PARAMETERS = "/sys/module/zswap/";
+
+/** The options with Debian's for those left out. RangeError naming an option or a tunable that this kernel does not have. */
+export function completeConfig(
+  given: Partial<KernelConfig> | undefined,
+  knobs: Readonly<Record<string, number>>,
+): KernelConfig {
   const config = { ...USUAL_CONFIG, ...given };
   for (const field of Object.keys(config))
     if (!(field in USUAL_CONFIG)) badConfig(`config.${field}`, "no such field");
@@ -31,5 +37,8 @@ export function completeConfig(given: Partial<KernelConfig> | undefined): Kernel
     badConfig("config.vsyscall", `${config.vsyscall} is neither none nor xonly`);
   if (!["none", "lzo", "lz4", "zstd"].includes(config.zswap))
     badConfig("config.zswap", `${config.zswap} is none of none, lzo, lz4, zstd`);
+  const parameter = Object.keys(knobs).find((path) => path.startsWith(ZSWAP_PARAMETERS));
+  if (parameter !== undefined && config.zswap === "none")
+    badConfig(parameter, "this kernel is built without zswap (config.zswap)");
   return config;
 }

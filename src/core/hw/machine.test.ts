@@ -126,3 +126,9 @@ describe("a machine that cannot exist is refused, naming the field", () => {
     expect(() => completeMachine(input)).toThrow(message);
   });
 });
+
+test("tunables of zswap are for kernels that have it", () => {
+  const knobs = { "/sys/module/zswap/parameters/enabled": 1 };
+  expect(() => completeMachine({ sizeBytes: 2 ** 26, knobs })).toThrow(/built without zswap/);
+  expect(completeMachine({ sizeBytes: 2 ** 26, knobs, config: { zswap: "lz4" } }).config.zswap).toBe("lz4");
+});

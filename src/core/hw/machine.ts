@@ -225,6 +225,7 @@ export function completeMachine(input: MachineInput): Machine {
   if (levels !== 4 && levels !== 5) badConfig("levels", `${levels} is neither 4 nor 5`);
   const knobs = { ...input.knobs };
   createKnobs(knobs);
+  const config = completeConfig(input.config, knobs);
   const cpus = integer("cpus", input.cpus ?? countCpus(input.nodes), 1, MOST_CPUS);
   const physBits = integer("physBits", input.physBits ?? 46, 32, 52);
   const e820 = input.e820 === undefined ? layOut(nodeSizes(input)) : readMap(input.e820, input.nodes?.length);
@@ -235,7 +236,7 @@ export function completeMachine(input: MachineInput): Machine {
   return {
     name: input.name ?? "machine",
     kernel,
-    config: completeConfig(input.config),
+    config,
     cpus,
     nodes,
     distances: completeDistances(input.distances, nodes.length),

@@ -17,6 +17,7 @@ import { ZSWPOUT } from "../frame/vmstat.ts";
 import { CAUSE_COMPRESS, COMPRESS_NS, spend } from "../hw/clock.ts";
 import { contentBytes } from "../hw/content.ts";
 import { onlineMemcg } from "../space/memcg.ts";
+import { flushMemcgSubtree } from "../space/memcg-flush.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
 import { SLOT_WORDS, SWAP_UNKNOWN_CONTENTS, swapRecord } from "../space/swap.ts";
 import { keepSwapContents } from "../space/swap-cache.ts";
@@ -76,12 +77,14 @@ function store(k: ReclaimState, pfn: Pfn, row: number): boolean {
   return true;
 }
 
-/** Whether all limits above the cgroup let it keep more in zswap (Linux: obj_cgroup_may_zswap). */
+/** Whether all limits above the cgroup let it keep more in zswap; where there is one, statistics are added up for it (Linux: obj_cgroup_may_zswap). */
 function mayZswap(k: ReclaimState, memcg: Memcg): boolean {
   if (isLegacy(k)) return true;
   for (let at = memcg; at !== ROOT_MEMCG; at = k.memcg.parent[at]) {
     const most = k.memcg.zswapMax[at];
     if (most === Number.POSITIVE_INFINITY) continue;
+    if (most === 0) return false;
+    flushMemcgSubtree(k, at);
     if (Math.floor(zswapBytesOf(k, at) / PAGE_SIZE) >= most) return false;
   }
   return true;

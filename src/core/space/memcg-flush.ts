@@ -21,6 +21,7 @@ import {
 } from "../frame/vmstat.ts";
 import { NR_LRU_LISTS } from "./lru-list.ts";
 import { MEMCG_FREE } from "./memcg.ts";
+import { subtree } from "./memcg-subtree.ts";
 import type { SpaceState } from "./state.ts";
 
 /** Words of a lruvec in `flushed`: its lists, then these counters of its node. */
@@ -58,22 +59,33 @@ export function flushMemcgStatsIfDue(k: SpaceState): void {
 
 /** Adds everything up now. */
 export function flushMemcgStats(k: SpaceState): void {
-  const { flushed, nodes, size, nextFlushNs } = k.lruvec;
+  const { flushed, nodes, nextFlushNs } = k.lruvec;
   while (nextFlushNs[0] <= k.clock.ns[0]) nextFlushNs[0] += FLUSH_NS;
   const rows = Math.max(1, k.memcg.rows[0]);
-  for (let lruvec = 0; lruvec < rows * nodes; lruvec++) {
-    const memcg = Math.floor(lruvec / nodes);
+  for (let memcg = 0; memcg < rows; memcg++) takeOwn(k, memcg);
+  addUp(k, ROOT_MEMCG);
+  // What the root counts of its own is the machine's count.
+  for (let node = 0; node < nodes; node++)
+    for (let i = 0; i < COUNTERS.length; i++)
+      flushed[node * FLUSHED_WORDS + NR_LRU_LISTS + i] = k.vmstat.node[node * NR_NODE_ITEMS + COUNTERS[i]];
+}
+
+/** Adds up what a cgroup and those below it count, now and for them alone: somebody needs it exactly (Linux: do_flush_stats). */
+export function flushMemcgSubtree(k: SpaceState, memcg: Memcg): void {
+  for (const at of subtree(k, memcg)) takeOwn(k, at);
+  addUp(k, memcg);
+}
+
+/** What a cgroup counts of its own; the root counts nothing so. */
+function takeOwn(k: SpaceState, memcg: Memcg): void {
+  const { flushed, nodes, size } = k.lruvec;
+  for (let lruvec = memcg * nodes; lruvec < (memcg + 1) * nodes; lruvec++) {
     for (let list = 0; list < NR_LRU_LISTS; list++)
       flushed[lruvec * FLUSHED_WORDS + list] = size[lruvec * NR_LRU_LISTS + list];
     for (let i = 0; i < COUNTERS.length; i++)
       flushed[lruvec * FLUSHED_WORDS + NR_LRU_LISTS + i] =
         memcg === ROOT_MEMCG ? 0 : k.memcg.node[lruvec * NR_NODE_ITEMS + COUNTERS[i]];
   }
-  addUp(k, ROOT_MEMCG);
-  // What the root counts of its own is the machine's count.
-  for (let node = 0; node < nodes; node++)
-    for (let i = 0; i < COUNTERS.length; i++)
-      flushed[node * FLUSHED_WORDS + NR_LRU_LISTS + i] = k.vmstat.node[node * NR_NODE_ITEMS + COUNTERS[i]];
 }
 
 /** Adds the sums of a cgroup's children, each complete before, to its own. */

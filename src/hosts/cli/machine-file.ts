@@ -144,17 +144,24 @@ export function parseMachine(path: string, text: string): MachineInput {
   return machine as MachineInput;
 }
 
+/** Compressors that zswap can begin with, and the tunable that switches it on. */
+export const ZSWAP_COMPRESSORS = ["lzo", "lz4", "zstd"] as const;
+export type Compressor = (typeof ZSWAP_COMPRESSORS)[number];
+const ZSWAP_ENABLED = "/sys/module/zswap/parameters/enabled";
+
 /** The machine with `settings` and a seed over it, complete; UserError naming what cannot exist. */
 export function buildMachine(
   nameOrPath: string,
   settings: Readonly<Record<string, number>>,
   seed: number | undefined,
+  zswap?: Compressor,
 ): Machine {
   const input = loadMachineInput(nameOrPath);
   try {
     return completeMachine({
       ...input,
-      knobs: { ...input.knobs, ...settings },
+      ...(zswap === undefined ? {} : { config: { ...input.config, zswap } }),
+      knobs: { ...input.knobs, ...(zswap === undefined ? {} : { [ZSWAP_ENABLED]: 1 }), ...settings },
       ...(seed === undefined ? {} : { seed }),
     });
   } catch (error) {

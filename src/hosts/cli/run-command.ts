@@ -1,8 +1,9 @@
 /**
  * `pagewalk run`: boots a machine, runs a workload on it, and reports what its memory did.
  */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { runLimits } from "./limits.ts";
+import { type Compressor, ZSWAP_COMPRESSORS } from "./machine-file.ts";
 import { type PolicyRunOptions, policyList, runPolicies } from "./policy-run.ts";
 import type { RunReport } from "./report/schema.ts";
 import { reportText } from "./report/text.ts";
@@ -21,6 +22,7 @@ interface RunOptions {
   readonly quiet?: boolean;
   readonly limit?: readonly (number | "max")[];
   readonly swap?: number;
+  readonly zswap?: Compressor;
   readonly policy?: string;
   readonly frames?: readonly number[];
 }
@@ -49,6 +51,12 @@ export function runCommand(): Command {
       limitSizes,
     )
     .option("--swap <size>", "give the machine an area for swap of this size, e.g. 1G", byteSize)
+    .addOption(
+      new Option(
+        "--zswap <compressor>",
+        "a kernel with zswap: swap is kept in memory first, compressed",
+      ).choices(ZSWAP_COMPRESSORS),
+    )
     .option("--seed <number>", "seed of all randomness: address space layout", wholeNumber)
     .option("-t, --transcript <file>", "write a script's transcript; - prints it instead of the report")
     .option(
@@ -77,7 +85,7 @@ export function runCommand(): Command {
 /** The options of a replay against policies; those that need a machine are refused. */
 function policyOptions(options: RunOptions, policy: string, command: Command): PolicyRunOptions {
   const given = (name: string): boolean => command.getOptionValueSource(name) === "cli";
-  for (const name of ["machine", "set", "limit", "swap", "transcript"])
+  for (const name of ["machine", "set", "limit", "swap", "zswap", "transcript"])
     if (given(name)) throw userError(`--${name}: a replay with --policy has no machine`);
   const { frames, seed, json, quiet } = options;
   return {
@@ -94,8 +102,8 @@ function runWorkload(path: string, options: RunOptions): void {
   const [limit, ...more] = options.limit ?? [];
   if (limit !== undefined && more.length > 0) {
     if (options.transcript !== undefined) throw userError("--transcript: only one run has one");
-    const { set, seed, machine, swap = 0 } = options;
-    runLimits(path, [limit, ...more], { set: set ?? {}, seed, machine, swapBytes: swap }, options);
+    const { set, seed, machine, swap = 0, zswap } = options;
+    runLimits(path, [limit, ...more], { set: set ?? {}, seed, machine, swapBytes: swap, zswap }, options);
     return;
   }
   const { report, result } = runOnce(path, {
@@ -104,6 +112,7 @@ function runWorkload(path: string, options: RunOptions): void {
     seed: options.seed,
     limitBytes: limit ?? 0,
     swapBytes: options.swap ?? 0,
+    zswap: options.zswap,
   });
   if (options.transcript !== undefined && result.transcript === undefined) {
     throw userError(`--transcript: only scripts have one; ${path} is a ${report.workload.kind}`);

@@ -4,7 +4,7 @@
 import { boot, hashKernel, type Kernel, type Machine, readDmesg, readFile } from "../../core/index.ts";
 import { groupDirectory } from "../../programs/script/pressure.ts";
 import { compressPage } from "./compressor.ts";
-import { buildMachine } from "./machine-file.ts";
+import { buildMachine, type Compressor } from "./machine-file.ts";
 import { createCollector } from "./report/collect.ts";
 import type { RunReport } from "./report/schema.ts";
 import { EXIT_FAILED, userError } from "./user-error.ts";
@@ -17,12 +17,14 @@ export interface RunSetup extends Pressure {
   readonly machine: string;
   readonly set: Readonly<Record<string, number>>;
   readonly seed: number | undefined;
+  /** The compressor of zswap, if the kernel is to have it. */
+  readonly zswap?: Compressor | undefined;
 }
 
 /** Runs it. UserError when the workload or the machine is not what it should be. */
 export function runOnce(path: string, setup: RunSetup): { report: RunReport; result: WorkloadResult } {
   const workload = openWorkload(path);
-  const machine = buildMachine(setup.machine, setup.set, setup.seed);
+  const machine = buildMachine(setup.machine, setup.set, setup.seed, setup.zswap);
   const k = bootMachine(setup.machine, machine);
   const collector = createCollector(k);
   const started = process.hrtime.bigint();

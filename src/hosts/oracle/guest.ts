@@ -8,6 +8,7 @@ import path from "node:path";
 import { collectTranscripts, numberedName } from "./collect.ts";
 import { writeArchive } from "./cpio.ts";
 import { makeDisk } from "./disk.ts";
+import { fullKernelWords, kernelOf, moduleFiles } from "./full-kernel.ts";
 import {
   DEFAULT_MACHINE,
   type KernelMachine,
@@ -147,6 +148,7 @@ function packInitramfs(runner: Runner, scripts: readonly KernelScript[]): Uint8A
   return writeArchive([
     { path: "init", mode: 0o100755, bytes: readFileSync(runner.controller) },
     { path: "stub.elf", mode: 0o100755, bytes: readFileSync(runner.stub) },
+    ...moduleFiles(scripts[0]!.machine),
     { path: "scripts", mode: 0o040755 },
     ...scripts.map((script, index) => ({
       path: `scripts/${numberedName(index)}`,
@@ -196,7 +198,8 @@ function emulatorArguments(
       `file=${file},if=none,id=swap${index},format=raw,cache=unsafe${iops > 0 ? `,iops=${iops}` : ""}`,
     ]),
     ...["-serial", `file:${files.log}`, "-serial", "stdio"],
-    ...["-kernel", files.kernel, "-initrd", files.initramfs, "-append", `${KERNEL_ARGUMENTS}${words}`],
+    ...["-kernel", kernelOf(machine, files.kernel), "-initrd", files.initramfs],
+    ...["-append", `${KERNEL_ARGUMENTS}${words}${fullKernelWords(machine)}`],
   ];
 }
 

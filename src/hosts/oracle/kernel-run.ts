@@ -20,6 +20,8 @@ export interface KernelMachine {
 export interface PressureMachine {
   /** Classic LRU lists or multi-generational ones. */
   readonly policy: "classic" | "mglru";
+  /** Swap goes to zswap first, with lz4: a boot of Debian's other kernel, which is built with it. */
+  readonly zswap?: boolean;
   /** Requests a second that a disk for swap does at most; 0: as many as it can. */
   readonly swapIops: number;
 }

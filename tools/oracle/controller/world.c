@@ -5,10 +5,12 @@
 
 #include "base.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <linux/loop.h>
+#include <linux/module.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +18,16 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define STUB_NAME "stub"
+
+/* Where an initramfs has modules, compressed, in their order. */
+#define MODULES "/modules"
+#define MODULES_MAX 64
+
 #define READ_AHEAD_KB "128"
 
 /* No journal runs behind a script's back, no access times, no flush at close. */
@@ -63,6 +71,46 @@ static void install_stub(const World *world, int from)
     if (bytes == NULL || to < 0 || write(to, bytes, length) != (ssize_t)length || fsync(to) < 0)
         refuse("copying the stub: %s", strerror(errno));
     close(to);
+}
+
+/* Order of modules: their names begin with a number. */
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* Loads what the initramfs has of the kernel's modules, and waits for the disk whose driver may be among them. */
+static void load_modules(void)
+{
+    static char *names[MODULES_MAX];
+    size_t count = 0;
+    DIR *directory = opendir(MODULES);
+    if (directory == NULL)
+        return;
+    for (const struct dirent *entry; count < MODULES_MAX && (entry = readdir(directory));)
+        if (entry->d_name[0] != '.')
+            names[count++] = take_text(entry->d_name, strlen(entry->d_name));
+    closedir(directory);
+    qsort(names, count, sizeof names[0], compare_names);
+    for (size_t i = 0; i < count; i++) {
+        int file = open_or_refuse(AT_FDCWD, take_format("%s/%s", MODULES, names[i]), O_RDONLY);
+        if (syscall(SYS_finit_module, file, "", MODULE_INIT_COMPRESSED_FILE) < 0)
+            refuse("loading %s: %s", names[i], strerror(errno));
+        close(file);
+    }
+    for (int tries = 0; tries < 1000 && access("/dev/nvme0n1", F_OK) < 0; tries++)
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+}
+
+/* Switches zswap on, as the boot asks: with lz4, which is a module. */
+static void start_zswap(void)
+{
+    static const char *const WORDS[][2] = {{"compressor", "lz4"}, {"enabled", "1"}};
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        int error = write_text(AT_FDCWD, take_format("/sys/module/zswap/parameters/%s", WORDS[i][0]), WORDS[i][1]);
+        if (error)
+            refuse("zswap: %s: %s", WORDS[i][0], strerror(error));
+    }
 }
 
 bool has_boot_word(const char *word)
@@ -120,6 +168,9 @@ void enter_guest(World *world)
     mount_or_refuse("proc", "/proc", "proc", 0, NULL);
     mount_or_refuse("sysfs", "/sys", "sysfs", 0, NULL);
     mount_or_refuse("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+    load_modules();
+    if (has_boot_word("pagewalk.zswap"))
+        start_zswap();
     /* A machine for scripts of memory pressure keeps the kernel's own ways of writing back, and has the policy it asks for. */
     bool is_pressure = has_boot_word("pagewalk.pressure");
     size_t knobs = is_pressure ? 1 : sizeof KNOBS / sizeof KNOBS[0];
