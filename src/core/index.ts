@@ -6,6 +6,7 @@ export { cgroupMount, mountLegacyMemory } from "./abi/cgroup/directory.ts";
 export { readElf } from "./abi/elf.ts";
 export { doExecve } from "./abi/exec.ts";
 export { ADDR_NO_RANDOMIZE } from "./abi/exec-layout.ts";
+export { takeMemoryEvents, watchMemory } from "./abi/memory-watch.ts";
 export {
   listMappings,
   listProcesses,

@@ -21,8 +21,11 @@ import type { ReclaimState } from "./state.ts";
 /** Levels, and whose pressure a watch counts. */
 export const PRESSURE_LEVELS: readonly string[] = ["low", "medium", "critical"];
 export const PRESSURE_MODES: readonly string[] = ["default", "hierarchy", "local"];
-const [LOW, MEDIUM, CRITICAL] = [0, 1, 2];
-const [DEFAULT, LOCAL] = [0, 2];
+const LOW = 0;
+const MEDIUM = 1;
+const CRITICAL = 2;
+const DEFAULT = 0;
+const LOCAL = 2;
 
 /** Pages after which the level is worked out (Linux: vmpressure_win). */
 const WINDOW_PAGES = 512;

@@ -103,6 +103,7 @@ export type ShowAction =
       readonly fields: readonly Word[];
     }
   | { readonly kind: "show"; readonly view: "pressure"; readonly group?: Word }
+  | { readonly kind: "show"; readonly view: "watched"; readonly watch: Word }
   | { readonly kind: "show"; readonly view: "vmstat" | "meminfo"; readonly fields: readonly Word[] };
 
 /** One `FILE=VALUE` of `cgroup`. */
@@ -111,11 +112,19 @@ export interface CgroupSetting {
   readonly value: number | "max";
 }
 
-/** `file`, `drop`, `warm`, `sysctl`, `swap`, `cgroup`: what the runner does, not a task. */
+/** `file`, `drop`, `warm`, `sysctl`, `swap`, `cgroup`, `watch`: what the runner does, not a task. */
 export type Directive =
   /** `prio` is -1 when the script names none. */
   | { readonly kind: "swap"; readonly size: Expr; readonly prio: number }
   | { readonly kind: "cgroup"; readonly group: Word; readonly settings: readonly CgroupSetting[] }
+  /** `args` are the words with commas between them. */
+  | {
+      readonly kind: "watch";
+      readonly watch: Word;
+      readonly group: Word;
+      readonly file: string;
+      readonly args: string;
+    }
   | { readonly kind: "file"; readonly file: Word; readonly size: Expr }
   | { readonly kind: "drop" | "warm"; readonly file: Word }
   | { readonly kind: "sysctl"; readonly path: string; readonly value: number };

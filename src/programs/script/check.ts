@@ -28,6 +28,7 @@ interface Scope {
   readonly tasks: Set<string>;
   readonly files: Set<string>;
   readonly groups: Set<string>;
+  readonly watches: Set<string>;
   line: number;
 }
 
@@ -51,6 +52,7 @@ export function checkScript(script: Script): readonly ScriptError[] {
     tasks: new Set(["main"]),
     files: new Set(),
     groups: new Set(),
+    watches: new Set(),
     line: 0,
   };
   for (const statement of script.statements) checkStatement(scope, statement);
@@ -111,6 +113,10 @@ function checkAction(scope: Scope, action: Action): void {
       scope.groups.add(action.group.text);
       return;
     }
+    case "watch":
+      checkGroup(scope, action.group);
+      scope.watches.add(action.watch.text);
+      return;
     case "enter":
       checkGroup(scope, action.group);
       return;
@@ -180,7 +186,13 @@ function checkShow(scope: Scope, action: ShowAction): void {
     checkExprs(scope, [action.address, action.length]);
   else if (action.view === "cached") checkFile(scope, action.file);
   else if (action.view === "cgroup") checkGroup(scope, action.group);
+  else if (action.view === "watched") checkWatch(scope, action.watch);
   else if (action.view === "pressure" && action.group !== undefined) checkGroup(scope, action.group);
+}
+
+function checkWatch(scope: Scope, watch: Word): void {
+  if (!scope.watches.has(watch.text))
+    report(scope, watch.column, `no earlier line makes a watch ${watch.text}`);
 }
 
 function checkFile(scope: Scope, file: Word): void {

@@ -86,7 +86,7 @@ function parseStatement(cursor: Cursor, line: number, text: string): Statement {
   return { line, text, action: parseAction(cursor) };
 }
 
-const DIRECTIVES = new Set(["file", "drop", "warm", "sysctl", "swap", "cgroup"]);
+const DIRECTIVES = new Set(["file", "drop", "warm", "sysctl", "swap", "cgroup", "watch"]);
 /** The highest priority a swap area can have. */
 const MOST_PRIO = 32767;
 const SHAPES: ReadonlySet<string> = new Set(["scan", "stride", "loop", "uniform", "zipf"]);
@@ -132,6 +132,8 @@ function parseDirective(cursor: Cursor): Action {
       return parseSwap(cursor);
     case "cgroup":
       return parseCgroup(cursor);
+    case "watch":
+      return parseWatch(cursor);
     default: {
       const file = word(cursor, "the name of a file");
       if (kind !== "file") return { kind: kind as "drop" | "warm", file };
@@ -170,6 +172,21 @@ function parseCgroup(cursor: Cursor): Action {
     if (isMax) cursor.at++;
   }
   return { kind: "cgroup", group, settings };
+}
+
+/** `watch NAME GROUP FILE` and what the file takes besides. */
+function parseWatch(cursor: Cursor): Action {
+  const watch = word(cursor, "the name of a watch");
+  const group = groupWord(cursor);
+  const file = dotted(cursor, "a file of the cgroup");
+  const args: string[] = [];
+  while (peek(cursor).kind !== "end" && cursor.error === undefined)
+    args.push(
+      peek(cursor).kind === "number"
+        ? String(numberWord(cursor, "a number"))
+        : word(cursor, "a word or a number").text,
+    );
+  return { kind: "watch", watch, group, file, args: args.join(",") };
 }
 
 /** `NAME.NAME` as one word. */
@@ -220,6 +237,8 @@ function parseShow(cursor: Cursor): Action {
       const address = parseExpr(cursor, "an address");
       return { kind: "show", view, address, length: parseExpr(cursor, "a length") };
     }
+    case "watched":
+      return { kind: "show", view, watch: word(cursor, "the name of a watch") };
     case "cached":
       return { kind: "show", view, file: word(cursor, "the name of a file") };
     case "vmstat":
@@ -230,7 +249,7 @@ function parseShow(cursor: Cursor): Action {
       cursor.at--;
       return nothing(
         cursor,
-        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals or dmesg",
+        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals, dmesg or watched",
       );
   }
 }

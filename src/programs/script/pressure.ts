@@ -14,6 +14,7 @@ import {
   SWP_SOLIDSTATE,
   type Task,
   viewProcess,
+  watchMemory,
   writeFile,
 } from "../../core/index.ts";
 import type { CgroupSetting, Script } from "./ast.ts";
@@ -29,7 +30,7 @@ const FIRST_PRIO = -2;
 export function isPressureScript(script: Script): boolean {
   return script.statements.some(
     ({ action }) =>
-      ["swap", "cgroup", "together", "enter", "adjust"].includes(action.kind) ||
+      ["swap", "cgroup", "together", "enter", "adjust", "watch"].includes(action.kind) ||
       (action.kind === "show" && action.view === "dmesg"),
   );
 }
@@ -52,6 +53,7 @@ export function makeSwap(k: Kernel, sizeBytes: number, prio: number): number {
 export function chooseHierarchy(k: Kernel, script: Script): void {
   const isOld = script.statements.some(
     ({ action }) =>
+      action.kind === "watch" ||
       (action.kind === "cgroup" && action.settings.some(({ file }) => OLD_GROUP_FILES.has(file))) ||
       (action.kind === "show" && action.view === "cgroup" && OLD_GROUP_FILES.has(action.file)),
   );
@@ -78,6 +80,11 @@ export function setCgroup(k: Kernel, group: string, settings: readonly CgroupSet
     if (result < 0) return result;
   }
   return 0;
+}
+
+/** Binds an eventfd to a file of the group. Returns its number, or a negative errno. */
+export function watchGroup(k: Kernel, group: string, file: string, args: string): number {
+  return watchMemory(k, `${groupDirectory(k, group)}/${file}`, args);
 }
 
 /** Moves the task's process into the group. Returns 0 or a negative errno. */

@@ -38,7 +38,7 @@ import {
   writeSysctl,
 } from "./guest.ts";
 import { createPattern, EMPTY_FNV } from "./patterns.ts";
-import { adjustScore, chooseHierarchy, enterCgroup, makeSwap, setCgroup } from "./pressure.ts";
+import { adjustScore, chooseHierarchy, enterCgroup, makeSwap, setCgroup, watchGroup } from "./pressure.ts";
 import { bindRegion, formatAddress } from "./regions.ts";
 import {
   createSession,
@@ -110,6 +110,7 @@ function runStatement(session: Session, statement: Statement): void {
     case "warm":
     case "swap":
     case "cgroup":
+    case "watch":
     case "sysctl": {
       const result = runDirective(session, action);
       if (session.error !== undefined) return;
@@ -196,6 +197,11 @@ function runDirective(session: Session, action: Directive): number {
     }
     case "cgroup":
       return setCgroup(k, action.group.text, action.settings);
+    case "watch": {
+      const watch = watchGroup(k, action.group.text, action.file, action.args);
+      if (watch >= 0) session.watches.set(action.watch.text, watch);
+      return watch;
+    }
     case "drop":
       dropFile(k, fileInode(k, action.file.text));
       return 0;

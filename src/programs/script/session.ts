@@ -40,6 +40,8 @@ export interface Session {
   /** What `show totals` counts from, and the files made so far. */
   readonly totals: Map<string, number>;
   readonly files: Set<string>;
+  /** Watches of cgroups, by name. */
+  readonly watches: Map<string, number>;
   /** Tasks that ended themselves, by pid: others that are gone were killed. */
   readonly exited: Set<number>;
   /** Tasks that one of the script's tasks has waited for, by pid: their faults are the waiter's now. */
@@ -74,6 +76,7 @@ export function createSession(guest: Guest, script: Script, emit: (line: string)
     changed: new Map(),
     totals: new Map(),
     files: new Set(),
+    watches: new Map(),
     exited: new Set(),
     reaped: new Set(),
     isQuiet: !isPressureScript(script),

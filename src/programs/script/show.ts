@@ -2,7 +2,7 @@
  * What `show` prints: the kernel's own files, read from outside the task, cut to what was asked for.
  * Doc: docs/script.md, section 10
  */
-import { dmesgEnd, messages, type Task } from "../../core/index.ts";
+import { dmesgEnd, messages, type Task, takeMemoryEvents } from "../../core/index.ts";
 import type { Expr, ShowAction, Word } from "./ast.ts";
 import { cachedPages, fileInode, readPagemap, showSystem, showText, taskOf } from "./guest.ts";
 import { groupDirectory, pressureTotals } from "./pressure.ts";
@@ -73,6 +73,11 @@ export function showLines(session: Session, task: Task, action: ShowAction): str
       const lines = linesOf(showSystem(k, `${groupDirectory(k, action.group.text)}/${action.file}`));
       const names = action.fields.map(({ text }) => text);
       return names.length === 0 ? lines : lines.filter((line) => names.includes(line.split(" ")[0]!));
+    }
+    case "watched": {
+      const watch = session.watches.get(action.watch.text);
+      const events = watch === undefined ? 0 : takeMemoryEvents(k, watch);
+      return [`${action.watch.text} ${events}`];
     }
     case "totals":
       return totalLines(session);

@@ -156,6 +156,7 @@ export const KEYWORDS: ReadonlySet<string> = new Set([
   "enter",
   "together",
   "oom_score_adj",
+  "watch",
   "end",
   "max",
   ...BASES,

@@ -63,6 +63,22 @@ static void parse_cgroup(Cursor *cursor, Statement *statement)
     }
 }
 
+/* watch NAME GROUP FILE [WORD | NUMBER ...], from the name on. */
+static void parse_watch(Cursor *cursor, Statement *statement)
+{
+    statement->watch = need_name(cursor, "the name of a watch");
+    statement->group = parse_group(cursor);
+    statement->group_file = parse_dotted(cursor, "a file of the cgroup");
+    statement->watch_args = "";
+    while (peek(cursor)->kind != TOKEN_END) {
+        const char *comma = *statement->watch_args ? "," : "";
+        if (peek(cursor)->kind == TOKEN_NUMBER)
+            statement->watch_args = take_format("%s%s%lld", statement->watch_args, comma, (long long)need_number(cursor, "a number"));
+        else
+            statement->watch_args = take_format("%s%s%s", statement->watch_args, comma, need_name(cursor, "a word or a number").text);
+    }
+}
+
 /* sysctl NAME.NAME = NUMBER, from the first name on. */
 static void parse_sysctl(Cursor *cursor, Statement *statement)
 {
@@ -76,9 +92,9 @@ static void parse_sysctl(Cursor *cursor, Statement *statement)
 /* Returns whether the line is a directive. */
 static bool parse_directive(Cursor *cursor, Statement *statement)
 {
-    static const char *const DIRECTIVES[] = {"file", "drop", "warm", "sysctl", "swap", "cgroup", "together", "end", NULL};
+    static const char *const DIRECTIVES[] = {"file", "drop", "warm", "sysctl", "swap", "cgroup", "watch", "together", "end", NULL};
     static const ActionKind KINDS[] = {ACTION_FILE, ACTION_DROP,   ACTION_WARM,     ACTION_SYSCTL,
-                                       ACTION_SWAP, ACTION_CGROUP, ACTION_TOGETHER, ACTION_END};
+                                       ACTION_SWAP, ACTION_CGROUP, ACTION_WATCH,    ACTION_TOGETHER, ACTION_END};
     int which = find_word(DIRECTIVES, peek(cursor));
     if (which < 0)
         return false;
@@ -96,6 +112,10 @@ static bool parse_directive(Cursor *cursor, Statement *statement)
     }
     if (statement->kind == ACTION_CGROUP) {
         parse_cgroup(cursor, statement);
+        return true;
+    }
+    if (statement->kind == ACTION_WATCH) {
+        parse_watch(cursor, statement);
         return true;
     }
     if (statement->kind == ACTION_TOGETHER || statement->kind == ACTION_END)
@@ -121,10 +141,10 @@ static void parse_show(Cursor *cursor, Statement *statement)
 {
     static const char *const VIEWS[] = {"maps",   "smaps",   "smaps_rollup", "status", "statm",  "faults",
                                         "pagemap", "cached", "vmstat",       "meminfo", "cgroup", "swaps",
-                                        "pressure", "totals", "dmesg", NULL};
+                                        "pressure", "totals", "dmesg", "watched", NULL};
     int view = find_word(VIEWS, peek(cursor));
     if (view < 0)
-        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals or dmesg");
+        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals, dmesg or watched");
     cursor->at++;
     statement->kind = ACTION_SHOW;
     statement->view = (View)view;
@@ -159,6 +179,9 @@ static void parse_show(Cursor *cursor, Statement *statement)
             statement->group = parse_group(cursor);
             statement->group_file = "memory.pressure";
         }
+        break;
+    case VIEW_WATCHED:
+        statement->watch = need_name(cursor, "the name of a watch");
         break;
     default:
         break;
@@ -322,7 +345,8 @@ static void note_traits(Script *script, const Statement *statement)
 {
     script->has_files |= statement->kind == ACTION_FILE;
     script->is_pressure |= statement->kind == ACTION_SWAP || statement->kind == ACTION_CGROUP || statement->kind == ACTION_TOGETHER
-                           || statement->kind == ACTION_ADJUST || (statement->kind == ACTION_SHOW && statement->view == VIEW_DMESG);
+                           || statement->kind == ACTION_ADJUST || statement->kind == ACTION_WATCH || (statement->kind == ACTION_SHOW && statement->view == VIEW_DMESG);
+    script->has_old_groups |= statement->kind == ACTION_WATCH;
     script->swap_count += statement->kind == ACTION_SWAP;
     for (int i = 0; i < statement->setting_count; i++)
         script->has_old_groups |= is_old_group_file(statement->settings[i].file);

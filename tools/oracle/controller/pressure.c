@@ -58,7 +58,7 @@ static int add_swap(Run *run)
 }
 
 /* The directory below which this script's cgroups are, and what stands before their names there. */
-static int group_root(Run *run, const char **prefix)
+int group_root(Run *run, const char **prefix)
 {
     *prefix = run->world->may_tune ? "" : "pagewalk-";
     int root = open_groups(run->world, run->script->has_old_groups);
@@ -69,7 +69,7 @@ static int group_root(Run *run, const char **prefix)
 }
 
 /* A file of a group, as a path below the root. */
-static const char *group_path(const char *prefix, const char *group, const char *file)
+const char *group_path(const char *prefix, const char *group, const char *file)
 {
     return take_format("%s%s/%s", prefix, group, file);
 }

@@ -178,11 +178,13 @@ static void run_statement(Run *run)
     }
     case ACTION_SWAP:
     case ACTION_CGROUP:
+    case ACTION_WATCH:
     case ACTION_ADJUST:
     case ACTION_ENTER: {
         Task *task = statement_task(run);
         int error = run->statement->kind == ACTION_ENTER    ? task == NULL ? ESRCH : enter_group(run, task)
                     : run->statement->kind == ACTION_ADJUST ? task == NULL ? ESRCH : adjust_score(run, task)
+                                                            : run->statement->kind == ACTION_WATCH  ? make_watch(run)
                                                             : run_pressure(run);
         printf("%s = %s%s\n", run->statement->text, error ? "-1 " : "ok", error ? errno_name(error) : "");
         break;

@@ -17,6 +17,7 @@
 #define SEEN_MAX 1024
 #define TUNED_MAX 32
 #define GROUPS_MAX 32
+#define WATCHES_MAX 32
 
 /* What a name stands for in expressions. */
 typedef struct Value {
@@ -36,6 +37,12 @@ typedef struct Tuned {
     const char *path;
     const char *text;
 } Tuned;
+
+/* An eventfd that is bound to a file of a cgroup. */
+typedef struct Watch {
+    const char *name;
+    int events;
+} Watch;
 
 /* What is counted by others than tasks; see `show totals`. */
 typedef struct Totals {
@@ -64,6 +71,8 @@ typedef struct Run {
     const char *groups[GROUPS_MAX]; /* those made, in order */
     int group_count;
     int swap_count; /* areas swapped on */
+    Watch watches[WATCHES_MAX];
+    int watch_count;
 } Run;
 
 /* A pattern that a task is in, and how far. */
@@ -106,6 +115,8 @@ int run_together(Run *run, int index);
 
 /* pressure.c: swap areas, cgroups and the figures that pressure is measured by. */
 int run_pressure(Run *run);
+int group_root(Run *run, const char **prefix);
+const char *group_path(const char *prefix, const char *group, const char *file);
 int enter_group(Run *run, const Task *task);
 int adjust_score(Run *run, const Task *task);
 void note_totals(Run *run);
@@ -115,6 +126,10 @@ void print_swaps(Run *run);
 void print_pressure(Run *run);
 void wait_for_quiet_swap(const Run *run);
 void end_pressure(Run *run);
+
+/* watch.c: binds an eventfd to a file of a cgroup, and prints how often it was told since. */
+int make_watch(Run *run);
+void print_watch(Run *run);
 
 /* show.c: prints what the statement wants to see, and notes the fields it may show later. */
 void run_show(Run *run, Task *task);

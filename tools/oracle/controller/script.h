@@ -43,6 +43,7 @@ typedef enum {
     ACTION_SYSCTL,
     ACTION_SWAP,
     ACTION_CGROUP,
+    ACTION_WATCH,
     ACTION_ENTER,
     ACTION_ADJUST,
     ACTION_TOGETHER,
@@ -68,7 +69,8 @@ typedef enum {
     VIEW_SWAPS,
     VIEW_PRESSURE,
     VIEW_TOTALS,
-    VIEW_DMESG
+    VIEW_DMESG,
+    VIEW_WATCHED
 } View;
 
 /* FILE=VALUE of a cgroup. */
@@ -106,7 +108,9 @@ typedef struct Statement {
     const char *sysctl;        /* with dots */
     int64_t number;            /* the sysctl's value; the oom_score_adj; of swap the priority, -1 for none */
     Word group;                /* with slashes: of cgroup, enter and views of cgroups */
-    const char *group_file;    /* of show cgroup */
+    const char *group_file;    /* of show cgroup and watch */
+    Word watch;                /* of watch and show watched */
+    const char *watch_args;    /* with commas, "" for none */
     Setting settings[SETTINGS_MAX];
     int setting_count;
 } Statement;

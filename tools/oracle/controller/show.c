@@ -334,5 +334,8 @@ void run_show(Run *run, Task *task)
     case VIEW_DMESG:
         print_messages(run);
         break;
+    case VIEW_WATCHED:
+        print_watch(run);
+        break;
     }
 }

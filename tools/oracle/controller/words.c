@@ -66,7 +66,7 @@ static const Constant CONSTANTS[] = {
 static const char *const KEYWORDS[] = {
     "load", "store", "fetch", "scan", "stride", "loop", "uniform", "zipf", "file", "drop", "warm",
     "sysctl", "show", "fatal", "main", "text", "heap", "top", "stack", "cgroup", "swap", "enter", "together", "end", "max",
-    "oom_score_adj",
+    "oom_score_adj", "watch",
 };
 
 static const char *const OLD_GROUP_FILES[] = {

@@ -5,7 +5,7 @@
  *   memory.memsw.*   the same of memory+swap; never below the limit of memory
  *
  * Differs: cgroup.event_control is no file, because programs here have no eventfd to write into it: memory-watch.ts does
- * what such a write does. Charges do not follow a task that moves (move_charge_at_immigrate is always 0).
+ * what such a write does, for `watch` of a script, too. Charges do not follow a task that moves (move_charge_at_immigrate is always 0).
  * Linux: mm/memcontrol-v1.c (6.12)   Doc: Documentation/admin-guide/cgroup-v1/memory.rst
  */
 import { EBUSY, EINVAL } from "../../base/errno.ts";
