@@ -52,6 +52,7 @@ export { filePages } from "./space/pagecache.ts";
 export { addSwapArea, SWAP_UNKNOWN_CONTENTS, SWP_SOLIDSTATE } from "./space/swap.ts";
 export { readSwapHeader, type SwapHeader, uuidText, writeSwapHeader } from "./space/swap-header.ts";
 export { createTask, findTask, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_ZOMBIE } from "./space/task.ts";
+export { interruptMm } from "./space/tlb-flush.ts";
 export { ACCESS_KERNEL, type AccessRuns, access, runAccesses } from "./vm/access.ts";
 export { warmFile } from "./vm/file-read.ts";
 export { createMm } from "./vm/mm-create.ts";

@@ -7,7 +7,8 @@
 # --full: Debian's kernel for ordinary machines instead, which is built with zswap, and those of its modules that a boot needs, in their
 # order. DIRECTORY/full stands for DIRECTORY below then.
 #
-# DIRECTORY is $PAGEWALK_CACHE, or $XDG_CACHE_HOME/pagewalk, or ~/.cache/pagewalk; the kernel is then DIRECTORY/kernel/vmlinuz-6.12...
+# DIRECTORY is $PAGEWALK_CACHE, or $XDG_CACHE_HOME/pagewalk, or ~/.cache/pagewalk; the kernel is then DIRECTORY/kernel/vmlinuz-6.12...,
+# and the driver of virtio disks, which is not built in, DIRECTORY/kernel/virtio_blk-6.12....ko.xz.
 # MIRROR overrides http://deb.debian.org/debian.
 set -eu
 
@@ -53,4 +54,6 @@ for module in crc16 mbcache jbd2 crc32c_generic ext4 nvme-keyring nvme-auth nvme
   number=$((number + 1))
 done
 cp "$work"/root/boot/vmlinuz-6.12.* "$work"/root/boot/config-6.12.* "$cache/kernel/"
-echo "$cache/kernel/vmlinuz-${package#linux-image-}"
+release=${package#linux-image-}
+[ -z "$flavour" ] || cp "$(find "$work/root/usr/lib/modules" -name virtio_blk.ko.xz)" "$cache/kernel/virtio_blk-$release.ko.xz"
+echo "$cache/kernel/vmlinuz-$release"

@@ -10,6 +10,8 @@ export interface KernelConfig {
   readonly softDirty: boolean;
   /** The processor has protection keys (pku) and the kernel uses them: the ProtectionKey line of smaps. */
   readonly protectionKeys: boolean;
+  /** Translations carry the address space they are of, so that a switch keeps what others cached (pcid); else it flushes all of them. */
+  readonly pcid: boolean;
   /** The page of the first fast system calls, at the end of the address space: execute only, or none (vsyscall=). */
   readonly vsyscall: "none" | "xonly";
   /** Compressed swap in memory (CONFIG_ZSWAP), by its default compressor; "none": built without, as Debian's cloud kernel is. */
@@ -17,7 +19,13 @@ export interface KernelConfig {
 }
 
 /** Debian's 6.12 on a processor with protection keys. */
-const USUAL_CONFIG: KernelConfig = { softDirty: true, protectionKeys: true, vsyscall: "none", zswap: "none" };
+const USUAL_CONFIG: KernelConfig = {
+  softDirty: true,
+  protectionKeys: true,
+  pcid: true,
+  vsyscall: "none",
+  zswap: "none",
+};
 
 /** Where zswap's tunables are. */
 const ZSWAP_PARAMETERS = "/sys/module/zswap/";
@@ -30,7 +38,7 @@ export function completeConfig(
   const config = { ...USUAL_CONFIG, ...given };
   for (const field of Object.keys(config))
     if (!(field in USUAL_CONFIG)) badConfig(`config.${field}`, "no such field");
-  for (const field of ["softDirty", "protectionKeys"] as const)
+  for (const field of ["softDirty", "protectionKeys", "pcid"] as const)
     if (typeof config[field] !== "boolean")
       badConfig(`config.${field}`, `${config[field]} is neither true nor false`);
   if (config.vsyscall !== "none" && config.vsyscall !== "xonly")

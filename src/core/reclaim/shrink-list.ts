@@ -39,7 +39,15 @@ import {
   PGACTIVATE,
   PGLAZYFREED,
 } from "../frame/vmstat.ts";
-import { CAUSE_RECLAIM, CAUSE_RECLAIM_WAIT, COST_SCAN_PAGE, COST_SWAP_OUT_PAGE, spend } from "../hw/clock.ts";
+import {
+  CAUSE_RECLAIM,
+  CAUSE_RECLAIM_WAIT,
+  COST_FREE_CACHED,
+  COST_SCAN_PAGE,
+  COST_SWAP_OUT_PAGE,
+  COST_UNMAP_PAGE,
+  spend,
+} from "../hw/clock.ts";
 import { flushPlug } from "../hw/plug.ts";
 import { releaseFolio } from "../space/folio.ts";
 import { completeIo } from "../space/io.ts";
@@ -81,6 +89,7 @@ export const STAT_REF_KEEP = 6;
 export const STAT_UNMAP_FAIL = 7;
 export const STAT_ACTIVATE_ANON = 8;
 export const STAT_ACTIVATE_FILE = 9;
+const STAT_UNMAPPED = 10;
 
 /** What the marks of a page say (Linux: enum folio_references). */
 const REF_RECLAIM = 0;
@@ -125,7 +134,11 @@ export function shrinkFolioList(
     if (fate === ACTIVATE) activate(k, pfn);
     kept[left++] = pfn;
   }
-  spend(k, CAUSE_RECLAIM, count * COST_SCAN_PAGE + stat[STAT_PAGEOUT] * COST_SWAP_OUT_PAGE);
+  const costs =
+    stat[STAT_UNMAPPED] * COST_UNMAP_PAGE +
+    stat[STAT_PAGEOUT] * COST_SWAP_OUT_PAGE +
+    freed * COST_FREE_CACHED;
+  spend(k, CAUSE_RECLAIM, count * COST_SCAN_PAGE + costs);
   k.vmstat.event[PGACTIVATE] += stat[STAT_ACTIVATE_ANON] + stat[STAT_ACTIVATE_FILE];
   return freed;
 }
@@ -155,15 +168,21 @@ function shrinkOne(k: ReclaimState, pfn: Pfn, sc: ScanControl, node: number, ign
     if ((sc.gfp & __GFP_IO) === 0) return KEEP;
     if (!addToSwap(k, pfn)) return ACTIVATE;
   }
-  if (page[record + MAPCOUNT] !== 0 && !tryToUnmap(k, pfn)) {
-    stat[STAT_UNMAP_FAIL]++;
-    return ACTIVATE;
-  }
+  if (page[record + MAPCOUNT] !== 0 && !unmap(k, pfn)) return ACTIVATE;
   if ((page[record + FLAGS] & PG_dirty) !== 0) {
     const fate = writeDirty(k, pfn, sc, node, references);
     if (fate !== FREED) return fate;
   }
   return removeMapping(k, pfn, sc.memcg) ? FREED : KEEP;
+}
+
+/** Takes a page out of all page tables, and notes that it was tried and whether it failed. */
+function unmap(k: ReclaimState, pfn: Pfn): boolean {
+  const { stat } = k.reclaim;
+  stat[STAT_UNMAPPED]++;
+  const isDone = tryToUnmap(k, pfn);
+  if (!isDone) stat[STAT_UNMAP_FAIL]++;
+  return isDone;
 }
 
 /** Notes that the page is dirty or under write-back. Returns what is done with one under write-back, or FREED: go on. */

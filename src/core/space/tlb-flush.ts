@@ -47,7 +47,8 @@ export function switchMm(k: SpaceState, cpu: Cpu, mm: Mm): void {
     if (previous !== NONE) setCpuMask(k, previous, cpu, false);
     if (mm !== NONE) setCpuMask(k, mm, cpu, true);
     asid = findAsid(k, cpu, mm);
-    if (asid >= 0) needFlush = tlb.asidGeneration[cpu * ASID_STRIDE + asid]! < generation;
+    if (asid >= 0)
+      needFlush = !k.machine.config.pcid || tlb.asidGeneration[cpu * ASID_STRIDE + asid]! < generation;
     else asid = recycleAsid(k, cpu);
   }
   if (needFlush) {
@@ -59,6 +60,11 @@ export function switchMm(k: SpaceState, cpu: Cpu, mm: Mm): void {
   tlb.counter[cpu * TLB_COUNTERS + TLB_SWITCHES]!++;
   tlb.loadedMm[cpu] = mm;
   tlb.loadedAsid[cpu] = asid;
+}
+
+/** Another program runs on the CPU for a moment: without tags in the TLB what was cached is lost. */
+export function interruptMm(k: SpaceState, cpu: Cpu): void {
+  if (!k.machine.config.pcid) switchMm(k, cpu, NONE);
 }
 
 /** The CPU runs something without an address space and keeps the last one loaded (Linux: enter_lazy_tlb). */

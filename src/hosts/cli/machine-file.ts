@@ -22,6 +22,7 @@ export const machineFileSchema = z.strictObject({
     .strictObject({
       softDirty: z.boolean().describe("CONFIG_MEM_SOFT_DIRTY"),
       protectionKeys: z.boolean().describe("the processor has protection keys and the kernel uses them"),
+      pcid: z.boolean().describe("the TLB keeps translations of several address spaces apart"),
       vsyscall: z.enum(["none", "xonly"]).describe("the [vsyscall] page"),
       zswap: z
         .enum(["none", "lzo", "lz4", "zstd"])

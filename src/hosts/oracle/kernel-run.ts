@@ -24,6 +24,8 @@ export interface PressureMachine {
   readonly zswap?: boolean;
   /** Requests a second that a disk for swap does at most; 0: as many as it can. */
   readonly swapIops: number;
+  /** How long a virtual machine waits before its first script: what the kernel does from time to time then comes at another moment. */
+  readonly delayMs?: number;
 }
 
 /** What a script without a machine gets. */

@@ -16,6 +16,7 @@ import {
   findTask,
   type Inode,
   installFd,
+  interruptMm,
   invalidatePages,
   isPresent,
   type Kernel,
@@ -196,6 +197,9 @@ function transfer(
   return outcome;
 }
 
+/** Accesses after which a task stops and is started again, so that the others get their turns: tools/oracle/stub does them in such batches. */
+export const BATCH_ACCESSES = 64;
+
 /** A pattern that runs: where it is, what it came to so far, and whether an access of it waits for a disk. */
 export interface RunningPattern {
   readonly pattern: Pattern;
@@ -244,6 +248,7 @@ export function continuePattern(
     if (pattern.op === "load") outcome.hash = fnvBytes(outcome.hash, word, 4);
     outcome.done++;
     if (isQuiet) quiesceDisks(k);
+    if (outcome.done % BATCH_ACCESSES === 0) interruptMm(k, k.boot[2]!);
     if (k.clock.ns[0]! >= untilNs || outcome.done === running.stopAt) return 0;
   }
   return 1;

@@ -26,13 +26,16 @@ import {
   TURN_YIELDED,
 } from "../driver.ts";
 import type { AccessAction, CallAction, PatternAction, Statement } from "./ast.ts";
-import { type AccessOutcome, continuePattern, type RunningPattern, startPattern } from "./guest.ts";
+import {
+  type AccessOutcome,
+  BATCH_ACCESSES,
+  continuePattern,
+  type RunningPattern,
+  startPattern,
+} from "./guest.ts";
 import { createPattern, EMPTY_FNV } from "./patterns.ts";
 import { evaluate, isDropped, lives, runningTask, type Session, stop } from "./session.ts";
 import { formatFnv, formatSignal, resultLine } from "./transcript.ts";
-
-/** Accesses after which a task stops and is started again, so that the others get their turns: tools/oracle/stub does them in such batches. */
-const BATCH_ACCESSES = 64;
 
 /** What a task does beside others. */
 type Act = CallAction | AccessAction | PatternAction;

@@ -1,5 +1,5 @@
 /*
- * Disks for swap areas; see world.h. A guest has NVMe disks of its own behind the first. On this machine an area is a loop device over
+ * Disks for swap areas; see world.h. A guest has disks of its own behind the first. On this machine an area is a loop device over
  * memory that is all there before the script starts, so that writing to it takes no memory of the script's cgroup.
  */
 #include "base.h"
@@ -62,8 +62,9 @@ const char *prepare_swap_disk(const World *world, int number, int64_t size)
     SwapDisk *disk = &disks[number];
     disk->device = -1;
     if (world->may_tune) {
-        snprintf(disk->path, sizeof disk->path, "/dev/nvme%dn1", number + 1);
-        disk->inflight = openat(world->sys, take_format("block/nvme%dn1/inflight", number + 1), O_RDONLY | O_CLOEXEC);
+        const char *name = guest_disk(number + 1);
+        snprintf(disk->path, sizeof disk->path, "/dev/%s", name);
+        disk->inflight = openat(world->sys, take_format("block/%s/inflight", name), O_RDONLY | O_CLOEXEC);
     } else {
         snprintf(disk->path, sizeof disk->path, "/swap%d", number + 1);
         make_loop_disk(world, disk, size);

@@ -30,6 +30,12 @@
 
 #define READ_AHEAD_KB "128"
 
+/* On the kernel's command line: milliseconds until the first script. */
+#define DELAY_WORD "pagewalk.delay="
+
+/* Where an initramfs has the driver of virtio disks, compressed. */
+#define DRIVER "/virtio_blk.ko.xz"
+
 /* No journal runs behind a script's back, no access times, no flush at close. */
 #define EXT4_OPTIONS "noauto_da_alloc"
 
@@ -125,6 +131,19 @@ bool has_boot_word(const char *word)
     return is_there;
 }
 
+/* Waits as many milliseconds as the kernel's command line says. */
+static void wait_as_told(void)
+{
+    size_t mark = take_mark();
+    int file = open_or_refuse(AT_FDCWD, "/proc/cmdline", O_RDONLY);
+    const char *text = take_contents(file, NULL);
+    const char *word = text ? strstr(text, DELAY_WORD) : NULL;
+    long delay = word ? strtol(word + strlen(DELAY_WORD), NULL, 10) : 0;
+    nanosleep(&(struct timespec){delay / 1000, delay % 1000 * 1000000}, NULL);
+    close(file);
+    give_back(mark);
+}
+
 /* Opens what a change of the root directory would hide. */
 static void open_kernel_files(World *world)
 {
@@ -147,6 +166,28 @@ static void adopt_disk(World *world, const char *disk)
     write_text(AT_FDCWD, take_format("/sys/block/%s/queue/read_ahead_kb", disk), READ_AHEAD_KB);
     world->inflight = open_or_refuse(AT_FDCWD, take_format("/sys/block/%s/inflight", disk), O_RDONLY);
     world->disk_stat = open_or_refuse(AT_FDCWD, take_format("/sys/block/%s/stat", disk), O_RDONLY);
+}
+
+const char *guest_disk(int number)
+{
+    bool is_virtio = access("/sys/module/virtio_blk", F_OK) == 0;
+    return is_virtio ? take_format("vd%c", 'a' + number) : take_format("nvme%dn1", number);
+}
+
+/* Loads the driver of virtio disks and makes them as the kernel makes a flash disk: it takes them for rotating ones. */
+static void load_disks(void)
+{
+    static const struct {
+        const char *file;
+        const char *text;
+    } QUEUE[] = {{"rotational", "0"}, {"max_sectors_kb", "512"}, {"wbt_lat_usec", "2000"}};
+    int driver = open_or_refuse(AT_FDCWD, DRIVER, O_RDONLY);
+    if (syscall(SYS_finit_module, driver, "", MODULE_INIT_COMPRESSED_FILE) < 0)
+        refuse("loading %s: %s", DRIVER, strerror(errno));
+    close(driver);
+    for (int number = 0; access(take_format("/sys/block/%s", guest_disk(number)), F_OK) == 0; number++)
+        for (size_t i = 0; i < sizeof QUEUE / sizeof QUEUE[0]; i++)
+            write_text(AT_FDCWD, take_format("/sys/block/%s/queue/%s", guest_disk(number), QUEUE[i].file), QUEUE[i].text);
 }
 
 void enter_guest(World *world)
@@ -177,18 +218,21 @@ void enter_guest(World *world)
     if (is_pressure)
         write_text(AT_FDCWD, "/sys/kernel/mm/lru_gen/enabled", has_boot_word("pagewalk.mglru") ? "y" : "n");
     mount_or_refuse("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL);
+    if (access(DRIVER, R_OK) == 0)
+        load_disks();
     for (size_t i = 0; i < knobs; i++) {
         int error = write_text(AT_FDCWD, KNOBS[i].path, KNOBS[i].text);
         if (error)
             refuse("%s: %s", KNOBS[i].path, strerror(error));
     }
     open_kernel_files(world);
-    adopt_disk(world, "nvme0n1");
-    mount_or_refuse("/dev/nvme0n1", "/pw", "ext4", MS_NOATIME, EXT4_OPTIONS);
+    adopt_disk(world, guest_disk(0));
+    mount_or_refuse(take_format("/dev/%s", guest_disk(0)), "/pw", "ext4", MS_NOATIME, EXT4_OPTIONS);
     world->path = "/pw";
     world->directory = open_or_refuse(AT_FDCWD, "/pw", O_RDONLY | O_DIRECTORY);
     world->may_tune = true;
     install_stub(world, open_or_refuse(AT_FDCWD, "/stub.elf", O_RDONLY));
+    wait_as_told();
 }
 
 /* Attaches an image to a free loop device that goes away with its last user. Returns the device's number. */

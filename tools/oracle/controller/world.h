@@ -25,7 +25,10 @@ typedef struct World {
     bool may_tune;     /* sysctls may be changed: nobody else lives on this machine */
 } World;
 
-/* A virtual machine of our own: mounts everything, sets the knobs. This process is its init. */
+/*
+ * A virtual machine of our own: mounts everything, sets the knobs. This process is its init. Where the initramfs has a driver for virtio
+ * disks, it is loaded and the disks are such; else they are NVMe disks.
+ */
 void enter_guest(World *world);
 
 /*
@@ -36,6 +39,9 @@ void enter_image(World *world, const char *image, const char *stub);
 
 /* This machine, in a directory as it is: paths differ, and its file system may use large folios. */
 void enter_directory(World *world, const char *directory, const char *stub);
+
+/* The name of a guest's disk with that number, from 0. */
+const char *guest_disk(int number);
 
 /* A disk for a swap area. */
 typedef struct SwapDisk {
