@@ -41,7 +41,7 @@ function modelFaultNs(): number {
 /** The processor and the disks of the machine a case was recorded on: the processor by what a fault takes there and here. */
 function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | "disks"> {
   const speeds = JSON.parse(readFileSync(path.join(FOLDER, "calibration.json"), "utf8")) as Record<string, Speed>;
-  const { faultNs, readNs, writeNs, requestNs, pageNs, fileByteNs } = speeds[machine.kernel]!;
+  const { faultNs, readNs, writeNs, requestNs, pageNs, fileByteNs } = speeds[machine.zswap === true ? "6.12 with zswap" : machine.kernel]!;
   return {
     cpuSlowdown: faultNs / modelFaultNs(),
     disks: [
@@ -60,11 +60,13 @@ function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | 
 
 /**
  * The TLB of the recording machine. QEMU's, where no hardware helps it, has 256 places, one for each page number modulo 256,
- * and 8 for what was displaced last (CPU_TLB_DYN_DEFAULT_BITS, CPU_VTLB_SIZE): so entries are marked as used far more often.
+ * 8 for what was displaced last (CPU_TLB_DYN_DEFAULT_BITS, CPU_VTLB_SIZE), and no tags: it forgets all when the stub stops. So entries are
+ * marked as used far more often.
  */
-function tlbOf({ machine }: FidelityCase): Pick<MachineInput, "tlb"> {
+function tlbOf({ machine }: FidelityCase): Pick<MachineInput, "tlb" | "config"> {
   if (machine.kernel !== "6.12") return {};
-  return { tlb: { l1d4k: { sets: 256, ways: 1 }, l1i4k: { sets: 256, ways: 1 }, l2: { sets: 1, ways: 8 } } };
+  const tlb = { l1d4k: { sets: 256, ways: 1 }, l1i4k: { sets: 256, ways: 1 }, l2: { sets: 1, ways: 8 } };
+  return { tlb, config: { pcid: false } };
 }
 
 /** Memory as a case of the whole machine finds it. */
@@ -85,7 +87,9 @@ function bootMachine(fidelityCase: FidelityCase, seed: number): Kernel {
   const { cpus, memoryBytes, levels, policy } = machine;
   const zswap = machineWithZswap(fidelityCase);
   const memory: MachineInput = hasGroup ? { sizeBytes: memoryBytes } : wholeMachine();
-  const input: MachineInput = { name: "fidelity", cpus, levels, seed, ...speedOf(fidelityCase), ...memory, ...tlbOf(fidelityCase), ...zswap };
+  const tlb = tlbOf(fidelityCase);
+  const config = { ...tlb.config, ...zswap.config };
+  const input: MachineInput = { name: "fidelity", cpus, levels, seed, ...speedOf(fidelityCase), ...memory, ...tlb, config };
   const knobs = { ...memory.knobs, ...zswap.knobs };
   if (policy === "mglru") return boot({ ...input, knobs: { ...knobs, [LRU_GEN]: LRU_GEN_ALL } }, compressPage);
   try {
