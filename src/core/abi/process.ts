@@ -11,17 +11,16 @@
  */
 import { EAGAIN, ECHILD, EINVAL, ENOMEM, ESRCH } from "../base/errno.ts";
 import { BLOCKED, type Mm, NONE, type Task } from "../base/types.ts";
+import { copyFds, putFds } from "../space/fd-table.ts";
 import { inheritMemcg, isAlive, settleFaults } from "../space/memcg-task.ts";
 import { readHiwaterRss } from "../space/mm.ts";
 import { clearSignalled, isSignalled } from "../space/signal.ts";
 import {
   chargeRun,
-  copyFds,
   createTask,
   freeTask,
   initTask,
   leaderOf,
-  putFds,
   SIGCHLD,
   setParent,
   sleepUntil,

@@ -10,7 +10,8 @@
 import { bug } from "../base/bug.ts";
 import { EBADF, EMFILE, ENFILE } from "../base/errno.ts";
 import { type Inode, NONE, type OpenFile, type Task } from "../base/types.ts";
-import type { FileColumns, SpaceState } from "./state.ts";
+import type { FileColumns } from "./file-state.ts";
+import type { SpaceState } from "./state.ts";
 
 /** Open flags, Linux's values on x86-64. */
 export const O_ACCMODE = 3;

@@ -14,7 +14,8 @@ import { bug } from "../base/bug.ts";
 import { type Memcg, NONE, type Node, ROOT_MEMCG } from "../base/types.ts";
 import { NR_ANON_MAPPED, NR_FILE_PAGES, sumNodeItem } from "../frame/vmstat.ts";
 import { updateSoftTree } from "./memcg-soft.ts";
-import type { MemcgWatchColumns, SpaceState } from "./state.ts";
+import type { MemcgWatchColumns } from "./memcg-state.ts";
+import type { SpaceState } from "./state.ts";
 
 /** What a watch is about; 0 is a free row. `WATCH_GONE`: its cgroup was removed. */
 export const WATCH_USAGE = 1;

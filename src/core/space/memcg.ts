@@ -13,10 +13,11 @@ import { type Memcg, NONE, type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_table, PG_ZONE_SHIFT } from "../frame/page.ts";
 import { NR_EVENTS, NR_NODE_ITEMS, NR_PAGETABLE, PGPGOUT } from "../frame/vmstat.ts";
 import { lruGenOfflineMemcg, lruGenOnlineMemcg, lruGenReleaseMemcg } from "./lru-gen-memcg.ts";
+import type { MemcgColumns } from "./memcg-state.ts";
 import { unchargeMemsw } from "./memcg-v1.ts";
 import { dropWatches, noteChargedPages, resetWatched } from "./memcg-watch.ts";
 import { reparentDeferred, reparentShadowNodes } from "./shadow-nodes.ts";
-import type { MemcgColumns, SpaceState } from "./state.ts";
+import type { SpaceState } from "./state.ts";
 import { resetWriters } from "./writer.ts";
 import { reparentZswap } from "./zswap-lru.ts";
 

@@ -22,7 +22,8 @@ import {
   xaNext,
 } from "../base/xarray.ts";
 import { NR_NODE_ITEMS, WORKINGSET_NODERECLAIM, WORKINGSET_NODES } from "../frame/vmstat.ts";
-import type { ShadowColumns, SpaceState } from "./state.ts";
+import type { ShadowColumns } from "./file-state.ts";
+import type { SpaceState } from "./state.ts";
 
 /** Slots of a node. */
 const SLOTS = 64;

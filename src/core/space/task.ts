@@ -1,5 +1,5 @@
 /**
- * Tasks: processes and threads as rows, their family, and their descriptor tables.
+ * Tasks: processes and threads as rows, and their family.
  *
  *   leader --nextThread--> thread --nextThread--> thread --> leader      one thread group, one tgid
  *   leader --firstChild--> child leader --nextSibling--> child leader    oldest first; the first one's
@@ -11,10 +11,12 @@
  */
 import { bug } from "../base/bug.ts";
 import { EAGAIN } from "../base/errno.ts";
-import { type Mm, NONE, type OpenFile, type Task } from "../base/types.ts";
+import { type Mm, NONE, type Task } from "../base/types.ts";
 import { CAUSE_TLB_WALK, CAUSE_USER } from "../hw/clock.ts";
-import { FDS, getFile, putFile } from "./file.ts";
-import type { SpaceState, TaskColumns } from "./state.ts";
+import { freeFdTable } from "./fd-table.ts";
+import { FDS } from "./file.ts";
+import type { SpaceState } from "./state.ts";
+import type { TaskColumns } from "./task-state.ts";
 
 /** States. A runnable task has TASK_RUNNING whether or not a CPU has it, as in Linux. */
 export const TASK_FREE = 0;
@@ -279,30 +281,6 @@ export function setParent(k: SpaceState, task: Task, parent: Task): void {
   t.prevSibling[first] = task;
 }
 
-/** Copies the open descriptors of one task's table into the empty table of another, each with a reference. */
-export function copyFds(k: SpaceState, from: Task, to: Task): void {
-  const { fds, fdTable } = k.task;
-  for (let fd = 0; fd < FDS; fd++) {
-    const file: OpenFile = fds[fdTable[from] * FDS + fd];
-    if (file !== NONE) fds[fdTable[to] * FDS + fd] = getFile(k, file);
-  }
-}
-
-/** Gives the task's share of its descriptor table back; the last share closes what is open. */
-export function putFds(k: SpaceState, task: Task): void {
-  const { fds, fdTable, fdTableUsers } = k.task;
-  const table = fdTable[task];
-  if (table === NONE) return;
-  fdTable[task] = NONE;
-  fdTableUsers[table]--;
-  if (fdTableUsers[table] > 0) return;
-  for (let fd = 0; fd < FDS; fd++) {
-    const file = fds[table * FDS + fd];
-    fds[table * FDS + fd] = NONE;
-    if (file !== NONE) putFile(k, file);
-  }
-}
-
 /**
  * Puts the task to sleep until `untilNs` (its disk request is done then; Infinity: until somebody wakes it). The caller
  * returns BLOCKED, and whatever the task was doing is asked for again when it runs next.
@@ -405,13 +383,6 @@ function checkProcess(k: SpaceState, leader: Task): void {
   }
   if (first !== NONE && t.prevSibling[first] !== before)
     bug(`the first child of ${leader} does not know the last`);
-}
-
-/** An unused descriptor table: the one with the task's own row number unless somebody else still uses that. */
-function freeFdTable(t: TaskColumns, task: Task): number {
-  let table: number = task;
-  while (t.fdTableUsers[table] > 0) table = table + 1 < t.fdTableUsers.length ? table + 1 : 1;
-  return table;
 }
 
 /** The next pid that no task has, going round (Linux: alloc_pid). */

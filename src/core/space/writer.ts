@@ -9,7 +9,8 @@
  * Linux: mm/page-writeback.c, lib/flex_proportions.c, mm/backing-dev.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst
  */
 import { type Inode, type Memcg, NONE, ROOT_MEMCG } from "../base/types.ts";
-import type { SpaceState, WritebackColumns } from "./state.ts";
+import type { WritebackColumns } from "./file-state.ts";
+import type { SpaceState } from "./state.ts";
 
 /** Lists of a writer. */
 export const WB_DIRTY = 0;
