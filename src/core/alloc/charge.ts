@@ -22,7 +22,6 @@ import { currentTask, isDying } from "../reclaim/oom-task.ts";
 import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
 import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../reclaim/vmscan.ts";
 import {
-  chargeCounter,
   commitCharge,
   commitKernelCharge,
   consumeStock,
@@ -35,11 +34,11 @@ import {
   nextMemcg,
   noteCharge,
   refillStock,
-  tryChargeCounter,
 } from "../space/memcg.ts";
+import { CHARGED, chargePastLimits, limitedBy, tryCharge } from "../space/memcg-charge.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
 import { currentMemcg } from "../space/memcg-task.ts";
-import { chargeMemsw, isLegacy, tryChargeMemsw, unchargeMemsw } from "../space/memcg-v1.ts";
+import { isLegacy } from "../space/memcg-v1.ts";
 import { signalWatches, WATCH_OOM } from "../space/memcg-watch.ts";
 import { handleOverHigh, noteOverHigh } from "./memcg-high.ts";
 import type { AllocState } from "./state.ts";
@@ -50,9 +49,6 @@ const CHEAP_PAGES = 8;
 const MUST = __GFP_NOFAIL | __GFP_HIGH;
 const SWAP_TOO = { flags: MEMCG_RECLAIM_MAY_SWAP, swappiness: -1 };
 const NO_SWAP = { flags: 0, swappiness: -1 };
-/** Answers of tryCharge: done; and what a cgroup's row is taken from when its memory+swap is at its limit. */
-const CHARGED = -1;
-const MEMSW = -2;
 
 /**
  * Charges a new page of an address space to its cgroup, and makes good for what is above memory.high. Returns 0 or
@@ -111,23 +107,9 @@ function chargeAtLimit(k: AllocState, memcg: Memcg, first: number, pages: number
   if (mayWait && chargeWithReclaim(k, memcg, first, pages, gfp)) return 0;
   // What reclaim itself needs, and what must not fail, goes past the limit.
   if (!isInside && (gfp & MUST) === 0) return -ENOMEM;
-  if (!mayWait) memcgEvent(k, first < 0 ? MEMSW - first : first, MEMCG_MAX);
-  chargeCounter(k, memcg, pages);
-  if (isLegacy(k)) chargeMemsw(k, memcg, pages);
+  if (!mayWait) memcgEvent(k, limitedBy(first), MEMCG_MAX);
+  chargePastLimits(k, memcg, pages);
   return 0;
-}
-
-/**
- * Charges to memory and, with version 1, to memory+swap. Returns CHARGED, the cgroup whose memory is limited, or MEMSW less
- * the one whose memory+swap is.
- */
-function tryCharge(k: AllocState, memcg: Memcg, pages: number): number {
-  if (!isLegacy(k)) return tryChargeCounter(k, memcg, pages);
-  const over = tryChargeMemsw(k, memcg, pages);
-  if (over >= 0) return MEMSW - over;
-  const overMemory = tryChargeCounter(k, memcg, pages);
-  if (overMemory >= 0) unchargeMemsw(k, memcg, pages);
-  return overMemory;
 }
 
 /** Memory is out in a cgroup: who watches it or a cgroup below is told (Linux: mem_cgroup_oom_notify). */
@@ -160,7 +142,7 @@ function chargeWithReclaim(k: AllocState, memcg: Memcg, first: number, pages: nu
   for (;;) {
     // Swapping does not make memory+swap smaller.
     if (refused < 0) options = NO_SWAP;
-    const over = refused < 0 ? MEMSW - refused : refused;
+    const over = limitedBy(refused);
     memcgEvent(k, over, MEMCG_MAX);
     const freed = tryToFreeMemcgPages(k, over, pages, gfp, options);
     if (memcgMargin(k, over) < pages && !mayRetry(k, over, freed, attempt)) return false;

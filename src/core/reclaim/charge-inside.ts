@@ -4,31 +4,22 @@
  * Linux: mm/memcontrol.c try_charge_memcg (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
 import { type Memcg, PAGE_SIZE, ROOT_MEMCG } from "../base/types.ts";
-import {
-  chargeCounter,
-  consumeStock,
-  MEMCG_CHARGE_BATCH,
-  MEMCG_MAX,
-  memcgEvent,
-  refillStock,
-  tryChargeCounter,
-} from "../space/memcg.ts";
-import { chargeMemsw, isLegacy, tryChargeMemsw, unchargeMemsw } from "../space/memcg-v1.ts";
+import { consumeStock, MEMCG_CHARGE_BATCH, MEMCG_MAX, memcgEvent, refillStock } from "../space/memcg.ts";
+import { CHARGED, chargePastLimits, limitedBy, tryCharge } from "../space/memcg-charge.ts";
 import { consumeBytes, noteZswapCharge, refillBytes } from "../space/zswap.ts";
 import type { ReclaimState } from "./state.ts";
 
 /** Charges pages to a cgroup and all above it, past their limits if it must be. */
 export function chargeInside(k: ReclaimState, memcg: Memcg, pages: number): void {
   if (memcg === ROOT_MEMCG || consumeStock(k, memcg, pages)) return;
-  if (tryBoth(k, memcg, MEMCG_CHARGE_BATCH) < 0) {
+  if (tryCharge(k, memcg, MEMCG_CHARGE_BATCH) === CHARGED) {
     refillStock(k, memcg, MEMCG_CHARGE_BATCH - pages);
     return;
   }
-  const over = tryBoth(k, memcg, pages);
-  if (over < 0) return;
-  memcgEvent(k, over, MEMCG_MAX);
-  chargeCounter(k, memcg, pages);
-  if (isLegacy(k)) chargeMemsw(k, memcg, pages);
+  const refused = tryCharge(k, memcg, pages);
+  if (refused === CHARGED) return;
+  memcgEvent(k, limitedBy(refused), MEMCG_MAX);
+  chargePastLimits(k, memcg, pages);
 }
 
 /** Charges compressed bytes to a cgroup (Linux: obj_cgroup_charge). */
@@ -38,14 +29,4 @@ export function chargeBytesInside(k: ReclaimState, memcg: Memcg, bytes: number):
   chargeInside(k, memcg, pages);
   noteZswapCharge(k, memcg, pages);
   if (pages * PAGE_SIZE > bytes) refillBytes(k, memcg, pages * PAGE_SIZE - bytes, false);
-}
-
-/** Charges to memory and, with version 1, to memory+swap. Returns -1, or the cgroup whose limit refused. */
-function tryBoth(k: ReclaimState, memcg: Memcg, pages: number): Memcg {
-  if (!isLegacy(k)) return tryChargeCounter(k, memcg, pages);
-  const over = tryChargeMemsw(k, memcg, pages);
-  if (over >= 0) return over;
-  const overMemory = tryChargeCounter(k, memcg, pages);
-  if (overMemory >= 0) unchargeMemsw(k, memcg, pages);
-  return overMemory;
 }

@@ -89,7 +89,6 @@ export function createCompaction(nodes: number, zones: number, frames: number): 
     cachedMigrate: new Float64Array(zones * 2),
     cachedFree: new Float64Array(zones),
     initMigrate: new Float64Array(zones),
-    initFree: new Float64Array(zones),
     considered: new Int32Array(zones),
     deferShift: new Uint8Array(zones),
     orderFailed: new Uint8Array(zones),
@@ -415,7 +414,6 @@ function resetSkipped(k: ReclaimState, zone: Zone): void {
     if (isWorthIt(k, zone, high, hasTarget, true) && high > target) {
       hasTarget = true;
       target = high;
-      s.initFree[zone] = high;
       s.cachedFree[zone] = high;
     }
   }

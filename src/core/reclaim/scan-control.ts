@@ -89,7 +89,6 @@ export function createReclaimColumns(nodes: number): ReclaimColumns {
     isolated: new Int32Array(1024),
     kept: new Int32Array(1024),
     evicting: new Int32Array(2),
-    freeing: new Int32Array(64),
     stat: new Float64Array(16),
     toScan: new Float64Array(8),
     targets: new Float64Array(8),

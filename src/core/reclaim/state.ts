@@ -56,8 +56,6 @@ export interface ReclaimColumns {
   readonly kept: Int32Array;
   /** MGLRU's batch under way: pages in it, and their kind. */
   readonly evicting: Int32Array;
-  /** Pages being freed, until they are as many as the allocator takes at once. */
-  readonly freeing: Int32Array;
   /** By STAT_* of shrink-list.ts: what became of the batch. */
   readonly stat: Float64Array;
   /** By LRU list: pages still to be scanned, and the numbers that reclaim began with. */
@@ -166,9 +164,8 @@ export interface CompactionColumns {
   /** By zone * 2 + 1 for sync runs: where the migrate scanner goes on; by zone: where the free scanner does. */
   readonly cachedMigrate: Float64Array;
   readonly cachedFree: Float64Array;
-  /** By zone: the first pageblocks of both kinds that were worth a visit when the marks were cleared last. */
+  /** By zone: the first pageblock to move pages from that was worth a visit when the marks were cleared last. */
   readonly initMigrate: Float64Array;
-  readonly initFree: Float64Array;
   /** By zone: requests since it was left alone, the power of two that it is for, and the least order that it is left alone for. */
   readonly considered: Int32Array;
   readonly deferShift: Uint8Array;

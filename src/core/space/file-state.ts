@@ -35,8 +35,6 @@ export interface FileColumns {
   readonly pages: Int32Array;
   readonly nrPages: Int32Array;
   readonly firstVma: Column<Vma>;
-  /** Writable shared mappings (Linux: i_mmap_writable). */
-  readonly writableMaps: Int32Array;
   /** What an unread page of the file contains: a word that index is mixed into, or NONE for zeros. */
   readonly contentSeed: Int32Array;
   /** Row of the disk it lies on, and how many bytes from its start were there before anything wrote to it. */

@@ -78,7 +78,6 @@ export function createFileColumns(inodes: number, files: number): FileColumns {
     pages: new Int32Array(inodes),
     nrPages: new Int32Array(inodes),
     firstVma: new Int32Array(inodes),
-    writableMaps: new Int32Array(inodes),
     contentSeed: new Int32Array(inodes),
     disk: new Uint8Array(inodes),
     diskBytes: new Float64Array(inodes),

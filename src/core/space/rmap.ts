@@ -31,7 +31,7 @@ import { lruvecOfPage } from "./lru-list.ts";
 import { modLruvecState } from "./memcg-count.ts";
 import { findPte, normalPage } from "./pagetable.ts";
 import type { AnonVmaColumns, SpaceState } from "./state.ts";
-import { VM_ACCESS_FLAGS, VM_MAYWRITE, VM_SHARED, VM_SOFTDIRTY } from "./vma.ts";
+import { VM_ACCESS_FLAGS, VM_SOFTDIRTY } from "./vma.ts";
 
 const FREE_ROWS = 0;
 const NEXT_ROW = 1;
@@ -167,7 +167,6 @@ export function linkFileVma(k: SpaceState, vma: Vma): void {
   k.vma.prevShared[vma] = NONE;
   if (first !== NONE) k.vma.prevShared[first] = vma;
   k.file.firstVma[inode] = vma;
-  if (isWritableShared(k, vma)) k.file.writableMaps[inode]!++;
 }
 
 /** Takes it off again. */
@@ -180,7 +179,6 @@ export function unlinkFileVma(k: SpaceState, vma: Vma): void {
   if (next !== NONE) k.vma.prevShared[next] = prev;
   k.vma.prevShared[vma] = NONE;
   k.vma.nextShared[vma] = NONE;
-  if (isWritableShared(k, vma)) k.file.writableMaps[inode]!--;
 }
 
 /**
@@ -434,8 +432,4 @@ function freeChain(a: AnonVmaColumns, chain: number): void {
   a.chainAnonVma[chain] = NONE;
   a.chainNextSameVma[chain] = NONE;
   a.freeChains[a.rowCount[FREE_CHAINS]!++] = chain;
-}
-
-function isWritableShared(k: SpaceState, vma: Vma): boolean {
-  return (k.vma.flags[vma]! & (VM_SHARED | VM_MAYWRITE)) === (VM_SHARED | VM_MAYWRITE);
 }
