@@ -8,10 +8,10 @@
  * Doc: Documentation/admin-guide/sysctl/vm.rst (extfrag_threshold)
  */
 import { NONE, type Pfn } from "../base/types.ts";
-import { type PageRequest, preferredIndex, takePages } from "../frame/freelist.ts";
+import { firstZone, nextZone, type PageRequest, takePages } from "../frame/freelist.ts";
 import { COSTLY_ORDER } from "../frame/mmzone.ts";
 import { COMPACTFAIL, COMPACTSTALL, COMPACTSUCCESS } from "../frame/vmstat.ts";
-import { zoneOf, zoneType } from "../frame/zone.ts";
+import { zoneOf } from "../frame/zone.ts";
 import {
   COMPACT_COMPLETE,
   COMPACT_DEFERRED,
@@ -104,9 +104,8 @@ function compactZones(
   const { priority } = how.attempt;
   const wanted = { order, gfp, migratetype: request.migratetype, flags: how.flags, highest: request.highest };
   let best = COMPACT_SKIPPED;
-  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+  for (let at = firstZone(k, request); k.zonelist[at] !== NONE; at = nextZone(k, request, at)) {
     const zone = k.zonelist[at];
-    if (zoneType(zone) > request.highest || k.zone.managedPages[zone] === 0) continue;
     if (priority > COMPACT_PRIO_SYNC_FULL && isDeferred(k, zone, order)) {
       best = Math.max(best, COMPACT_DEFERRED);
       continue;
@@ -126,9 +125,8 @@ function compactZones(
 
 /** Whether some zone could be compacted if a part of what is reclaimable were free (Linux: compaction_zonelist_suitable). */
 function couldCompact(k: AllocState, order: number, request: PageRequest): boolean {
-  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+  for (let at = firstZone(k, request); k.zonelist[at] !== NONE; at = nextZone(k, request, at)) {
     const zone = k.zonelist[at];
-    if (zoneType(zone) > request.highest || k.zone.managedPages[zone] === 0) continue;
     const available = Math.floor(zoneReclaimablePages(k, zone) / order);
     if (hasRoomToMove(k, zone, order, request.highest, available)) return true;
   }

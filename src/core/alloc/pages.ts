@@ -8,7 +8,14 @@ import { ENOMEM } from "../base/errno.ts";
 import { emit, TRACE_MM_PAGE_ALLOC } from "../base/trace.ts";
 import { NONE, type Node, type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { unreserveHighatomic } from "../frame/fallback.ts";
-import { nofragmentFlag, type PageRequest, preferredIndex, takePages } from "../frame/freelist.ts";
+import {
+  firstZone,
+  nextZone,
+  nofragmentFlag,
+  type PageRequest,
+  preferredIndex,
+  takePages,
+} from "../frame/freelist.ts";
 import {
   BOOT_RUNNING_CPU,
   COSTLY_ORDER,
@@ -225,9 +232,9 @@ function takeWithReclaim(
 /** One run of reclaim, after waiting for kswapd where the reserves are low; both are a memory stall. Returns the pages freed. */
 function directReclaim(k: AllocState, gfp: number, order: number, request: PageRequest): number {
   const hasEntered = psiMemstallEnter(k);
-  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+  for (let at = firstZone(k, request); k.zonelist[at] !== NONE; at = nextZone(k, request, at)) {
     const zone = k.zonelist[at];
-    if (zoneType(zone) > Math.min(request.highest, ZONE_NORMAL) || k.zone.managedPages[zone] === 0) continue;
+    if (zoneType(zone) > ZONE_NORMAL) continue;
     throttleDirectReclaim(k, gfp, zoneNode(zone));
     break;
   }
@@ -253,9 +260,8 @@ function takeOrKill(k: AllocState, gfp: number, order: number, request: PageRequ
 
 /** Whether some zone would be above its minimum if everything reclaimable in it were free (Linux: should_reclaim_retry). */
 function couldReclaim(k: AllocState, order: number, request: PageRequest, flags: number): boolean {
-  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+  for (let at = firstZone(k, request); k.zonelist[at] !== NONE; at = nextZone(k, request, at)) {
     const zone = k.zonelist[at];
-    if (zoneType(zone) > request.highest || k.zone.managedPages[zone] === 0) continue;
     const spare = zoneReclaimablePages(k, zone);
     const how = { highest: request.highest, flags };
     if (zoneWatermarkOk(k, zone, order, watermark(k, zone, ALLOC_WMARK_MIN) - spare, how)) return true;
@@ -266,10 +272,10 @@ function couldReclaim(k: AllocState, order: number, request: PageRequest, flags:
 /** Wakes kswapd on every node the request may use, and lets those that are awake work up to now. */
 function wakeKswapds(k: AllocState, order: number, request: PageRequest, gfp: number): void {
   let last = -1;
-  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
+  for (let at = firstZone(k, request); k.zonelist[at] !== NONE; at = nextZone(k, request, at)) {
     const zone = k.zonelist[at];
     const node = zoneNode(zone);
-    if (zoneType(zone) > request.highest || k.zone.managedPages[zone] === 0 || node === last) continue;
+    if (node === last) continue;
     last = node;
     wakeKswapd(k, node, order, request.highest, gfp);
   }
@@ -278,10 +284,8 @@ function wakeKswapds(k: AllocState, order: number, request: PageRequest, gfp: nu
 
 /** Gives a pageblock of the first atomic reserve there is to ordinary use. False when there is none. */
 function giveUpReserve(k: AllocState, request: PageRequest): boolean {
-  for (let at = preferredIndex(k, request); k.zonelist[at] !== NONE; at++) {
-    const zone = k.zonelist[at];
-    if (zoneType(zone) <= request.highest && unreserveHighatomic(k, zone, request.migratetype, true))
-      return true;
+  for (let at = firstZone(k, request); k.zonelist[at] !== NONE; at = nextZone(k, request, at)) {
+    if (unreserveHighatomic(k, k.zonelist[at], request.migratetype, true)) return true;
   }
   return false;
 }

@@ -53,6 +53,24 @@ export function preferredIndex(k: FrameState, request: PageRequest): number {
 }
 
 /**
+ * Walk over the zones that a request may use and that have pages, nearest first: index in k.zonelist of the first one; it
+ * holds NONE when there is none, and after the last one.
+ */
+export function firstZone(k: FrameState, request: PageRequest): number {
+  return nextZone(k, request, preferredIndex(k, request) - 1);
+}
+
+/** The one after that. */
+export function nextZone(k: FrameState, request: PageRequest, at: number): number {
+  let next = at + 1;
+  for (;;) {
+    const zone = k.zonelist[next];
+    if (zone === NONE || (zoneType(zone) <= request.highest && k.zone.managedPages[zone] > 0)) return next;
+    next++;
+  }
+}
+
+/**
  * Takes 2^order pages from the first zone of the request's zonelist that has them under the rules of `flags` (ALLOC_*),
  * or NONE. The records hold their zone and nothing else.
  */
