@@ -28,112 +28,100 @@ export interface PressureSetting {
 const DISK = { readNs: 80_000, writeNs: 80_000, bytesPerSecond: 2e9, queueDepth: 64, rotational: false };
 const DISKS = [DISK, DISK, { ...DISK, rotational: true }];
 
-const ZSWAP_ON = { "/sys/module/zswap/parameters/enabled": 1 };
+const KIB = 1024;
+const MACHINE: MachineInput = { name: "m", cpus: 2, sizeBytes: 32 * 1048576, contentFrames: 4096, disks: DISKS };
+const MEMORY_MAX = { file: "memory.max", value: 460 * KIB };
+
+/** What most settings have: all programs in a cgroup of 115 pages. */
+const CGROUP = {
+  machine: MACHINE,
+  limits: [MEMORY_MAX],
+  arenaPages: 128,
+  scale: 1,
+  isGenerational: false,
+  isImmune: false,
+};
+
+/** A machine that swaps through zswap with its compressor, whose pages compress so well, and with these parameters. */
+function zswapMachine(zswap: "lz4" | "zstd", compressionRatio: number, parameters: Record<string, number>): MachineInput {
+  const given = Object.entries({ enabled: 1, ...parameters });
+  const knobs = Object.fromEntries(given.map(([name, value]) => [`/sys/module/zswap/parameters/${name}`, value]));
+  return { ...MACHINE, config: { zswap }, compressionRatio, knobs };
+}
+
+const QUEUE = SWP_SOLIDSTATE;
+const NO_QUEUE = SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO;
+const ROTATING = 0;
 
 /** The settings that the test runs. */
 export const PRESSURE_SETTINGS: readonly PressureSetting[] = [
   {
+    ...CGROUP,
     name: "a cgroup and two areas with a queue",
-    machine: { name: "m", cpus: 2, sizeBytes: 32 * 1048576, contentFrames: 4096, disks: DISKS },
-    limits: [{ file: "memory.max", value: 460 * 1024 }],
-    arenaPages: 128,
-    scale: 1,
     areas: [
-      { pages: 96, prio: 5, flags: SWP_SOLIDSTATE },
-      { pages: 200, prio: 1, flags: SWP_SOLIDSTATE },
+      { pages: 96, prio: 5, flags: QUEUE },
+      { pages: 200, prio: 1, flags: QUEUE },
     ],
-    isGenerational: false,
-    isImmune: false,
   },
   {
+    ...CGROUP,
     name: "a cgroup, devices without a queue, memory.swap.max",
-    machine: { name: "m", cpus: 1, sizeBytes: 32 * 1048576, contentFrames: 4096, disks: DISKS },
+    machine: { ...MACHINE, cpus: 1 },
     limits: [
-      { file: "memory.max", value: 480 * 1024 },
-      { file: "memory.high", value: 420 * 1024 },
-      { file: "memory.swap.max", value: 600 * 1024 },
+      { file: "memory.max", value: 480 * KIB },
+      { file: "memory.high", value: 420 * KIB },
+      { file: "memory.swap.max", value: 600 * KIB },
     ],
-    arenaPages: 128,
-    scale: 1,
     areas: [
-      { pages: 300, prio: 3, flags: SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO },
-      { pages: 300, prio: 3, flags: SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO },
+      { pages: 300, prio: 3, flags: NO_QUEUE },
+      { pages: 300, prio: 3, flags: NO_QUEUE },
     ],
-    isGenerational: false,
-    isImmune: false,
   },
   {
+    ...CGROUP,
     name: "a cgroup in which nobody may be killed, rotating disk",
-    machine: { name: "m", cpus: 2, sizeBytes: 32 * 1048576, contentFrames: 4096, disks: DISKS },
-    limits: [{ file: "memory.max", value: 460 * 1024 }],
-    arenaPages: 128,
-    scale: 1,
     areas: [
-      { pages: 100, prio: 2, flags: SWP_SOLIDSTATE },
-      { pages: 130, prio: 7, flags: 0 },
+      { pages: 100, prio: 2, flags: QUEUE },
+      { pages: 130, prio: 7, flags: ROTATING },
     ],
-    isGenerational: false,
     isImmune: true,
   },
   {
     name: "a whole machine",
-    machine: { name: "m", cpus: 2, sizeBytes: 16 * 1048576, contentFrames: 8192, disks: DISKS },
+    machine: { ...MACHINE, sizeBytes: 16 * 1048576, contentFrames: 8192 },
     arenaPages: 3200,
     scale: 24,
     areas: [
-      { pages: 1500, prio: 2, flags: SWP_SOLIDSTATE },
-      { pages: 900, prio: 2, flags: SWP_SOLIDSTATE },
+      { pages: 1500, prio: 2, flags: QUEUE },
+      { pages: 900, prio: 2, flags: QUEUE },
     ],
     isGenerational: false,
     isImmune: false,
   },
   {
+    ...CGROUP,
     name: "a cgroup in generations",
-    machine: { name: "m", cpus: 2, sizeBytes: 32 * 1048576, contentFrames: 4096, disks: DISKS },
-    limits: [{ file: "memory.max", value: 460 * 1024 }],
-    arenaPages: 128,
-    scale: 1,
     areas: [
-      { pages: 300, prio: 5, flags: SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO },
-      { pages: 200, prio: 1, flags: SWP_SOLIDSTATE },
+      { pages: 300, prio: 5, flags: NO_QUEUE },
+      { pages: 200, prio: 1, flags: QUEUE },
     ],
     isGenerational: true,
-    isImmune: false,
   },
   {
+    ...CGROUP,
     name: "zswap with its shrinker, a cgroup and an area with a queue",
-    machine: {
-      ...{ name: "m", cpus: 2, sizeBytes: 32 * 1048576, contentFrames: 4096, disks: DISKS },
-      config: { zswap: "lz4" },
-      compressionRatio: 3,
-      knobs: { ...ZSWAP_ON, "/sys/module/zswap/parameters/shrinker_enabled": 1 },
-    },
-    limits: [
-      { file: "memory.max", value: 460 * 1024 },
-      { file: "memory.zswap.max", value: 80 * 1024 },
-    ],
-    arenaPages: 128,
-    scale: 1,
+    machine: zswapMachine("lz4", 3, { shrinker_enabled: 1 }),
+    limits: [MEMORY_MAX, { file: "memory.zswap.max", value: 80 * KIB }],
     areas: [
-      { pages: 96, prio: 5, flags: SWP_SOLIDSTATE },
-      { pages: 200, prio: 1, flags: SWP_SOLIDSTATE },
+      { pages: 96, prio: 5, flags: QUEUE },
+      { pages: 200, prio: 1, flags: QUEUE },
     ],
-    isGenerational: false,
-    isImmune: false,
   },
   {
+    ...CGROUP,
     name: "zswap whose pool is soon full, a cgroup in generations",
-    machine: {
-      ...{ name: "m", cpus: 1, sizeBytes: 16 * 1048576, contentFrames: 4096, disks: DISKS },
-      config: { zswap: "zstd" },
-      compressionRatio: 1.2,
-      knobs: { ...ZSWAP_ON, "/sys/module/zswap/parameters/max_pool_percent": 1 },
-    },
-    limits: [{ file: "memory.max", value: 460 * 1024 }],
-    arenaPages: 128,
-    scale: 1,
-    areas: [{ pages: 300, prio: 2, flags: SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO }],
+    machine: { ...zswapMachine("zstd", 1.2, { max_pool_percent: 1 }), cpus: 1, sizeBytes: 16 * 1048576 },
+    areas: [{ pages: 300, prio: 2, flags: NO_QUEUE }],
     isGenerational: true,
-    isImmune: false,
   },
 ];

@@ -10,7 +10,8 @@ import type { Task } from "../../src/core/base/types.ts";
 import { ACCESS_STORE } from "../../src/core/hw/mmu.ts";
 import type { Kernel } from "../../src/core/kernel.ts";
 import { accountRun, beginTurn } from "../../src/core/sched.ts";
-import { call, fileMachine, PAGE, touch } from "../support/file-machine.ts";
+import { call, fileMachine, PAGE } from "../support/file-machine.ts";
+import { touchPages } from "../support/task-memory.ts";
 
 const ADDR = 0x10000000;
 const ROOT = "/sys/fs/cgroup";
@@ -21,7 +22,7 @@ const CONTAINER = "2cc85334e503";
 function overflow(k: Kernel, task: Task, pages: number): void {
   beginTurn(k, task);
   if (call(k, task, 9, [ADDR, pages * PAGE, 3, 0x4032, -1, 0]) < 0) throw new Error("no address space");
-  for (let i = 0; i < pages; i++) if (touch(k, task, ADDR + i * PAGE, ACCESS_STORE) !== 0) break;
+  touchPages(k, task, ADDR, pages, ACCESS_STORE);
   accountRun(k, task);
 }
 

@@ -11,10 +11,10 @@ import { ACCESS_LOAD, ACCESS_STORE } from "../../src/core/hw/mmu.ts";
 import { checkKernel, type Kernel } from "../../src/core/kernel.ts";
 import { panicMessage } from "../../src/core/reclaim/oom-kill.ts";
 import { findTask, initTask } from "../../src/core/space/task.ts";
-import { addSwapArea } from "../../src/core/space/swap.ts";
 import { access } from "../../src/core/vm/access.ts";
 import { drive, type Program, type Programs, TURN_BLOCKED, TURN_ENDED, TURN_OVER } from "../../src/programs/driver.ts";
 import { fileMachine, newTask, PAGE } from "../support/file-machine.ts";
+import { addSwap } from "../support/task-memory.ts";
 
 const ADDR = 0x10000000;
 const PAGES = 1500;
@@ -105,7 +105,7 @@ test.each([
   const { k, task: first } = fileMachine({ cpus: 2 });
   syscall(k, first, NR_EXIT, [0]);
   const dice = createDice(seed);
-  if (swapPages > 0) addSwapArea(k, { pages: swapPages + 1, prio: -2, disk: 0, flags: 0, path: "/swap" });
+  if (swapPages > 0) addSwap(k, swapPages, 0);
   writeFile(k, `${ROOT}/cgroup.subtree_control`, "+memory");
   for (const name of ["a", "a/b", "a/c", "d"]) {
     if (name === "a/b") writeFile(k, `${ROOT}/a/cgroup.subtree_control`, "+memory");

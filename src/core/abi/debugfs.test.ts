@@ -4,16 +4,15 @@
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/admin-guide/mm/multigen_lru.rst
  */
 import { expect, test } from "vitest";
-import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { fileMachine } from "../../../test/support/file-machine.ts";
+import { storePages } from "../../../test/support/task-memory.ts";
 import { EACCES, EINVAL, ERANGE } from "../base/errno.ts";
-import { ACCESS_STORE } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { genRow, LRU_GEN_ANON } from "../space/lru-gen.ts";
 import { makeDirectory, readFile, writeFile } from "./vfs.ts";
 
 const FILE = "/sys/kernel/debug/lru_gen";
 const FULL = "/sys/kernel/debug/lru_gen_full";
-const MMAP = 9;
 const ADDR = 0x10000000;
 
 const SHOWN = `memcg     2 /g
@@ -54,8 +53,7 @@ const SHOWN_FULL = `memcg     2 /g
 /** A machine with MGLRU, and a task whose pages are as many as asked for and just stored to. */
 function withPages(pages: number): { k: Kernel; sizes: () => string[] } {
   const { k, task } = fileMachine();
-  call(k, task, MMAP, [ADDR, pages * PAGE, 3, 0x32, -1, 0]);
-  for (let page = 0; page < pages; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  storePages(k, task, ADDR, pages);
   const sizes = (): string[] =>
     String(readFile(k, FILE))
       .split("\n")

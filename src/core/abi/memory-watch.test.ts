@@ -4,18 +4,18 @@
  */
 import { expect, test } from "vitest";
 import { call, fileMachine, newFile, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { fork } from "../../../test/support/task-memory.ts";
 import { EINVAL, ENOENT } from "../base/errno.ts";
 import { ACCESS_STORE } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { isDying } from "../reclaim/oom-task.ts";
-import { findTask } from "../space/task.ts";
 import { access } from "../vm/access.ts";
 import { mountLegacyMemory } from "./cgroup/directory.ts";
 import { takeMemoryEvents, unwatchMemory, watchMemory } from "./memory-watch.ts";
 import { syscall } from "./syscall/table.ts";
 import { makeDirectory, removeDirectory, writeFile } from "./vfs.ts";
 
-const [READ, LSEEK, MMAP, MUNMAP, MADVISE, FORK] = [0, 8, 9, 11, 28, 57];
+const [READ, LSEEK, MMAP, MUNMAP, MADVISE] = [0, 8, 9, 11, 28];
 const MADV_POPULATE_WRITE = 23;
 const ADDR = 0x10000000;
 const ROOT = "/sys/fs/cgroup/memory";
@@ -48,7 +48,7 @@ function store(k: Kernel, task: number, first: number, beyond: number): void {
 
 test("memory that can not be reclaimed is critical pressure, and when there is no more the cgroup's own watch is told once", () => {
   const { k, task } = machine();
-  const child = findTask(k, call(k, task, FORK, []));
+  const child = fork(k, task);
   k.task.cpuTask[0] = child;
   call(k, child, MMAP, [ADDR, 64 * MIB, 3, 0x32, -1, 0]);
   const watches = ["low", "medium", "critical"].map((level) => watch(k, CHILD, "pressure_level", level));

@@ -4,14 +4,14 @@
  * 17 more by the dying process.
  */
 import { expect, test } from "vitest";
-import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { call, fileMachine, PAGE } from "../../../test/support/file-machine.ts";
+import { addSwap, storePages, touchPages } from "../../../test/support/task-memory.ts";
 import { makeDirectory, readFile, writeFile } from "../abi/vfs.ts";
 import { ENOMEM } from "../base/errno.ts";
-import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
+import { ACCESS_LOAD } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { __GFP_HIGH, __GFP_NOFAIL, __GFP_NORETRY, GFP_KERNEL, GFP_NOWAIT } from "../reclaim/gfp.ts";
 import { createMemcg, MEMCG_MAX, MEMCG_OOM, NR_MEMCG_EVENTS, tryChargeCounter } from "../space/memcg.ts";
-import { addSwapArea, SWP_SYNCHRONOUS_IO } from "../space/swap.ts";
 import { chargeMemcg } from "./charge.ts";
 
 const ADDR = 0x10000000;
@@ -62,18 +62,17 @@ test("inside reclaim nothing is refused", () => {
 test("with swap a process stays below its limit, and what it stored is there again", () => {
   const { k, task } = fileMachine();
   k.task.cpuTask[0] = task;
-  addSwapArea(k, { pages: 2001, prio: -2, disk: 0, flags: SWP_SYNCHRONOUS_IO, path: "/swap" });
+  addSwap(k, 2000);
   const dir = "/sys/fs/cgroup/a";
   expect(writeFile(k, "/sys/fs/cgroup/cgroup.subtree_control", "+memory")).toBe(0);
   expect(makeDirectory(k, dir)).toBe(0);
   expect(writeFile(k, `${dir}/memory.max`, "1M")).toBe(0);
   expect(writeFile(k, `${dir}/cgroup.procs`, "0", task)).toBe(0);
-  expect(call(k, task, 9, [ADDR, 600 * PAGE, 3, 0x32, -1, 0])).toBe(ADDR);
-  for (let i = 0; i < 600; i++) expect(touch(k, task, ADDR + i * PAGE, ACCESS_STORE)).toBe(0);
+  expect(storePages(k, task, ADDR, 600)).toBe(0);
   expect(Number(readFile(k, `${dir}/memory.peak`))).toBe(1048576);
   // A slot is charged as long as it is taken, and a page that came back may keep its own.
   expect(Number(readFile(k, `${dir}/memory.swap.current`)) / PAGE).toBeGreaterThanOrEqual(600 - 256);
-  for (let i = 0; i < 600; i++) expect(touch(k, task, ADDR + i * PAGE, ACCESS_LOAD)).toBe(0);
+  expect(touchPages(k, task, ADDR, 600, ACCESS_LOAD)).toBe(0);
   checkKernel(k);
   expect(call(k, task, 11, [ADDR, 600 * PAGE])).toBe(0);
   // The CPU collects up to 64 slots before it gives them back, and they stay charged until then.

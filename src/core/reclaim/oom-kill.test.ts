@@ -4,7 +4,8 @@
  * list; a cgroup's list is in the order in which processes came there.
  */
 import { expect, test } from "vitest";
-import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { call, fileMachine, PAGE } from "../../../test/support/file-machine.ts";
+import { addSwap, storePages } from "../../../test/support/task-memory.ts";
 import { mountLegacyMemory } from "../abi/cgroup/directory.ts";
 import { CLONE_VM, doFork } from "../abi/process.ts";
 import { makeDirectory, readFile, writeFile } from "../abi/vfs.ts";
@@ -14,7 +15,6 @@ import { BLOCKED, NONE, type Task } from "../base/types.ts";
 import { ACCESS_STORE } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { accountRun, beginTurn, pickNext } from "../sched.ts";
-import { addSwapArea } from "../space/swap.ts";
 import { findTask, SIGCHLD, TASK_RUNNING, TASK_UNINTERRUPTIBLE, TASK_ZOMBIE } from "../space/task.ts";
 import { access } from "../vm/access.ts";
 import { putMm } from "../vm/mm-create.ts";
@@ -53,13 +53,7 @@ function fill(k: Kernel, task: Task, pages: number): number {
 
 /** The same in a turn that has begun. */
 function fillNow(k: Kernel, task: Task, pages: number): number {
-  const result = call(k, task, 9, [ADDR, pages * PAGE, 3, 0x32, -1, 0]);
-  if (result < 0) return result;
-  for (let i = 0; i < pages; i++) {
-    const failed = touch(k, task, ADDR + i * PAGE, ACCESS_STORE);
-    if (failed !== 0) return failed;
-  }
-  return 0;
+  return storePages(k, task, ADDR, pages);
 }
 
 function isGone(k: Kernel, task: Task): boolean {
@@ -270,7 +264,7 @@ test("without vm.oom_dump_tasks the report has no table", () => {
 
 test("who takes swap out of use is killed for the memory that takes, however small it is", () => {
   const { k, task } = fileMachine({ knobs: { "capabilities=": 1 } });
-  addSwapArea(k, { pages: 8001, prio: -2, disk: 0, flags: 0, path: "/swap" });
+  addSwap(k, 8000, 0);
   writeFile(k, "/proc/sys/vm/overcommit_memory", "1");
   const large = child(k, task);
   expect(fill(k, large, 12000)).toBe(0);

@@ -2,24 +2,22 @@
  * Linux: mm/memcontrol-v1.c (6.12)   Doc: Documentation/admin-guide/cgroup-v1/memory.rst, 7. Soft limits
  */
 import { expect, test } from "vitest";
-import { call, fileMachine, newTask, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { fileMachine, newTask, PAGE } from "../../../test/support/file-machine.ts";
+import { addSwap, storePages } from "../../../test/support/task-memory.ts";
 import { mountLegacyMemory } from "../abi/cgroup/directory.ts";
 import { makeDirectory, writeFile } from "../abi/vfs.ts";
 import type { Task } from "../base/types.ts";
-import { ACCESS_STORE } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { MEMCG_LRU_HEAD } from "../space/lru-gen-memcg.ts";
 import { softExcess, takeLargestExceeded } from "../space/memcg-soft.ts";
-import { addSwapArea, SWP_SYNCHRONOUS_IO } from "../space/swap.ts";
 
-const MMAP = 9;
 const ADDR = 0x10000000;
 const MIB = 1 << 20;
 
 /** A machine of 64 MiB with swap and a cgroup of version 1 for each name, with a task in each; the rows are 1, 2, … */
 function machine(names: readonly string[], lruGen: number): { k: Kernel; tasks: Task[] } {
   const { k } = fileMachine({ knobs: { "/sys/kernel/mm/lru_gen/enabled": lruGen } });
-  addSwapArea(k, { pages: 32 * 256, prio: -2, disk: 0, flags: SWP_SYNCHRONOUS_IO, path: "/swap" });
+  addSwap(k, 32 * 256 - 1);
   mountLegacyMemory(k);
   const tasks = names.map((name) => {
     const task = newTask(k);
@@ -36,8 +34,7 @@ function softLimit(k: Kernel, name: string, size: string): void {
 
 function store(k: Kernel, task: Task, bytes: number): void {
   k.task.cpuTask[0] = task;
-  call(k, task, MMAP, [ADDR, bytes, 3, 0x32, -1, 0]);
-  for (let at = 0; at < bytes; at += PAGE) touch(k, task, ADDR + at, ACCESS_STORE);
+  storePages(k, task, ADDR, bytes / PAGE);
 }
 
 test("the cgroup furthest above its limit comes first, as of the last look, and only while it is above", () => {

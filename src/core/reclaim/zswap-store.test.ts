@@ -2,18 +2,17 @@
  * zswap by the arithmetic of mm/zswap.c and mm/zsmalloc.c of 6.12: what is kept, charged, refused and written back.
  */
 import { expect, test } from "vitest";
-import { call, check, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { call, check, fileMachine, PAGE } from "../../../test/support/file-machine.ts";
+import { numbersOf, swappedOut } from "../../../test/support/task-memory.ts";
 import { makeDirectory, readFile, removeDirectory, writeFile } from "../abi/vfs.ts";
 import type { Task } from "../base/types.ts";
 import { NR_ZSPAGES, PSWPIN, PSWPOUT, sumZoneItem, ZSWPIN, ZSWPOUT, ZSWPWB } from "../frame/vmstat.ts";
-import { ACCESS_LOAD, ACCESS_STORE } from "../hw/mmu.ts";
 import type { Kernel } from "../kernel.ts";
 import { addSwapArea, SWP_SOLIDSTATE, SWP_SYNCHRONOUS_IO } from "../space/swap.ts";
-import { loadBytes, storeBytes } from "../vm/user-bytes.ts";
 import { maxPoolPages } from "./zswap-shrink.ts";
 
-const [MMAP, MADVISE] = [9, 28];
-const [PROT_RW, PRIVATE_ANON, MADV_PAGEOUT] = [3, 0x22, 21];
+const MADVISE = 28;
+const MADV_PAGEOUT = 21;
 const PARAMETERS = "/sys/module/zswap/parameters";
 const ENABLED = `${PARAMETERS}/enabled`;
 
@@ -33,36 +32,18 @@ function zswapMachine(knobs: Record<string, number> = {}, compressionRatio = 2):
   return { k, task };
 }
 
-/** Anonymous pages, each holding its number, that have been put out. */
-function pagedOut(k: Kernel, task: Task, pages: number): number {
-  const addr = call(k, task, MMAP, [0, pages * PAGE, PROT_RW, PRIVATE_ANON, -1, 0]);
-  for (let i = 0; i < pages; i++) {
-    touch(k, task, addr + i * PAGE, ACCESS_STORE);
-    storeBytes(k, task, addr + i * PAGE + 8, Uint8Array.of((i % 255) + 1));
-  }
-  expect(call(k, task, MADVISE, [addr, pages * PAGE, MADV_PAGEOUT])).toBe(0);
-  return addr;
-}
-
-function numberAt(k: Kernel, task: Task, addr: number): number {
-  const byte = new Uint8Array(1);
-  touch(k, task, addr, ACCESS_LOAD);
-  loadBytes(k, task, addr + 8, byte);
-  return byte[0]!;
-}
-
 const events = (k: Kernel): number[] =>
   [ZSWPOUT, ZSWPIN, ZSWPWB, PSWPOUT, PSWPIN].map((item) => k.vmstat.event[item]!);
 
 test("pages that fit stay in memory, and come back dirty without a read", () => {
   const { k, task } = zswapMachine();
-  const addr = pagedOut(k, task, 10);
+  const addr = swappedOut(k, task, 10);
   expect(events(k)).toEqual([10, 0, 0, 0, 0]);
   // 2048 bytes and 8 of the handle: class 2064, whose groups are 8 frames for 15 objects, as those of 2176 are.
   expect(sumZoneItem(k.vmstat, NR_ZSPAGES)).toBe(8);
   expect(readFile(k, "/proc/meminfo")).toMatch(/^Zswap: {10} *32 kB\nZswapped: {8} *40 kB$/m);
   check(k);
-  for (let i = 0; i < 10; i++) expect(numberAt(k, task, addr + i * PAGE)).toBe(i + 1);
+  expect(numbersOf(k, task, addr, 10)).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
   expect(events(k)).toEqual([10, 10, 0, 0, 0]);
   expect(sumZoneItem(k.vmstat, NR_ZSPAGES)).toBe(0);
   check(k);
@@ -72,7 +53,7 @@ test("switched off, or a page that does not compress: it is written", () => {
   const { k, task } = zswapMachine();
   expect(writeFile(k, ENABLED, "0")).toBe(0);
   expect(readFile(k, ENABLED)).toBe("N\n");
-  pagedOut(k, task, 3);
+  swappedOut(k, task, 3);
   expect(events(k)).toEqual([0, 0, 0, 3, 0]);
 });
 
@@ -85,7 +66,7 @@ test("a kernel without zswap has none of its files and rows", () => {
 
 test("a full pool refuses until the worker has written the oldest down to the threshold", () => {
   const { k, task } = zswapMachine({ [`${PARAMETERS}/max_pool_percent`]: 1 });
-  pagedOut(k, task, 1200);
+  swappedOut(k, task, 1200);
   const [out, , back, disk] = events(k);
   expect(sumZoneItem(k.vmstat, NR_ZSPAGES)).toBeLessThanOrEqual(maxPoolPages(k) + 8);
   expect(out! + disk! - back!).toBe(1200);
@@ -103,7 +84,7 @@ test("a cgroup pays for the bytes, has its own limit, and may forbid the disk", 
     makeDirectory(k, "/sys/fs/cgroup/a");
     expect(writeFile(k, `/sys/fs/cgroup/${path}`, text!)).toBe(0);
   }
-  const addr = pagedOut(k, task, 20);
+  const addr = swappedOut(k, task, 20);
   const group = (file: string): string => String(readFile(k, `/sys/fs/cgroup/a/memory.${file}`));
   // Four pages are eight halves; then every store has the oldest entry that had its second chance written first.
   expect(group("zswap.current")).toBe("16384\n");
@@ -112,7 +93,7 @@ test("a cgroup pays for the bytes, has its own limit, and may forbid the disk", 
   check(k);
   expect(writeFile(k, "/sys/fs/cgroup/a/memory.zswap.writeback", "0")).toBe(0);
   const written = events(k)[3];
-  for (let i = 0; i < 20; i++) expect(numberAt(k, task, addr + i * PAGE)).toBe(i + 1);
+  expect(numbersOf(k, task, addr, 20)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
   expect(call(k, task, MADVISE, [addr, 20 * PAGE, MADV_PAGEOUT])).toBe(0);
   // What does not fit stays in memory.
   expect(events(k)[3]).toBe(written);
@@ -122,6 +103,6 @@ test("a cgroup pays for the bytes, has its own limit, and may forbid the disk", 
   expect(writeFile(k, "/sys/fs/cgroup/cgroup.procs", String(k.task.pid[task]))).toBe(0);
   expect(removeDirectory(k, "/sys/fs/cgroup/a")).toBe(0);
   check(k);
-  for (let i = 0; i < 20; i++) expect(numberAt(k, task, addr + i * PAGE)).toBe(i + 1);
+  expect(numbersOf(k, task, addr, 20)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
   check(k);
 });

@@ -3,11 +3,11 @@
  * Linux: mm/vmscan.c, include/linux/mm_inline.h (6.12)   Doc: Documentation/mm/multigen_lru.rst
  */
 import { expect, test } from "vitest";
-import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { fileMachine, PAGE } from "../../../test/support/file-machine.ts";
+import { storePages } from "../../../test/support/task-memory.ts";
 import { readFile, writeFile } from "../abi/vfs.ts";
 import type { Pfn } from "../base/types.ts";
 import { FLAGS, NEXT, PAGE_WORDS, PG_referenced, PG_workingset } from "../frame/page.ts";
-import { ACCESS_STORE } from "../hw/mmu.ts";
 import { PTE_ACCESSED } from "../hw/pte.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { genRow, incRefs, LRU_GEN_ANON, refsOf, tierOf } from "./lru-gen.ts";
@@ -18,7 +18,6 @@ import { LRU_ACTIVE_ANON, LRU_INACTIVE_ANON } from "./lru-list.ts";
 import { lruAddDrain } from "./lruvec.ts";
 import { findPte, normalPage } from "./pagetable.ts";
 
-const MMAP = 9;
 const ADDR = 0x10000000;
 const ENABLED = "/sys/kernel/mm/lru_gen/enabled";
 
@@ -26,8 +25,7 @@ const ENABLED = "/sys/kernel/mm/lru_gen/enabled";
 function youngPages(pages: number): { k: Kernel; pfns: Pfn[]; pte: (page: number) => number } {
   const { k, task } = fileMachine({ knobs: { [ENABLED]: 7 } });
   k.task.cpuTask[0] = task;
-  call(k, task, MMAP, [ADDR, pages * PAGE, 3, 0x32, -1, 0]);
-  for (let page = 0; page < pages; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  storePages(k, task, ADDR, pages);
   lruAddDrain(k);
   const pte = (page: number): number => findPte(k, k.task.mm[task]!, ADDR / PAGE + page);
   return { k, pfns: Array.from({ length: pages }, (_, page) => normalPage(k, pte(page))), pte };

@@ -1,18 +1,17 @@
 /** The shapes that mm/rmap.c makes of a family of processes. */
 import { expect, test } from "vitest";
 import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { fork } from "../../../test/support/task-memory.ts";
 import { NONE } from "../base/types.ts";
 import { MAPPING, PAGE_WORDS } from "../frame/page.ts";
 import { ACCESS_STORE } from "../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { findPte, normalPage } from "./pagetable.ts";
 import { forEachMapping } from "./rmap.ts";
-import { findTask } from "./task.ts";
 import { findVma } from "./vma-tree.ts";
 
 const MMAP = 9;
 const MPROTECT = 10;
-const FORK = 57;
 const EXIT_GROUP = 231;
 const WAIT4 = 61;
 const ADDR = 0x10000000;
@@ -37,10 +36,6 @@ function chainOf(k: Kernel, mm: number): number[] {
   )
     rows.push(k.anonVma.chainAnonVma[chain]!);
   return rows;
-}
-
-function fork(k: Kernel, task: number): number {
-  return findTask(k, call(k, task, FORK, []));
 }
 
 test("a VMA has no anon_vma until its first page", () => {

@@ -1,6 +1,7 @@
 /** VmPTE and memory after munmap, as free_pgtables in mm/memory.c 6.12 leaves them. */
 import { expect, test } from "vitest";
 import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { touchPages } from "../../../test/support/task-memory.ts";
 import { foldPcp } from "../frame/pcp.ts";
 import { drainAllPcp } from "../frame/pcp-drain.ts";
 import { NR_ANON_MAPPED, NR_FREE_PAGES, NR_PAGETABLE, PGFREE, sumZoneItem } from "../frame/vmstat.ts";
@@ -59,7 +60,7 @@ test("a table stays as long as a VMA reaches into its 2 MiB, and goes with the l
 
 test("MADV_DONTNEED frees the pages and keeps the tables", () => {
   const { k, task, mm } = space(TABLE);
-  for (let page = 0; page < 512; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, ADDR, 512, ACCESS_STORE);
   expect(k.vmstat.node[NR_ANON_MAPPED]).toBe(512);
   call(k, task, MADVISE, [ADDR, TABLE, 4]);
   expect([k.vmstat.node[NR_ANON_MAPPED], tables(k, mm)]).toEqual([0, 3]);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { call, fileMachine, newTask, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { fork, touchPages } from "../../../test/support/task-memory.ts";
 import { FAULT_SEGV_MAPERR } from "../base/errno.ts";
 import { vpnHigh, vpnLow } from "../base/types.ts";
 import { CAUSE_USER, COST_ACCESS } from "../hw/clock.ts";
@@ -17,13 +18,11 @@ import {
 } from "../hw/tlb.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { findPte } from "../space/pagetable.ts";
-import { findTask } from "../space/task.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { runAccesses } from "./access.ts";
 
 const MMAP = 9;
 const MUNMAP = 11;
-const FORK = 57;
 const ADDR = 0x10000000;
 
 function space(pages: number, cpus = 1): { k: Kernel; task: number } {
@@ -79,7 +78,7 @@ test("a store through a clean translation walks once more, for the dirty bit", (
 
 test("a page that left L1 is found in L2", () => {
   const { k, task } = space(128);
-  for (let page = 0; page < 128; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, ADDR, 128, ACCESS_STORE);
   const before = counters(k);
   touch(k, task, ADDR, ACCESS_STORE);
   const c = counters(k);
@@ -100,7 +99,7 @@ test("runs stop at the access that fails, with the reason, and what came before 
 
 test("unmapping up to 33 pages flushes page by page, more flushes the ASID", () => {
   const { k, task } = space(256);
-  for (let page = 0; page < 256; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, ADDR, 256, ACCESS_STORE);
   const before = counters(k);
   call(k, task, MUNMAP, [ADDR + 10 * PAGE, 33 * PAGE]);
   expect(counters(k)[TLB_FLUSH_ONE]! - before[TLB_FLUSH_ONE]!).toBe(33);
@@ -137,7 +136,7 @@ test("a fork tells the other CPU that runs the parent", () => {
   k.boot[2] = 1;
   touch(k, task, ADDR, ACCESS_STORE);
   const before = counters(k, 1)[TLB_SHOOTDOWNS_SENT]!;
-  const child = findTask(k, call(k, task, FORK, []));
+  const child = fork(k, task);
   expect(counters(k, 1)[TLB_SHOOTDOWNS_SENT]! - before).toBe(1);
   k.boot[2] = 0;
   touch(k, task, ADDR, ACCESS_STORE);

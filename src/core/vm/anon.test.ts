@@ -3,6 +3,7 @@
  */
 import { expect, test } from "vitest";
 import { call, fileMachine, PAGE, touch } from "../../../test/support/file-machine.ts";
+import { fork, touchPages } from "../../../test/support/task-memory.ts";
 import { writeFile } from "../abi/vfs.ts";
 import { FAULT_SEGV_ACCERR, FAULT_SEGV_MAPERR } from "../base/errno.ts";
 import { FLAGS, MAPCOUNT, PAGE_WORDS, PG_anonExclusive, PG_lru, REFCOUNT } from "../frame/page.ts";
@@ -12,13 +13,11 @@ import { PTE_DIRTY, PTE_RW, PTE_SPECIAL, ptePfn } from "../hw/pte.ts";
 import { checkKernel, type Kernel } from "../kernel.ts";
 import { exactRss, MM_ANONPAGES, readRss } from "../space/mm.ts";
 import { findPte } from "../space/pagetable.ts";
-import { findTask } from "../space/task.ts";
 import { loadBytes, storeBytes } from "./user-bytes.ts";
 import { ZERO_PAGE } from "./zero-page.ts";
 
 const MMAP = 9;
 const MPROTECT = 10;
-const FORK = 57;
 const EXIT_GROUP = 231;
 const WAIT4 = 61;
 const ADDR = 0x10000000;
@@ -42,8 +41,8 @@ function field(k: Kernel, pfn: number, word: number): number {
   return k.page[pfn * PAGE_WORDS + word]!;
 }
 
-function fork(k: Kernel, task: number): { child: number; mm: number } {
-  const child = findTask(k, call(k, task, FORK, []));
+function forked(k: Kernel, task: number): { child: number; mm: number } {
+  const child = fork(k, task);
   return { child, mm: k.task.mm[child]! };
 }
 
@@ -86,7 +85,7 @@ test("a store makes a page that is exclusive, dirty, and referenced by its entry
 test("the 31st page fills the batch, and all of it goes to the inactive list of the classic LRU", () => {
   const { k, task } = space(64);
   expect(writeFile(k, "/sys/kernel/mm/lru_gen/enabled", "n")).toBe(0);
-  for (let page = 0; page < 30; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, ADDR, 30, ACCESS_STORE);
   expect(k.vmstat.node[NR_INACTIVE_ANON]).toBe(0);
   touch(k, task, ADDR + 30 * PAGE, ACCESS_STORE);
   expect(k.vmstat.node[NR_INACTIVE_ANON]).toBe(31);
@@ -95,7 +94,7 @@ test("the 31st page fills the batch, and all of it goes to the inactive list of 
 
 test("/proc's resident pages move by batches of 32 on a small machine", () => {
   const { k, task, mm } = space(64);
-  for (let page = 0; page < 31; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, ADDR, 31, ACCESS_STORE);
   expect(readRss(k, mm, MM_ANONPAGES)).toBe(0);
   touch(k, task, ADDR + 31 * PAGE, ACCESS_STORE);
   expect(readRss(k, mm, MM_ANONPAGES)).toBe(32);
@@ -106,7 +105,7 @@ test("after a fork each side's first store copies, until one reference is left",
   const { k, task, mm } = space(1);
   storeBytes(k, task, ADDR, Uint8Array.of(1, 2, 3));
   const shared = pfnAt(k, mm, 0);
-  const { child, mm: childMm } = fork(k, task);
+  const { child, mm: childMm } = forked(k, task);
   expect([field(k, shared, MAPCOUNT), field(k, shared, FLAGS) & PG_anonExclusive]).toEqual([2, 0]);
   expect([lowAt(k, mm, 0) & PTE_RW, lowAt(k, childMm, 0) & PTE_RW]).toEqual([0, 0]);
   storeBytes(k, child, ADDR, Uint8Array.of(9));
@@ -124,11 +123,11 @@ test("after a fork each side's first store copies, until one reference is left",
 
 test("when the child is gone, the parent's store reuses the page it forked with", () => {
   const { k, task, mm } = space(8);
-  for (let page = 0; page < 8; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, ADDR, 8, ACCESS_STORE);
   const before = pfnAt(k, mm, 3);
-  endChild(k, task, fork(k, task).child);
+  endChild(k, task, forked(k, task).child);
   const faults = k.task.minFlt[task]!;
-  for (let page = 0; page < 8; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, ADDR, 8, ACCESS_STORE);
   expect(k.task.minFlt[task]! - faults).toBe(8);
   expect([pfnAt(k, mm, 3), k.vmstat.event[PGREUSE]]).toEqual([before, 8]);
   checkKernel(k);
@@ -136,9 +135,9 @@ test("when the child is gone, the parent's store reuses the page it forked with"
 
 test("a child reads what it shares without a fault, because its entries were copied", () => {
   const { k, task } = space(8);
-  for (let page = 0; page < 8; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
-  const { child } = fork(k, task);
-  for (let page = 0; page < 8; page++) touch(k, child, ADDR + page * PAGE, ACCESS_LOAD);
+  touchPages(k, task, ADDR, 8, ACCESS_STORE);
+  const { child } = forked(k, task);
+  touchPages(k, child, ADDR, 8, ACCESS_LOAD);
   expect(k.task.minFlt[child]).toBe(0);
   checkKernel(k);
 });

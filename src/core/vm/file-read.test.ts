@@ -11,8 +11,8 @@ import {
   fileMachine,
   newFile,
   PAGE,
-  touch,
 } from "../../../test/support/file-machine.ts";
+import { touchPages } from "../../../test/support/task-memory.ts";
 import { EFAULT } from "../base/errno.ts";
 import { ACCESS_STORE } from "../hw/mmu.ts";
 import { contentWord } from "../space/file-content.ts";
@@ -31,7 +31,7 @@ function reader(sizeBytes = 256 * PAGE) {
   const { k, task } = fileMachine();
   const { inode, fd } = newFile(k, task, sizeBytes);
   const buffer = call(k, task, MMAP, [0, 256 * PAGE, RW, PRIVATE_ANONYMOUS, -1, 0]);
-  for (let page = 0; page < 256; page++) touch(k, task, buffer + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, buffer, 256, ACCESS_STORE);
   return { k, task, inode, fd, buffer };
 }
 

@@ -8,6 +8,7 @@ import {
   PAGE,
   touch,
 } from "../../../test/support/file-machine.ts";
+import { numbersOf, swappedOut } from "../../../test/support/task-memory.ts";
 import { showSwaps } from "../abi/proc/swaps.ts";
 import { readFile, writeFile } from "../abi/vfs.ts";
 import { EBUSY, EINVAL, EPERM, ETXTBSY, FAULT_SIGBUS } from "../base/errno.ts";
@@ -18,46 +19,19 @@ import type { Kernel } from "../kernel.ts";
 import { exactRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
 import { addSwapArea, SWAP_TOTAL, SWP_SOLIDSTATE, SWP_SYNCHRONOUS_IO } from "../space/swap.ts";
 import { writeSwapHeader } from "../space/swap-header.ts";
-import { loadBytes, storeBytes } from "./user-bytes.ts";
+import { storeBytes } from "./user-bytes.ts";
 
-const [MMAP, MADVISE, PWRITE, FORK, SWAPON, SWAPOFF] = [9, 28, 18, 57, 167, 168];
-const [PROT_RW, PRIVATE_ANON, MADV_PAGEOUT] = [3, 0x22, 21];
+const [MMAP, PWRITE, FORK, SWAPON, SWAPOFF] = [9, 18, 57, 167, 168];
+const [PROT_RW, PRIVATE_ANON] = [3, 0x22];
 const ROOT = { knobs: { "capabilities=": 1 } };
 
 function addArea(k: Kernel, pages: number, prio: number, path = "/dev/nvme1n1"): number {
   return addSwapArea(k, { pages, prio, disk: 0, flags: SWP_SOLIDSTATE | SWP_SYNCHRONOUS_IO, path });
 }
 
-/** `pages` anonymous pages, each holding its number, and written out to a device that does so at once. Returns their address. */
-function swappedOut(k: Kernel, task: Task, pages: number): number {
-  const addr = call(k, task, MMAP, [0, pages * PAGE, PROT_RW, PRIVATE_ANON, -1, 0]);
-  for (let i = 0; i < pages; i++) {
-    expect(touch(k, task, addr + i * PAGE, ACCESS_STORE)).toBe(0);
-    storeBytes(k, task, addr + i * PAGE + 8, Uint8Array.of(i + 1));
-  }
-  pageOut(k, task, addr, pages);
-  return addr;
-}
-
-function pageOut(k: Kernel, task: Task, addr: number, pages: number): void {
-  expect(call(k, task, MADVISE, [addr, pages * PAGE, MADV_PAGEOUT])).toBe(0);
-}
-
 function counts(k: Kernel, task: Task): [number, number] {
   const mm = k.task.mm[task];
   return [exactRss(k, mm, MM_ANONPAGES), exactRss(k, mm, MM_SWAPENTS)];
-}
-
-/** Numbers of the pages, as their own bytes say. */
-function numbers(k: Kernel, task: Task, addr: number, pages: number): number[] {
-  const found: number[] = [];
-  const bytes = new Uint8Array(1);
-  for (let i = 0; i < pages; i++) {
-    touch(k, task, addr + i * PAGE, ACCESS_LOAD);
-    loadBytes(k, task, addr + i * PAGE + 8, bytes);
-    found.push(bytes[0]);
-  }
-  return found;
 }
 
 test("pages go out and come back with the bytes they had", () => {
@@ -66,7 +40,7 @@ test("pages go out and come back with the bytes they had", () => {
   const addr = swappedOut(k, task, 4);
   expect(counts(k, task)).toEqual([0, 4]);
   expect(k.vmstat.event[PSWPOUT]).toBe(4);
-  expect(numbers(k, task, addr, 4)).toEqual([1, 2, 3, 4]);
+  expect(numbersOf(k, task, addr, 4)).toEqual([1, 2, 3, 4]);
   expect(counts(k, task)).toEqual([4, 0]);
   expect(k.vmstat.event[PSWPIN]).toBe(4);
   check(k);
@@ -80,7 +54,7 @@ test("with an area on a rotating disk the slots around are read, an aligned run 
   touch(k, task, addr + 11 * PAGE, ACCESS_LOAD);
   expect(k.vmstat.event[SWAP_RA]).toBe(7);
   expect(k.vmstat.event[PSWPIN]).toBe(8);
-  expect(numbers(k, task, addr, 32)).toEqual(Array.from({ length: 32 }, (_, i) => i + 1));
+  expect(numbersOf(k, task, addr, 32)).toEqual(Array.from({ length: 32 }, (_, i) => i + 1));
   check(k);
 });
 
@@ -95,8 +69,8 @@ test("swapoff brings back what parent and child have in the area, and forgets it
   expect(showSwaps(k).split("\n")).toHaveLength(2);
   expect(k.swap.state[SWAP_TOTAL]).toBe(0);
   expect(counts(k, task)).toEqual([6, 0]);
-  expect(numbers(k, task, addr, 6)).toEqual([1, 2, 3, 4, 5, 6]);
-  expect(numbers(k, child, other, 3)).toEqual([1, 2, 3]);
+  expect(numbersOf(k, task, addr, 6)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(numbersOf(k, child, other, 3)).toEqual([1, 2, 3]);
   expect(forked).toBeGreaterThan(0);
   check(k);
 });
@@ -109,7 +83,7 @@ test("a page that swapoff cannot read is a SIGBUS, and the others are there", ()
   k.disk.failNext[0] = 1;
   expect(call(k, task, SWAPOFF, ["/dev/nvme1n1"])).toBe(0);
   expect(touch(k, task, addr, ACCESS_LOAD)).toBe(FAULT_SIGBUS);
-  expect(numbers(k, task, addr + PAGE, 2)).toEqual([2, 3]);
+  expect(numbersOf(k, task, addr + PAGE, 2)).toEqual([2, 3]);
   expect(counts(k, task)).toEqual([2, 0]);
   check(k);
 });

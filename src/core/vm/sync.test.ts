@@ -9,9 +9,9 @@ import {
   fileMachine,
   newFile,
   PAGE,
-  touch,
   waitOut,
 } from "../../../test/support/file-machine.ts";
+import { touchPages } from "../../../test/support/task-memory.ts";
 import { syscall } from "../abi/syscall/table.ts";
 import { EIO } from "../base/errno.ts";
 import { BLOCKED } from "../base/types.ts";
@@ -90,7 +90,7 @@ test("msync of several mappings goes on with the one it waited in", () => {
   const addr = call(k, task, MMAP, [0x10000000, 8 * PAGE, 3, 1, fd, 0]);
   const other = newFile(k, task, 4 * PAGE);
   call(k, task, MMAP, [addr + 8 * PAGE, 4 * PAGE, 3, 17, other.fd, 0]);
-  for (let page = 0; page < 12; page++) touch(k, task, addr + page * PAGE, ACCESS_STORE);
+  touchPages(k, task, addr, 12, ACCESS_STORE);
   expect(counters(k)[0]).toBe(12);
   expect(call(k, task, MSYNC, [addr, 12 * PAGE, MS_SYNC])).toBe(0);
   expect(counters(k)).toEqual([0, 0, 12]);

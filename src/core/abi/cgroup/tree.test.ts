@@ -2,14 +2,13 @@
  * What Documentation/admin-guide/cgroup-v2.rst, kernel/cgroup/cgroup.c and mm/memcontrol.c (6.12) say about a cgroup's files.
  */
 import { expect, test } from "vitest";
-import { call, fileMachine, PAGE, touch } from "../../../../test/support/file-machine.ts";
+import { call, fileMachine, PAGE } from "../../../../test/support/file-machine.ts";
+import { storePages } from "../../../../test/support/task-memory.ts";
 import { EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, EPERM, ESRCH } from "../../base/errno.ts";
 import { PAGE_WORDS, PG_table } from "../../frame/page.ts";
-import { ACCESS_STORE } from "../../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../../kernel.ts";
 import { listDirectory, makeDirectory, readFile, removeDirectory, writeFile } from "../vfs.ts";
 
-const MMAP = 9;
 const MUNMAP = 11;
 const FORK = 57;
 const ADDR = 0x10000000;
@@ -25,11 +24,6 @@ function withCgroup(...names: string[]): { k: Kernel; task: number } {
 
 function enter(k: Kernel, task: number, name: string): void {
   expect(writeFile(k, `${ROOT}/${name}/cgroup.procs`, `${k.task.pid[task]}\n`)).toBe(0);
-}
-
-function store(k: Kernel, task: number, pages: number): void {
-  expect(call(k, task, MMAP, [ADDR, pages * PAGE, 3, 0x32, -1, 0])).toBe(ADDR);
-  for (let i = 0; i < pages; i++) expect(touch(k, task, ADDR + i * PAGE, ACCESS_STORE)).toBe(0);
 }
 
 function stat(k: Kernel, name: string, field: string): number {
@@ -76,7 +70,7 @@ test("what a process touches is charged to its cgroup and all above it, with its
   const { k, task } = withCgroup("a", "a/b");
   expect(writeFile(k, `${ROOT}/a/cgroup.subtree_control`, "+memory")).toBe(0);
   enter(k, task, "a/b");
-  store(k, task, 10);
+  expect(storePages(k, task, ADDR, 10)).toBe(0);
   // 10 pages and three tables below the top one, which is older; one batch of 64 was taken.
   expect(stat(k, "a/b", "anon")).toBe(10 * PAGE);
   expect(stat(k, "a/b", "kernel")).toBe(3 * PAGE);
@@ -94,7 +88,7 @@ test("what a process touches is charged to its cgroup and all above it, with its
 test("a process that moves leaves its pages where they are charged", () => {
   const { k, task } = withCgroup("a", "b");
   enter(k, task, "a");
-  store(k, task, 5);
+  expect(storePages(k, task, ADDR, 5)).toBe(0);
   expect(readFile(k, `/proc/${k.task.pid[task]}/cgroup`)).toBe("0::/a\n");
   enter(k, task, "b");
   expect(readFile(k, `${ROOT}/b/cgroup.procs`)).toBe(`${k.task.pid[task]}\n`);
@@ -117,7 +111,7 @@ test("a process that moves leaves its pages where they are charged", () => {
 test("a child process is in its parent's cgroup, and its page tables are charged there", () => {
   const { k, task } = withCgroup("a");
   enter(k, task, "a");
-  store(k, task, 3);
+  expect(storePages(k, task, ADDR, 3)).toBe(0);
   const before = stat(k, "a", "kernel") / PAGE;
   const child = call(k, task, FORK, []);
   expect(readFile(k, `/proc/${child}/cgroup`)).toBe("0::/a\n");
@@ -145,7 +139,7 @@ test("faults of a process that has ended stay in its cgroup's count, and those o
   const { k, task } = withCgroup("a", "a/b");
   expect(writeFile(k, `${ROOT}/a/cgroup.subtree_control`, "+memory")).toBe(0);
   enter(k, task, "a/b");
-  store(k, task, 4);
+  expect(storePages(k, task, ADDR, 4)).toBe(0);
   expect(call(k, task, 231, [0])).toBe(0);
   expect(stat(k, "a/b", "pgfault")).toBe(4);
   expect(removeDirectory(k, `${ROOT}/a/b`)).toBe(0);

@@ -2,15 +2,14 @@
  * What Documentation/admin-guide/cgroup-v1/memory.rst and mm/memcontrol-v1.c (6.12) say about the files of version 1.
  */
 import { expect, test } from "vitest";
-import { call, fileMachine, PAGE, touch } from "../../../../test/support/file-machine.ts";
+import { call, fileMachine, PAGE } from "../../../../test/support/file-machine.ts";
+import { addSwap, storePages, touchPages } from "../../../../test/support/task-memory.ts";
 import { EBUSY, EINVAL, ENOENT } from "../../base/errno.ts";
-import { ACCESS_LOAD, ACCESS_STORE } from "../../hw/mmu.ts";
+import { ACCESS_LOAD } from "../../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../../kernel.ts";
-import { addSwapArea, SWP_SYNCHRONOUS_IO } from "../../space/swap.ts";
 import { makeDirectory, readFile, writeFile } from "../vfs.ts";
 import { mountLegacyMemory } from "./directory.ts";
 
-const MMAP = 9;
 const MUNMAP = 11;
 const ADDR = 0x10000000;
 const DIR = "/sys/fs/cgroup/memory/a";
@@ -19,18 +18,11 @@ const NO_LIMIT = "9223372036854771712\n";
 function withCgroup(swapPages = 0): { k: Kernel; task: number } {
   const { k, task } = fileMachine();
   k.task.cpuTask[0] = task;
-  if (swapPages > 0)
-    addSwapArea(k, { pages: swapPages + 1, prio: -2, disk: 0, flags: SWP_SYNCHRONOUS_IO, path: "/swap" });
+  if (swapPages > 0) addSwap(k, swapPages);
   expect(mountLegacyMemory(k)).toBe(0);
   expect(makeDirectory(k, DIR)).toBe(0);
   expect(writeFile(k, `${DIR}/cgroup.procs`, `${k.task.pid[task]}`)).toBe(0);
   return { k, task };
-}
-
-/** Maps memory and stores to each of its pages. */
-function store(k: Kernel, task: number, pages: number): void {
-  expect(call(k, task, MMAP, [ADDR, pages * PAGE, 3, 0x32, -1, 0])).toBe(ADDR);
-  for (let i = 0; i < pages; i++) expect(touch(k, task, ADDR + i * PAGE, ACCESS_STORE)).toBe(0);
 }
 
 function pages(k: Kernel, name: string): number {
@@ -68,7 +60,7 @@ test("memory may never be allowed more than memory+swap", () => {
 test("a page swapped out leaves memory and stays in memory+swap; its end takes it from both", () => {
   const { k, task } = withCgroup(1000);
   expect(writeFile(k, `${DIR}/memory.limit_in_bytes`, "1M")).toBe(0);
-  store(k, task, 400);
+  expect(storePages(k, task, ADDR, 400)).toBe(0);
   expect(pages(k, "memory.usage_in_bytes")).toBeLessThanOrEqual(256);
   expect(pages(k, "memory.memsw.usage_in_bytes")).toBe(
     pages(k, "memory.usage_in_bytes") + stat(k, "swap") / PAGE,
@@ -76,7 +68,7 @@ test("a page swapped out leaves memory and stays in memory+swap; its end takes i
   expect(stat(k, "rss") / PAGE + stat(k, "swap") / PAGE).toBeGreaterThanOrEqual(400);
   expect(Number(readFile(k, `${DIR}/memory.failcnt`))).toBeGreaterThan(0);
   checkKernel(k);
-  for (let i = 0; i < 400; i++) expect(touch(k, task, ADDR + i * PAGE, ACCESS_LOAD)).toBe(0);
+  expect(touchPages(k, task, ADDR, 400, ACCESS_LOAD)).toBe(0);
   checkKernel(k);
   expect(call(k, task, MUNMAP, [ADDR, 400 * PAGE])).toBe(0);
   expect(stat(k, "swap")).toBe(0);
@@ -86,7 +78,7 @@ test("a page swapped out leaves memory and stays in memory+swap; its end takes i
 
 test("the highest usage and the failed charges can be reset", () => {
   const { k, task } = withCgroup();
-  store(k, task, 100);
+  expect(storePages(k, task, ADDR, 100)).toBe(0);
   expect(call(k, task, MUNMAP, [ADDR, 100 * PAGE])).toBe(0);
   expect(pages(k, "memory.max_usage_in_bytes")).toBe(128);
   expect(writeFile(k, `${DIR}/memory.max_usage_in_bytes`, "0")).toBe(0);

@@ -3,32 +3,29 @@
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/admin-guide/mm/multigen_lru.rst
  */
 import { expect, test } from "vitest";
-import { call, fileMachine, PAGE, touch } from "../../../../test/support/file-machine.ts";
+import { fileMachine, PAGE } from "../../../../test/support/file-machine.ts";
+import { addSwap, storePages } from "../../../../test/support/task-memory.ts";
 import { writeFile } from "../../abi/vfs.ts";
 import { FLAGS, PAGE_WORDS, PG_workingset } from "../../frame/page.ts";
 import { OOM_KILL, PGREFILL, PGSCAN_DIRECT, PGSTEAL_DIRECT } from "../../frame/vmstat.ts";
-import { ACCESS_STORE } from "../../hw/mmu.ts";
 import { checkKernel, type Kernel } from "../../kernel.ts";
 import { LRU_GEN_ANON, setRefs } from "../../space/lru-gen.ts";
 import { tryToIncMaxSeq } from "../../space/lru-gen-aging.ts";
 import { lruAddDrain } from "../../space/lruvec.ts";
 import { findPte, normalPage } from "../../space/pagetable.ts";
-import { addSwapArea, SWP_SYNCHRONOUS_IO } from "../../space/swap.ts";
 import { GFP_KERNEL } from "../gfp.ts";
 import { createScan } from "../scan-control.ts";
 import { evictFolios } from "./mglru.ts";
 import { lruGenAgeNode, shouldRunAging } from "./mglru-shrink.ts";
 
-const MMAP = 9;
 const ADDR = 0x10000000;
 const TTL = "/sys/kernel/mm/lru_gen/min_ttl_ms";
 
 /** A machine whose task has stored to so many pages, which were made the oldest generation since. */
 function oldPages(pages: number): { k: Kernel; pfnAt: (page: number) => number } {
   const { k, task } = fileMachine();
-  addSwapArea(k, { path: "/swap", pages: 4097, prio: -2, disk: 0, flags: SWP_SYNCHRONOUS_IO });
-  call(k, task, MMAP, [ADDR, pages * PAGE, 3, 0x32, -1, 0]);
-  for (let page = 0; page < pages; page++) touch(k, task, ADDR + page * PAGE, ACCESS_STORE);
+  addSwap(k, 4096);
+  storePages(k, task, ADDR, pages);
   lruAddDrain(k);
   tryToIncMaxSeq(k, 0, 3, true, true);
   tryToIncMaxSeq(k, 0, 4, true, false);
