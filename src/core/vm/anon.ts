@@ -36,8 +36,8 @@ import { addAnonRmap, anonVmaPrepare, moveAnonRmap, removeRmap } from "../space/
 import { freeSwapCache } from "../space/swap-cache.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { VM_EXEC, VM_MAYSHARE, VM_SHARED, VM_WRITE } from "../space/vma.ts";
+import { markMappedDirty } from "../space/writeback.ts";
 import { FAULT_FLAG_WRITE } from "./fault-flags.ts";
-import { pageMkwrite } from "./filemap.ts";
 import { ensurePte } from "./pte-alloc.ts";
 import type { VmState } from "./state.ts";
 import { ZERO_PAGE } from "./zero-page.ts";
@@ -82,7 +82,7 @@ export function doAnonymousPage(k: VmState, vma: Vma, vpn: number, flags: number
 export function doWpPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   const pfn = normalPage(k, pte);
   if ((k.vma.flags[vma]! & (VM_SHARED | VM_MAYSHARE)) !== 0) {
-    if (pfn !== NONE) pageMkwrite(k, pfn);
+    if (pfn !== NONE) markMappedDirty(k, pfn);
     reuse(k, vma, pte);
     if (pfn !== NONE) balanceDirtyPages(k, k.file.inode[k.vma.file[vma]]);
     return 0;

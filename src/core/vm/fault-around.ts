@@ -8,25 +8,17 @@
  * Linux: mm/memory.c, mm/filemap.c (6.12)   Doc: Documentation/filesystems/locking.rst (map_pages)
  */
 import { ENOMEM } from "../base/errno.ts";
-import { NONE, type Pfn, type Vma, vpnLow } from "../base/types.ts";
-import {
-  FLAGS,
-  PAGE_WORDS,
-  PG_locked,
-  PG_readahead,
-  PG_swapbacked,
-  PG_uptodate,
-  PG_workingset,
-} from "../frame/page.ts";
-import { PTRS_PER_TABLE, pteHigh, pteLow } from "../hw/pte.ts";
+import { NONE, type Vma, vpnLow } from "../base/types.ts";
+import { FLAGS, PAGE_WORDS, PG_locked, PG_readahead, PG_uptodate, PG_workingset } from "../frame/page.ts";
+import { PTRS_PER_TABLE, pteHigh } from "../hw/pte.ts";
 import { getFolio } from "../space/folio.ts";
 import { completeIo } from "../space/io.ts";
 import { addRss, MM_FILEPAGES, MM_SHMEMPAGES } from "../space/mm.ts";
 import { filePages, findPage } from "../space/pagecache.ts";
 import { findPteTable } from "../space/pagetable.ts";
-import { protHigh, protLow } from "../space/protection.ts";
+import { protHigh } from "../space/protection.ts";
 import { addFileRmap } from "../space/rmap.ts";
-import { VM_SHARED } from "../space/vma.ts";
+import { fileEntryLow } from "./map-file-page.ts";
 import { ensurePte } from "./pte-alloc.ts";
 import type { VmState } from "./state.ts";
 
@@ -44,15 +36,6 @@ export function faultAround(k: VmState, vma: Vma, vpn: number): number {
   const to = Math.min(from + nr, PTRS_PER_TABLE, inTable + v.end[vma] - vpn) - 1;
   const index = v.pgoff[vma] + inVma;
   return mapPages(k, vma, vpn, index + from - inTable, index + to - inTable);
-}
-
-/**
- * The low word of a new entry for a page of a file, read-only; shared writable mappings get write access by a fault of
- * their own, because the file system wants to know of the first store (nobody does for shared memory).
- */
-export function fileEntryLow(k: VmState, vma: Vma, pfn: Pfn): number {
-  if ((k.page[pfn * PAGE_WORDS + FLAGS] & PG_swapbacked) !== 0) return pteLow(pfn, protLow(k.vma.flags[vma]));
-  return pteLow(pfn, protLow(k.vma.flags[vma] & ~VM_SHARED));
 }
 
 /** Pages of the window: the tunable rounded down to a power of two. */

@@ -17,7 +17,7 @@ import { BLOCKED, type Inode, NONE, type Pfn, type Task, type Vma } from "../bas
 import { freePage } from "../frame/pcp.ts";
 import { PGMAJFAULT } from "../frame/vmstat.ts";
 import { CAUSE_COPY, COST_COPY_PAGE, spend } from "../hw/clock.ts";
-import { PTE_DIRTY, PTE_RW, PTE_SOFT_DIRTY, pteHigh, pteLow } from "../hw/pte.ts";
+import { pteHigh, pteLow } from "../hw/pte.ts";
 import { copyContent } from "../hw/ram.ts";
 import { balanceDirtyPages } from "../reclaim/balance-dirty.ts";
 import { __GFP_COMP, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../reclaim/gfp.ts";
@@ -26,13 +26,12 @@ import { isUptodate, sleepOnFolio } from "../space/io.ts";
 import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
 import { folioAddLruVma } from "../space/lruvec.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
-import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
+import { addRss, MM_ANONPAGES } from "../space/mm.ts";
 import { filePages, findPage, pageRequest, startReads } from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
-import { addAnonRmap, addFileRmap, anonVmaPrepare } from "../space/rmap.ts";
-import { VM_SHARED, VM_WRITE } from "../space/vma.ts";
-import { markMappedDirty } from "../space/writeback.ts";
-import { faultAround, fileEntryLow } from "./fault-around.ts";
+import { addAnonRmap, anonVmaPrepare } from "../space/rmap.ts";
+import { VM_SHARED } from "../space/vma.ts";
+import { faultAround } from "./fault-around.ts";
 import {
   FAULT_FLAG_POPULATE,
   FAULT_FLAG_TRIED,
@@ -42,6 +41,7 @@ import {
   RETRY_TRIED,
   VM_FAULT_MAJOR,
 } from "./fault-flags.ts";
+import { mapFilePage, writeBits } from "./map-file-page.ts";
 import { ensurePte } from "./pte-alloc.ts";
 import { addPage, readAheadOfFault, readAroundFault } from "./readahead.ts";
 import type { VmState } from "./state.ts";
@@ -85,14 +85,6 @@ function tryFileFault(k: VmState, task: Task, vma: Vma, vpn: number, flags: numb
   }
 }
 
-/**
- * A shared mapping is about to be written to: the page becomes dirty (Linux: page_mkwrite, fault_dirty_shared_page).
- * The fault on a read-only entry of a shared file mapping calls this, then makes the entry writable and dirty.
- */
-export function pageMkwrite(k: VmState, pfn: Pfn): void {
-  markMappedDirty(k, pfn);
-}
-
 /** One attempt. Returns 0, VM_FAULT_MAJOR, RETRY, RETRY_MAJOR, FAULT_SIGBUS or FAULT_OOM. */
 function attempt(k: VmState, vma: Vma, vpn: number, flags: number): number {
   const isWrite = (flags & FAULT_FLAG_WRITE) !== 0;
@@ -109,7 +101,7 @@ function attempt(k: VmState, vma: Vma, vpn: number, flags: number): number {
   const pfn = findPage(k, inode, indexOf(k, vma, vpn));
   // Held while tables and copies are made: reclaim leaves it alone.
   getFolio(k, pfn);
-  const mapped = isWrite && !isShared ? mapCopy(k, vma, vpn, pfn) : mapPage(k, vma, vpn, pfn, isWrite);
+  const mapped = isWrite && !isShared ? mapCopy(k, vma, vpn, pfn) : mapFilePage(k, vma, vpn, pfn, isWrite);
   putFolio(k, pfn);
   return mapped < 0 ? mapped : fetched;
 }
@@ -170,26 +162,6 @@ function sleepOnPage(k: VmState, task: Task, vma: Vma, vpn: number): boolean {
   return true;
 }
 
-/** Maps a page of the file itself: read-only, or writable and dirty for a store to a shared mapping. */
-function mapPage(k: VmState, vma: Vma, vpn: number, pfn: Pfn, isWrite: boolean): number {
-  const mm = k.vma.mm[vma];
-  const pte = ensurePte(k, mm, vpn);
-  if (pte < 0) return FAULT_OOM;
-  const { words } = k.ram;
-  if (words[pte] !== 0 || words[pte + 1] !== 0) return 0;
-  let low = fileEntryLow(k, vma, pfn);
-  if (isWrite) {
-    pageMkwrite(k, pfn);
-    low |= writeBits(k, vma);
-  }
-  words[pte + 1] = pteHigh(pfn, protHigh(k.vma.flags[vma]));
-  words[pte] = low;
-  getFolio(k, pfn);
-  addFileRmap(k, pfn);
-  addRss(k, mm, MM_FILEPAGES, 1);
-  return 0;
-}
-
 /** Copies a page of the file into a new anonymous page and maps that (Linux: do_cow_fault). */
 function mapCopy(k: VmState, vma: Vma, vpn: number, source: Pfn): number {
   const mm = k.vma.mm[vma];
@@ -212,12 +184,6 @@ function mapCopy(k: VmState, vma: Vma, vpn: number, source: Pfn): number {
   words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
   words[pte] = pteLow(pfn, protLow(vmFlags)) | writeBits(k, vma);
   return 0;
-}
-
-/** What an entry made for a store has besides: dirty, and writable where the VMA is. */
-function writeBits(k: VmState, vma: Vma): number {
-  const dirty = PTE_DIRTY | PTE_SOFT_DIRTY;
-  return (k.vma.flags[vma] & VM_WRITE) !== 0 ? dirty | PTE_RW : dirty;
 }
 
 /** Page of the file at this vpn of its VMA. */

@@ -26,17 +26,13 @@ import { FLAGS, PAGE_WORDS, PG_uptodate, PG_writeback } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { PGMAJFAULT } from "../frame/vmstat.ts";
 import { CAUSE_ZEROING, COST_CLEAR_PAGE, spend } from "../hw/clock.ts";
-import { PTE_DIRTY, PTE_SOFT_DIRTY, pteHigh, pteLow } from "../hw/pte.ts";
 import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { putFile } from "../space/file.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { completeIo, isUptodate, waitRow } from "../space/io.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
-import { addRss, MM_SHMEMPAGES } from "../space/mm.ts";
 import { filePages, findPage } from "../space/pagecache.ts";
-import { protHigh, protLow } from "../space/protection.ts";
-import { addFileRmap } from "../space/rmap.ts";
 import {
   addShmemPage,
   createShmem,
@@ -50,11 +46,10 @@ import {
 } from "../space/shmem.ts";
 import { findSwapCache, swapRequest } from "../space/swap-cache.ts";
 import { sleepUntil, TASK_UNINTERRUPTIBLE } from "../space/task.ts";
-import { markDirty } from "../space/writeback.ts";
 import { acctMemory, vmEnoughMemory } from "./accounting.ts";
 import { faultAround } from "./fault-around.ts";
 import { FAULT_FLAG_WRITE, RETRY_TRIED, VM_FAULT_MAJOR } from "./fault-flags.ts";
-import { ensurePte } from "./pte-alloc.ts";
+import { mapFilePage } from "./map-file-page.ts";
 import type { VmState } from "./state.ts";
 import { bringIn, findReadAhead, readCluster } from "./swapin.ts";
 
@@ -93,7 +88,7 @@ export function shmemFault(k: VmState, task: Task, vma: Vma, vpn: number, flags:
   if (pfn < 0) return endFault(k, task, pfn);
   // Held while a table is made: reclaim leaves it alone.
   getFolio(k, pfn);
-  const mapped = mapShmemPage(k, vma, vpn, pfn, isWrite);
+  const mapped = mapFilePage(k, vma, vpn, pfn, isWrite);
   putFolio(k, pfn);
   return endFault(k, task, mapped);
 }
@@ -165,21 +160,4 @@ function makePage(k: VmState, vma: Vma, inode: Inode, index: number): Pfn {
   spend(k, CAUSE_ZEROING, COST_CLEAR_PAGE);
   folioAddLru(k, pfn);
   return pfn;
-}
-
-/** Maps a page of shared memory, with all rights the mapping has. Returns 0 or FAULT_OOM. */
-function mapShmemPage(k: VmState, vma: Vma, vpn: number, pfn: Pfn, isWrite: boolean): number {
-  const mm = k.vma.mm[vma];
-  const pte = ensurePte(k, mm, vpn);
-  if (pte < 0) return FAULT_OOM;
-  const { words } = k.ram;
-  if (words[pte] !== 0 || words[pte + 1] !== 0) return 0;
-  if (isWrite) markDirty(k, pfn);
-  const vmFlags = k.vma.flags[vma];
-  words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
-  words[pte] = pteLow(pfn, protLow(vmFlags) | (isWrite ? PTE_DIRTY | PTE_SOFT_DIRTY : 0));
-  getFolio(k, pfn);
-  addFileRmap(k, pfn);
-  addRss(k, mm, MM_SHMEMPAGES, 1);
-  return 0;
 }
