@@ -26,6 +26,7 @@ function disk(rotational: boolean): DiskState {
       writeNs: 30000,
       requestNs: 0,
       bytesPerSecond: 1e9,
+      writeBytesPerSecond: 1e9,
       rotational,
       queueDepth: 1023,
     },
@@ -71,6 +72,7 @@ test("a read does not wait for the longer latency of a write before it, only unt
     writeNs: 90000,
     requestNs: 500,
     bytesPerSecond: 1e9,
+    writeBytesPerSecond: 1e9,
     rotational: false,
     queueDepth: 64,
   };

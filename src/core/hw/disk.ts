@@ -42,10 +42,10 @@ export interface DiskColumns {
   /** By disk: owner and page index at which the next request would need no seek. */
   readonly lastOwner: Int32Array;
   readonly lastIndex: Float64Array;
-  /** By disk and op, from the machine: latency. By disk: what a request and what a byte takes, and 1 when it seeks. */
+  /** By disk and op, from the machine: latency, and what a byte takes. By disk: what a request takes, and 1 when it seeks. */
   readonly latencyNs: Float64Array;
-  readonly requestNs: Float64Array;
   readonly nsPerByte: Float64Array;
+  readonly requestNs: Float64Array;
   readonly rotational: Uint8Array;
   /** By disk, since boot: requests and bytes read, and written. */
   readonly reads: Float64Array;
@@ -130,7 +130,7 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
     lastIndex: new Float64Array(disks),
     latencyNs: new Float64Array(disks * 2).fill(80000),
     requestNs: new Float64Array(disks),
-    nsPerByte: new Float64Array(disks).fill(0.5),
+    nsPerByte: new Float64Array(disks * 2).fill(0.5),
     rotational: new Uint8Array(disks),
     reads: new Float64Array(disks),
     readBytes: new Float64Array(disks),
@@ -153,7 +153,8 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
     columns.latencyNs[disk * 2 + OP_READ] = spec.readNs;
     columns.latencyNs[disk * 2 + OP_WRITE] = spec.writeNs;
     columns.requestNs[disk] = spec.requestNs;
-    columns.nsPerByte[disk] = 1e9 / spec.bytesPerSecond;
+    columns.nsPerByte[disk * 2 + OP_READ] = 1e9 / spec.bytesPerSecond;
+    columns.nsPerByte[disk * 2 + OP_WRITE] = 1e9 / spec.writeBytesPerSecond;
     columns.rotational[disk] = spec.rotational ? 1 : 0;
   });
   return columns;
@@ -193,7 +194,7 @@ export function dispatchIo(k: DiskState, row: number): void {
   const latencyNs = d.latencyNs[queue];
   const continues = d.lastOwner[disk] === d.owner[row] && d.lastIndex[disk] === d.index[row];
   const begin = Math.max(now, d.busyUntilNs[disk]);
-  const passed = begin + d.requestNs[disk] + Math.ceil(bytes * d.nsPerByte[disk]);
+  const passed = begin + d.requestNs[disk] + Math.ceil(bytes * d.nsPerByte[queue]);
   if (d.rotational[disk] === 1) {
     d.busyUntilNs[disk] = passed + (continues ? 0 : latencyNs);
     d.completeNs[row] = d.busyUntilNs[disk];

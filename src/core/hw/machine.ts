@@ -41,7 +41,9 @@ export interface DiskSpec {
   readonly writeNs: number;
   /** What a request takes besides its bytes while no other can pass: a disk limited to so many requests a second has 1e9 / that. */
   readonly requestNs: number;
+  /** Of reads and, when it is another, of writes. */
   readonly bytesPerSecond: number;
+  readonly writeBytesPerSecond: number;
   readonly rotational: boolean;
   /** Requests it takes at a time; who submits one more waits until the oldest is done (Linux: queue/nr_requests). */
   readonly queueDepth: number;
@@ -188,6 +190,7 @@ const USUAL_DISK: DiskSpec = {
   writeNs: 80000,
   requestNs: 0,
   bytesPerSecond: 3e9,
+  writeBytesPerSecond: 3e9,
   rotational: false,
   queueDepth: 1023,
 };
@@ -460,12 +463,15 @@ function completeTlb(given: Partial<TlbSpec> | undefined): TlbSpec {
 }
 
 function completeDisk(given: Partial<DiskSpec>, i: number): DiskSpec {
-  const disk = { ...USUAL_DISK, ...given, writeNs: given.writeNs ?? given.readNs ?? USUAL_DISK.writeNs };
+  const writeNs = given.writeNs ?? given.readNs ?? USUAL_DISK.writeNs;
+  const writeBytesPerSecond =
+    given.writeBytesPerSecond ?? given.bytesPerSecond ?? USUAL_DISK.writeBytesPerSecond;
+  const disk = { ...USUAL_DISK, ...given, writeNs, writeBytesPerSecond };
   integer(`disks[${i}].readNs`, disk.readNs, 0, 1e12);
   integer(`disks[${i}].writeNs`, disk.writeNs, 0, 1e12);
   integer(`disks[${i}].requestNs`, disk.requestNs, 0, 1e12);
-  if (!(disk.bytesPerSecond > 0))
-    badConfig(`disks[${i}].bytesPerSecond`, `${disk.bytesPerSecond} is not positive`);
+  for (const field of ["bytesPerSecond", "writeBytesPerSecond"] as const)
+    if (!(disk[field] > 0)) badConfig(`disks[${i}].${field}`, `${disk[field]} is not positive`);
   integer(`disks[${i}].queueDepth`, disk.queueDepth, 1, 16384);
   return disk;
 }

@@ -298,7 +298,7 @@ function endWrite(k: SpaceState, pfn: Pfn, hasFailed: boolean): void {
 /** The time a device without a queue takes for a page passes on the running CPU. Returns whether the transfer failed. */
 function transferNow(k: SpaceState, disk: number, op: number): boolean {
   const { latencyNs, requestNs, nsPerByte } = k.disk;
-  const ns = latencyNs[disk * 2 + op] + requestNs[disk] + Math.ceil(4096 * nsPerByte[disk]);
+  const ns = latencyNs[disk * 2 + op] + requestNs[disk] + Math.ceil(4096 * nsPerByte[disk * 2 + op]);
   k.clock.ns[0] += ns;
   k.clock.spent[CAUSE_IO_WAIT] += ns;
   const hasFailed = k.disk.failNext[disk] !== 0;

@@ -83,6 +83,7 @@ export const machineFileSchema = z.strictObject({
           writeNs: z.number().min(0),
           requestNs: z.number().min(0),
           bytesPerSecond: z.number().positive(),
+          writeBytesPerSecond: z.number().positive(),
           rotational: z.boolean(),
           queueDepth: z.number().int().min(1).max(16384),
         })
