@@ -36,8 +36,11 @@ const COUNTERS: readonly number[] = [
   NR_WRITEBACK,
 ];
 export const FLUSHED_WORDS = 9;
-/** Virtual time between two flushes (Linux: FLUSH_TIME). */
-const FLUSH_NS = 2e9;
+/**
+ * Virtual time between two flushes: FLUSH_TIME is 500 ticks of 4 ms (CONFIG_HZ 250), and the wheel of timers rounds one so far away up to the next
+ * multiple of 8 ticks, so that each comes 504 ticks after the one before (kernel/time/timer.c, LVL_GRAN).
+ */
+const FLUSH_NS = 504 * 4e6;
 
 /** A number of a lruvec and everything below it as of the last flush (Linux: lruvec_page_state). */
 export function flushedState(k: SpaceState, lruvec: Lruvec, word: number): number {
