@@ -53,6 +53,16 @@ export interface FidelityRun {
   /** The file's name: RELEASE-NUMBER.txt. */
   readonly file: string;
   readonly text: string;
+  /** What its last line says, in runs that have one. */
+  readonly clock?: RunClock;
+}
+
+/** When a run was, in the kernel's own rhythm. */
+export interface RunClock {
+  /** From the first pattern to the end. */
+  readonly seconds: number;
+  /** From the first pattern to when the kernel added up its statistics of cgroups next, which it does every two seconds. */
+  readonly flushSeconds: number;
 }
 
 /** Every case, by name. */
@@ -84,7 +94,14 @@ function readCase(name: string): FidelityCase {
   const machine = JSON.parse(readFileSync(path.join(folder, "machine.json"), "utf8")) as FidelityMachine;
   const runsFolder = path.join(folder, "runs");
   const files = existsSync(runsFolder) ? readdirSync(runsFolder).sort() : [];
-  const allRuns = files.map((file) => ({ file, text: readFileSync(path.join(runsFolder, file), "utf8") }));
+  const allRuns = files.map((file) => readRun(file, readFileSync(path.join(runsFolder, file), "utf8")));
   const hasGroup = program !== undefined || /^cgroup /m.test(script);
   return { name, script, program, machine, hasGroup, allRuns, runs: usualRuns(allRuns) };
+}
+
+/** A run; `@@ clock SECONDS flushed SECONDS…` is its last line where the recorder asked for it. */
+export function readRun(file: string, text: string): FidelityRun {
+  const [, seconds, flushed] = /^@@ clock (\S+) flushed (\S+)/m.exec(text) ?? [];
+  if (seconds === undefined || flushed === undefined) return { file, text };
+  return { file, text, clock: { seconds: Number(seconds), flushSeconds: Number(flushed) } };
 }

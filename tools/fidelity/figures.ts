@@ -2,7 +2,7 @@
  * Figures of a run, and how far a prediction is from what real kernels did.
  * Doc: docs/script.md (10, totals); docs/fidelity.md
  */
-import type { FidelityCase } from "./cases.ts";
+import type { FidelityCase, FidelityRun } from "./cases.ts";
 
 /** What is compared: lines of `show totals`, and the two kinds of refaults together. */
 export const FIGURES = ["major", "swapin", "swapout", "refault", "minor", "filein", "rss", "cache"] as const;
@@ -28,6 +28,9 @@ export interface CaseScore {
   readonly fidelityCase: FidelityCase;
   readonly real: Readonly<Record<Figure, Spread>> | undefined;
   readonly predicted: Readonly<Record<Figure, Spread>> | undefined;
+  /** How long it took from the first pattern on, in seconds; undefined where a run has no clock. */
+  readonly realSeconds: Spread | undefined;
+  readonly predictedSeconds: Spread | undefined;
   /** Why there is no prediction; "" when there is one. */
   readonly problem: string;
   /** Whether a task was killed for want of memory here. */
@@ -49,12 +52,19 @@ export function readFigures(transcript: string): Figures | undefined {
 export function spreadOf(runs: readonly { readonly text: string }[]): Readonly<Record<Figure, Spread>> | undefined {
   const all = runs.map((run) => readFigures(run.text)).filter((figures) => figures !== undefined);
   if (all.length === 0) return undefined;
-  const spreads = FIGURES.map((figure) => {
-    const values = all.map((figures) => figures[figure]);
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return [figure, { mean, min: Math.min(...values), max: Math.max(...values) }];
-  });
+  const spreads = FIGURES.map((figure) => [figure, spreadOfNumbers(all.map((figures) => figures[figure]))]);
   return Object.fromEntries(spreads) as Record<Figure, Spread>;
+}
+
+/** Mean and bounds of how long runs took; undefined when one does not say so. */
+export function spreadOfSeconds(runs: readonly FidelityRun[]): Spread | undefined {
+  const all = runs.flatMap(({ clock }) => (clock === undefined ? [] : [clock.seconds]));
+  return all.length === 0 || all.length < runs.length ? undefined : spreadOfNumbers(all);
+}
+
+function spreadOfNumbers(values: readonly number[]): Spread {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mean, min: Math.min(...values), max: Math.max(...values) };
 }
 
 /** How far a prediction is from the mean of the runs, as a fraction of it. */

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { boot, type Kernel, type MachineInput } from "../../src/core/index.ts";
 import { compressPage } from "../../src/hosts/cli/compressor.ts";
-import { formatScriptError } from "../../src/programs/script/ast.ts";
+import { formatScriptError, type Script } from "../../src/programs/script/ast.ts";
 import { readScript } from "../../src/programs/script/check.ts";
 import { runScript } from "../../src/programs/script/run.ts";
 import { FOLDER, type FidelityCase, readCases } from "./cases.ts";
@@ -26,7 +26,10 @@ interface Speed {
   readonly writeNs: number;
   readonly requestNs: number;
   readonly pageNs: number;
+  readonly writePageNs?: number;
   readonly fileByteNs: number;
+  /** The processor's TLB, where that is known. */
+  readonly tlb?: MachineInput["tlb"];
 }
 
 /** Time of an anonymous write fault here, measured as on the recording machines. */
@@ -39,10 +42,11 @@ function modelFaultNs(): number {
 }
 
 /** The processor and the disks of the machine a case was recorded on: the processor by what a fault takes there and here. */
-function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | "disks"> {
+function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | "disks" | "tlb"> {
   const speeds = JSON.parse(readFileSync(path.join(FOLDER, "calibration.json"), "utf8")) as Record<string, Speed>;
-  const { faultNs, readNs, writeNs, requestNs, pageNs, fileByteNs } = speeds[machine.zswap === true ? "6.12 with zswap" : machine.kernel]!;
+  const { faultNs, readNs, writeNs, requestNs, pageNs, writePageNs = pageNs, fileByteNs, tlb } = speeds[machine.zswap === true ? "6.12 with zswap" : machine.kernel]!;
   return {
+    tlb,
     cpuSlowdown: faultNs / modelFaultNs(),
     disks: [
       { name: "nvme0n1", readNs, writeNs, bytesPerSecond: Math.round(1e9 / fileByteNs) },
@@ -53,19 +57,21 @@ function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | 
         // A throttled disk gives every request its turn.
         requestNs: machine.swapIops > 0 ? 1e9 / machine.swapIops : requestNs,
         bytesPerSecond: Math.round((PAGE_BYTES * 1e9) / pageNs),
+        writeBytesPerSecond: Math.round((PAGE_BYTES * 1e9) / writePageNs),
       },
     ],
   };
 }
 
 /**
- * The TLB of the recording machine. QEMU's, where no hardware helps it, has 256 places, one for each page number modulo 256,
- * 8 for what was displaced last (CPU_TLB_DYN_DEFAULT_BITS, CPU_VTLB_SIZE), and no tags: it forgets all when the stub stops. So entries are
- * marked as used far more often.
+ * QEMU's TLB, where no hardware helps it: one place for each page number modulo its size, 8 for what was displaced last (CPU_VTLB_SIZE), and
+ * no tags. It begins with 256 places and doubles them while more than 70 % are used between two times that it forgets all (tlb_mmu_resize_locked).
+ * It does that whenever the stub of a script stops, which is after some 64 pages; a program fills it.
  */
-function tlbOf({ machine }: FidelityCase): Pick<MachineInput, "tlb" | "config"> {
+function tlbOf({ machine, program }: FidelityCase): Pick<MachineInput, "tlb" | "config"> {
   if (machine.kernel !== "6.12") return {};
-  const tlb = { l1d4k: { sets: 256, ways: 1 }, l1i4k: { sets: 256, ways: 1 }, l2: { sets: 1, ways: 8 } };
+  const sets = program === undefined ? 256 : 4096;
+  const tlb = { l1d4k: { sets, ways: 1 }, l1i4k: { sets, ways: 1 }, l2: { sets: 1, ways: 8 } };
   return { tlb, config: { pcid: false } };
 }
 
@@ -108,36 +114,74 @@ function asVersion2(script: string): string {
   });
 }
 
-/** Seeds a case is predicted with: what is chance on a real machine (when its statistics are flushed, address layout) differs between them. */
+/** Seeds of a case whose runs do not say when statistics were added up: what is chance on a real machine differs between them. */
 const SEEDS = [1, 2, 3];
 
-/** What a case gives here: a transcript for each seed, or why there is none. */
+/** What a prediction begins with: a seed, and when the statistics of cgroups are added up, if a run says so. */
+interface Start {
+  readonly seed: number;
+  /** From the first pattern on. */
+  readonly flushNs?: number;
+}
+
+/** What a case gives here: a transcript for each start, or why there is none. */
 interface Prediction {
   readonly transcripts?: readonly string[];
   readonly problem?: string;
 }
 
+/**
+ * A start for each run: when the kernel adds its statistics up is chance, as it depends on when the machine was booted, and decides much;
+ * so each prediction begins where the run began.
+ */
+function startsOf({ runs }: FidelityCase): Start[] {
+  const starts = runs.map(({ clock }, i): Start => ({ seed: i + 1, ...(clock === undefined ? {} : { flushNs: clock.flushSeconds * 1e9 }) }));
+  return starts.every(({ flushNs }) => flushNs !== undefined) ? starts : SEEDS.map((seed) => ({ seed }));
+}
+
 function predict(fidelityCase: FidelityCase): Prediction {
   const transcripts: string[] = [];
-  for (const seed of SEEDS) {
-    const { transcript, problem } = predictOnce(fidelityCase, seed);
+  for (const start of startsOf(fidelityCase)) {
+    const { transcript, problem } = predictOnce(fidelityCase, start);
     if (transcript === undefined) return { problem: problem! };
     transcripts.push(transcript);
   }
   return { transcripts };
 }
 
-/** The transcript of one run; the error that stopped it is its last line. */
-function predictOnce(fidelityCase: FidelityCase, seed: number): { transcript?: string; problem?: string } {
+/** A script's lines before its first pattern. */
+function preparation(script: Script): Script {
+  const first = script.statements.findIndex(({ action: { kind } }) => kind === "pattern" || kind === "together");
+  return { ...script, statements: script.statements.slice(0, first) };
+}
+
+/** When the first pattern begins, which is when a run's clock does. */
+function beginNs(fidelityCase: FidelityCase, script: Script, seed: number): number {
+  const k = bootMachine(fidelityCase, seed);
+  runScript(k, preparation(script), () => {});
+  return k.clock.ns[0]!;
+}
+
+function seconds(ns: number): string {
+  return (ns / 1e9).toFixed(6);
+}
+
+/** The transcript of one run with its clock; the error that stopped it is its last line. */
+function predictOnce(fidelityCase: FidelityCase, start: Start): { transcript?: string; problem?: string } {
   if (fidelityCase.program !== undefined) {
-    const transcript = predictProgram(bootMachine(fidelityCase, seed), fidelityCase.program);
+    const transcript = predictProgram(bootMachine(fidelityCase, start.seed), fidelityCase.program);
     return transcript === undefined ? { problem: "the recording did not come to its end" } : { transcript };
   }
   const { script, errors } = readScript(asVersion2(fidelityCase.script), "script.pw");
   if (errors.length > 0) return { problem: formatScriptError(errors[0]!) };
   const lines: string[] = [];
-  const error = runScript(bootMachine(fidelityCase, seed), script, (line) => lines.push(line));
+  const k = bootMachine(fidelityCase, start.seed);
+  const begin = beginNs(fidelityCase, script, start.seed);
+  if (start.flushNs !== undefined) k.lruvec.nextFlushNs[0] = begin + start.flushNs;
+  const flushNs = k.lruvec.nextFlushNs[0]! - begin;
+  const error = runScript(k, script, (line) => lines.push(line));
   if (error !== undefined) return { problem: formatScriptError(error) };
+  lines.push(`@@ clock ${seconds(k.clock.ns[0]! - begin)} flushed ${seconds(flushNs)}`);
   const refused = lines.find((line) => /^(swap|cgroup|enter|sysctl|file) .* = -1 /.test(line));
   return refused === undefined ? { transcript: lines.map((line) => `${line}\n`).join("") } : { problem: refused };
 }

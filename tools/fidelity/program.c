@@ -3,7 +3,7 @@
  *
  *   program --limit BYTES --swap BYTES COMMAND ARGS...   as root, on this machine: cgroup of version 1, swap on a loop device over memory
  *   program                                              as process 1 of a virtual machine: the same words, one a line, in /words;
- *                                                        cgroup of version 2, swap on /dev/nvme1n1, output on /dev/ttyS1, then power off
+ *                                                        cgroup of version 2, swap on the second disk, output on /dev/ttyS1, then power off
  *
  * What it prints is framed as the controller's output is (tools/oracle/controller/main.c), as script 000000.
  *
@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <linux/module.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -35,7 +37,8 @@
 #define WORDS_MAX 64
 #define LOOP_MAJOR 7
 #define LOOP_NODE "/tmp/pagewalk-swap"
-#define GUEST_DISK "/dev/nvme1n1"
+#define GUEST_DRIVER "/virtio_blk.ko.xz"
+#define GUEST_DISK (access("/dev/vdb", F_OK) == 0 ? "/dev/vdb" : "/dev/nvme1n1")
 #define GUEST_CONSOLE "/dev/ttyS1"
 
 /* What the kernel counts for the whole machine. */
@@ -194,6 +197,20 @@ static void print_status(int status)
         dprintf(out, "run = SIG%s\n", sigabbrev_np(WTERMSIG(status)));
 }
 
+/* Loads the driver of virtio disks, if there is one, and makes the second disk as the kernel makes a flash disk. */
+static void load_driver(void)
+{
+    int driver = open(GUEST_DRIVER, O_RDONLY | O_CLOEXEC);
+    if (driver < 0)
+        return;
+    if (syscall(SYS_finit_module, driver, "", MODULE_INIT_COMPRESSED_FILE) < 0)
+        fail(GUEST_DRIVER);
+    close(driver);
+    write_file("/sys/block/vdb/queue/rotational", "0");
+    write_file("/sys/block/vdb/queue/max_sectors_kb", "512");
+    write_file("/sys/block/vdb/queue/wbt_lat_usec", "2000");
+}
+
 /* Makes a virtual machine one that the command can live in; reads what to do from /words. */
 static int enter_guest(char **words)
 {
@@ -201,6 +218,7 @@ static int enter_guest(char **words)
     if (mount("proc", "/proc", "proc", 0, NULL) < 0 || mount("sysfs", "/sys", "sysfs", 0, NULL) < 0 ||
         mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) < 0 || mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
         fail("mounting");
+    load_driver();
     struct termios raw;
     out = open(GUEST_CONSOLE, O_RDWR | O_NOCTTY | O_CLOEXEC);
     tcgetattr(out, &raw);

@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 import { type Kernel, NONE, readPressureTotals } from "../../src/core/index.ts";
 import { type ArchiveEntry, writeArchive } from "../../src/hosts/oracle/cpio.ts";
 import { createFrameReader, readFrames } from "../../src/hosts/oracle/frames.ts";
-import { findGuest, runArchiveInGuest } from "../../src/hosts/oracle/guest.ts";
+import { driverEntry, findGuest, type Guest, runArchiveInGuest } from "../../src/hosts/oracle/guest.ts";
 import type { KernelChoice, KernelRun, KernelScript, OnTranscript } from "../../src/hosts/oracle/kernel-run.ts";
 import { openTraceFile } from "../../src/hosts/record/pwt-file.ts";
 import { drive } from "../../src/programs/driver.ts";
@@ -50,7 +50,7 @@ export async function runProgram(
     if (kernel === "host") return runHere(runner, words, fidelityCase, onTranscript);
     const guest = findGuest();
     if (guest.missing !== undefined) throw new Error(guest.missing);
-    const run = await runArchiveInGuest(guest.value, { ...script, text: "swap 1G" }, packGuest(runner, words, fidelityCase));
+    const run = await runArchiveInGuest(guest.value, { ...script, text: "swap 1G" }, packGuest(guest.value, runner, words, fidelityCase));
     run.transcripts.forEach(onTranscript);
     return run;
   } finally {
@@ -65,13 +65,14 @@ function runHere(runner: string, words: readonly string[], fidelityCase: Fidelit
   return { release: reader.release, commandLines: [], transcripts: [], skipped: [] };
 }
 
-/** The initramfs: program.c as /init, its words, the files of the program, each under its real name with links to it. */
-function packGuest(runner: string, words: readonly string[], { program }: FidelityCase): Uint8Array {
+/** The initramfs: the driver of its disks, program.c as /init, its words, the files of the program, each under its real name with links to it. */
+function packGuest(guest: Guest, runner: string, words: readonly string[], { program }: FidelityCase): Uint8Array {
   const entries = new Map<string, ArchiveEntry>();
   const add = (entry: ArchiveEntry) => {
     addDirectories(entries, path.dirname(entry.path));
     entries.set(entry.path, entry);
   };
+  driverEntry(guest).forEach(add);
   add({ path: "init", mode: 0o100755, bytes: readFileSync(runner) });
   add({ path: "words", mode: 0o100644, bytes: Buffer.from(`${words.join("\n")}\n`) });
   addDirectories(entries, "work");

@@ -84,17 +84,18 @@ function keep(job: Job, transcript: KernelTranscript): string | undefined {
   if (!transcript.text.includes("\n| cache ")) return "there is no `show totals` in it";
   const folder = path.join(FOLDER, job.fidelityCase.name, "runs");
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, `${job.fidelityCase.machine.kernel}-${job.number}.txt`), transcript.text);
+  const clock = transcript.clock === undefined ? "" : `@@ clock ${transcript.clock}\n`;
+  writeFileSync(path.join(folder, `${job.fidelityCase.machine.kernel}-${job.number}.txt`), transcript.text + clock);
   return undefined;
 }
 
 /** Boots, and keeps every transcript. Returns how many are missing. */
 async function runBoot({ kernel, jobs }: Boot): Promise<number> {
   const start = performance.now();
-  const scripts: KernelScript[] = jobs.map(({ fidelityCase: { name, script, machine }, number }) => {
+  const scripts: KernelScript[] = jobs.map(({ fidelityCase: { name, script, machine, hasGroup: hasClock }, number }) => {
     const delayMs = Math.round(((number * RUN_STEP) % 1) * FLUSH_MS);
     const { cpus, memoryBytes, levels, policy, swapIops, zswap = false } = machine;
-    return { name, text: script, machine: { cpus, memoryBytes, levels, pressure: { policy, swapIops, zswap, delayMs } } };
+    return { name, text: script, machine: { cpus, memoryBytes, levels, pressure: { policy, swapIops, zswap, delayMs, hasClock } } };
   });
   const done: KernelTranscript[] = [];
   const problems: string[] = [];

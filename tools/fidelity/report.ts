@@ -73,7 +73,13 @@ function caseRow(score: CaseScore): string {
   const others = fidelityCase.allRuns.length - fidelityCase.runs.length;
   const isKilled = fidelityCase.runs.some((run) => hasKill(run.text));
   const killed = `${isKilled ? " K" : ""}${others > 0 ? ` (+${others})` : ""}`;
-  return `| ${fidelityCase.name} | ${fidelityCase.runs.length}${killed} | ${outcome} | ${cells.join(" | ")} |`;
+  return `| ${fidelityCase.name} | ${fidelityCase.runs.length}${killed} | ${outcome} | ${cells.join(" | ")} | ${secondsCell(score)} |`;
+}
+
+/** How long it took, where the runs say so. */
+function secondsCell({ realSeconds, predictedSeconds }: CaseScore): string {
+  if (realSeconds === undefined || predictedSeconds === undefined) return "";
+  return `${realSeconds.mean.toFixed(2)} → ${predictedSeconds.mean.toFixed(2)}`;
 }
 
 /** The promised figures whose prediction is below or above every run. */
@@ -140,10 +146,11 @@ K: the kernel (beside the error: Pagewalk) killed a task for want of memory, whi
 
 ## Cases
 
-Mean of the runs ± how far the farthest is from it → prediction (error), the mean of three seeds. Pages and faults; \`filein\` is what was read from the files' disk, \`rss\` and \`cache\` are final.
+Mean of the runs ± how far the farthest is from it → prediction (error), the mean of one prediction a run where runs have a clock (\`golden/fidelity/PROVENANCE.md\`), else of
+three seeds. Pages and faults; \`filein\` is what was read from the files' disk, \`rss\` and \`cache\` are final, \`seconds\` from the first pattern on.
 
-| case | runs | error | ${FIGURES.join(" | ")} |
-|---|---|---|${FIGURES.map(() => "---|").join("")}
+| case | runs | error | ${FIGURES.join(" | ")} | seconds |
+|---|---|---|${FIGURES.map(() => "---|").join("")}---|
 ${scores.map(caseRow).join("\n")}
 
 ## Outside the kernel's own spread

@@ -9,8 +9,8 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { FOLDER, type FidelityCase, hasKill, readCases, usualRuns } from "./cases.ts";
-import { type CaseScore, caseError, FIGURES, type Spread, spreadOf } from "./figures.ts";
+import { FOLDER, type FidelityCase, hasKill, readCases, readRun, usualRuns } from "./cases.ts";
+import { type CaseScore, caseError, FIGURES, type Spread, spreadOf, spreadOfSeconds } from "./figures.ts";
 import { formatReport, summarize } from "./report.ts";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -78,10 +78,18 @@ async function predictAll(cases: readonly FidelityCase[]): Promise<Map<string, A
 }
 
 function scoreOf(fidelityCase: FidelityCase, answer: Answer): CaseScore {
-  const runs = usualRuns((answer.transcripts ?? []).map((text) => ({ text })));
+  const runs = usualRuns((answer.transcripts ?? []).map((text) => readRun("", text)));
   const predicted = spreadOf(runs);
   const problem = predicted === undefined ? (answer.problem ?? "its transcript has no totals") : "";
-  return { fidelityCase, real: spreadOf(fidelityCase.runs), predicted, problem, isKilledHere: runs.some(({ text }) => hasKill(text)) };
+  return {
+    fidelityCase,
+    real: spreadOf(fidelityCase.runs),
+    predicted,
+    realSeconds: spreadOfSeconds(fidelityCase.runs),
+    predictedSeconds: spreadOfSeconds(runs),
+    problem,
+    isKilledHere: runs.some(({ text }) => hasKill(text)),
+  };
 }
 
 function text(spread: Spread | undefined): string {
@@ -96,6 +104,7 @@ function printScore(score: CaseScore): void {
     const real = score.real?.[figure];
     process.stdout.write(`  ${figure.padEnd(8)} real ${text(real)}  predicted ${text(score.predicted?.[figure])}\n`);
   }
+  process.stdout.write(`  seconds  real ${text(score.realSeconds)}  predicted ${text(score.predictedSeconds)}\n`);
 }
 
 const names = process.argv.slice(2);

@@ -1,6 +1,6 @@
 /**
  * Takes the controller's output apart: several transcripts in one stream, each between a `@@ begin` and a `@@ end` line, with
- * `@@ error` lines for what went to the error stream. No line of a transcript begins with `@@`, because no statement does.
+ * `@@ error` lines for what went to the error stream, and a `@@ clock` line where it was asked for. No line of a transcript begins with `@@`, because no statement does.
  */
 import type { KernelTranscript, OnTranscript } from "./kernel-run.ts";
 
@@ -14,11 +14,12 @@ export interface FrameReader {
   rest: string;
   lines: string[];
   errors: string[];
+  clock: string;
 }
 
 /** A reader that has read nothing. */
 export function createFrameReader(): FrameReader {
-  return { release: "", transcripts: [], unfinished: "", rest: "", lines: [], errors: [] };
+  return { release: "", transcripts: [], unfinished: "", rest: "", lines: [], errors: [], clock: "" };
 }
 
 /** Reads the next piece of output. */
@@ -29,7 +30,7 @@ export function readFrames(reader: FrameReader, piece: string, onTranscript: OnT
 }
 
 function readLine(reader: FrameReader, line: string, onTranscript: OnTranscript): void {
-  const frame = /^@@ (kernel|begin|error|end) (.*)$/.exec(line);
+  const frame = /^@@ (kernel|begin|error|clock|end) (.*)$/.exec(line);
   if (frame === null) {
     if (reader.unfinished !== "") reader.lines.push(line);
     return;
@@ -37,10 +38,12 @@ function readLine(reader: FrameReader, line: string, onTranscript: OnTranscript)
   const content = frame[2]!;
   if (frame[1] === "kernel") reader.release = content;
   else if (frame[1] === "error") reader.errors.push(content);
+  else if (frame[1] === "clock") reader.clock = content;
   else if (frame[1] === "begin") {
     reader.unfinished = content;
     reader.lines = [];
     reader.errors = [];
+    reader.clock = "";
   } else finish(reader, content, onTranscript);
 }
 
@@ -52,6 +55,7 @@ function finish(reader: FrameReader, content: string, onTranscript: OnTranscript
     text: reader.lines.map((line) => `${line}\n`).join(""),
     status: Number(content.slice(blank + 1)),
     errors: reader.errors,
+    ...(reader.clock === "" ? {} : { clock: reader.clock }),
   };
   reader.unfinished = "";
   reader.transcripts.push(transcript);

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { collectTranscripts, numberedName } from "./collect.ts";
-import { writeArchive } from "./cpio.ts";
+import { type ArchiveEntry, writeArchive } from "./cpio.ts";
 import { makeDisk, makeEmptyDisk } from "./disk.ts";
 import { fullKernelWords, kernelOf, moduleFiles } from "./full-kernel.ts";
 import {
@@ -51,7 +51,7 @@ const INSTRUCTION_TIME = "shift=1";
 const KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 transparent_hugepage=never";
 
 /** What a boot needs. */
-interface Guest {
+export interface Guest {
   readonly emulator: string;
   readonly kernel: string;
   /** The driver of virtio disks, or undefined. */
@@ -145,14 +145,21 @@ export async function runInGuest(
 
 /**
  * Boots with an initramfs of the caller's, whose /init prints one transcript as the controller would. `script` has its name, its machine,
- * and a `swap` line for every area that is wanted. Its disks are NVMe disks.
+ * and a `swap` line for every area that is wanted. Where the kernel has a driver of virtio disks (`driverEntry`), its disks are such.
  */
 export async function runArchiveInGuest(
   guest: Guest,
   script: KernelScript,
   archive: Uint8Array,
 ): Promise<KernelRun> {
-  return runOneBoot(guest, [script], { initramfs: archive, disks: NVME });
+  return runOneBoot(guest, [script], { initramfs: archive, disks: disksOf(guest, [script]) });
+}
+
+/** What an initramfs has besides for a machine with virtio disks: their driver, which /init loads. */
+export function driverEntry({ driver }: Guest): ArchiveEntry[] {
+  return driver === undefined
+    ? []
+    : [{ path: "virtio_blk.ko.xz", mode: 0o100644, bytes: readFileSync(driver) }];
 }
 
 /** What a boot is given besides the scripts' machine. */
@@ -189,10 +196,9 @@ async function runOneBoot(
 
 /** Scripts are packed under numbers: their names may be paths. */
 function packInitramfs(guest: Guest, scripts: readonly KernelScript[]): Uint8Array {
-  const { runner, driver } = guest;
-  const hasDriver = driver !== undefined && disksOf(guest, scripts) === VIRTIO;
+  const { runner } = guest;
   return writeArchive([
-    ...(hasDriver ? [{ path: "virtio_blk.ko.xz", mode: 0o100644, bytes: readFileSync(driver) }] : []),
+    ...(disksOf(guest, scripts) === VIRTIO ? driverEntry(guest) : []),
     { path: "init", mode: 0o100755, bytes: readFileSync(runner.controller) },
     { path: "stub.elf", mode: 0o100755, bytes: readFileSync(runner.stub) },
     ...moduleFiles(scripts[0]!.machine),
@@ -222,7 +228,8 @@ function pressureWords(machine: KernelMachine, disks: typeof NVME): string {
   if (machine.pressure === undefined) return "";
   const policy = machine.pressure.policy === "mglru" ? " pagewalk.mglru" : "";
   const delay = ` pagewalk.delay=${machine.pressure.delayMs ?? 0}`;
-  return ` pagewalk.pressure${policy}${delay}${disks.words}`;
+  const clock = machine.pressure.hasClock === true ? " pagewalk.clock" : "";
+  return ` pagewalk.pressure${policy}${delay}${clock}${disks.words}`;
 }
 
 /** The emulator's arguments. Without cx16, because QEMU 7.2 emulates it wrongly now and then. */

@@ -80,7 +80,8 @@ export async function runOnHost(
     });
     const place = makeWorld(host.world, scratch);
     if (place.missing !== undefined) throw new Error(place.missing);
-    const args = [...place.value, "--stub", host.runner.stub, ...writeScripts(scratch, asked)];
+    const clock = asked.some(({ machine }) => machine?.pressure?.hasClock === true) ? ["--clock"] : [];
+    const args = [...place.value, "--stub", host.runner.stub, ...clock, ...writeScripts(scratch, asked)];
     const times = { startMs: SCRIPT_TIMEOUT_MS, scriptMs: SCRIPT_TIMEOUT_MS };
     const run = await collectTranscripts(
       { program: host.runner.controller, args, ...times },

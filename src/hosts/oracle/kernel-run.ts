@@ -26,6 +26,8 @@ export interface PressureMachine {
   readonly swapIops: number;
   /** How long a virtual machine waits before its first script: what the kernel does from time to time then comes at another moment. */
   readonly delayMs?: number;
+  /** Transcripts come with a clock. */
+  readonly hasClock?: boolean;
 }
 
 /** What a script without a machine gets. */
@@ -47,6 +49,11 @@ export interface KernelTranscript {
   readonly status: number;
   /** What the runner wrote to its error stream. */
   readonly errors: readonly string[];
+  /**
+   * How long the script took from its first pattern on, and when in that time the kernel added up its statistics of cgroups, in seconds:
+   * `1.234567 flushed 0.733120 2.749004`. Only where the machine asks for it and the kernel can be asked.
+   */
+  readonly clock?: string;
 }
 
 /** A run of several scripts on one kernel. */

@@ -3,6 +3,7 @@
  *
  *     controller --image IMAGE --stub STUB SCRIPT...      as root; IMAGE: an ext4 image that is used up
  *     controller --directory DIRECTORY --stub STUB [SCRIPT...]
+ *     ... --stub STUB --clock SCRIPT...                    with @@ clock lines: what the time of a script was, see clock.c
  *     controller                                           as process 1 of a virtual machine: /scripts, results on /dev/ttyS1
  *
  * Each script runs in a process of its own. Output is framed, so that several transcripts come out of one run:
@@ -180,13 +181,17 @@ int main(int argc, char **argv)
         return EXIT_RAN;
     }
     if (argc < 5 || strcmp(argv[3], "--stub") != 0)
-        refuse("usage: controller (--image IMAGE | --directory DIRECTORY) --stub STUB [SCRIPT...]");
-    for (int i = 5; i < argc; i++)
+        refuse("usage: controller (--image IMAGE | --directory DIRECTORY) --stub STUB [--clock] [SCRIPT...]");
+    bool has_clock = argc > 5 && strcmp(argv[5], "--clock") == 0;
+    for (int i = has_clock ? 6 : 5; i < argc; i++)
         add_source(argv[i], basename(argv[i]));
     if (strcmp(argv[1], "--image") == 0)
         enter_image(&world, argv[2], argv[4]);
     else
         enter_directory(&world, argv[2], argv[4]);
+    world.notes_flushes = has_clock && start_noting_flushes(&world);
     run_sources(&world);
+    if (has_clock)
+        stop_noting_flushes(&world);
     return EXIT_RAN;
 }

@@ -19,6 +19,8 @@
 #define HEADER_VERSION 1024
 #define HEADER_LAST_PAGE 1028
 
+#define HIGHEST_PRIORITY 32767
+
 /* A group that was just emptied may be busy for a moment. */
 #define REMOVE_TRIES 400
 
@@ -40,6 +42,15 @@ static int write_swap_header(const char *path, int64_t size)
     return error;
 }
 
+/*
+ * The flags for an area that the script gives no priority: none on a machine of our own; where others have swap, too, this one comes before
+ * theirs, in the order of the script.
+ */
+static int own_priority(const Run *run)
+{
+    return run->world->may_tune ? 0 : SWAP_FLAG_PREFER | (HIGHEST_PRIORITY - run->swap_count);
+}
+
 /* Swaps an area of the statement's size on. Returns 0 or an errno. */
 static int add_swap(Run *run)
 {
@@ -49,7 +60,7 @@ static int add_swap(Run *run)
         stop_run(run, statement->args[0]->column, "expected a size in whole pages, found %lld", (long long)size);
     const char *path = prepare_swap_disk(run->world, run->swap_count, size);
     int error = write_swap_header(path, size);
-    int flags = statement->number >= 0 ? SWAP_FLAG_PREFER | (int)statement->number : 0;
+    int flags = statement->number >= 0 ? SWAP_FLAG_PREFER | (int)statement->number : own_priority(run);
     if (error == 0 && swapon(path, flags) < 0)
         error = errno;
     if (error == 0)

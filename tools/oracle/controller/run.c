@@ -215,6 +215,8 @@ void run_script(const World *world, const Script *script)
     for (int i = 0; i < script->count; i++) {
         size_t mark = take_mark();
         run.statement = &script->statements[i];
+        if (run.statement->kind == ACTION_PATTERN || run.statement->kind == ACTION_TOGETHER)
+            start_clock(&run);
         if (run.statement->kind == ACTION_TOGETHER)
             i = run_together(&run, i);
         else
@@ -225,6 +227,7 @@ void run_script(const World *world, const Script *script)
         if (run.statement->kind != ACTION_SYSCTL)
             give_back(mark);
     }
+    print_clock(&run);
     end_run(&run);
     exit(EXIT_RAN);
 }

@@ -73,6 +73,7 @@ typedef struct Run {
     int swap_count; /* areas swapped on */
     Watch watches[WATCHES_MAX];
     int watch_count;
+    double began; /* the first pattern: seconds since the machine was booted; 0: not yet */
 } Run;
 
 /* A pattern that a task is in, and how far. */
@@ -130,6 +131,10 @@ void end_pressure(Run *run);
 /* watch.c: binds an eventfd to a file of a cgroup, and prints how often it was told since. */
 int make_watch(Run *run);
 void print_watch(Run *run);
+
+/* clock.c: the script's own time begins, unless it has; prints how much of it has passed, and the flushes in it. */
+void start_clock(Run *run);
+void print_clock(const Run *run);
 
 /* show.c: prints what the statement wants to see, and notes the fields it may show later. */
 void run_show(Run *run, Task *task);

@@ -43,12 +43,18 @@ static int attach_memory(const World *world, int memory, const char *node, int *
     refuse("a loop device for swap: %s", strerror(errno));
 }
 
-/* A loop device over memory. */
+/*
+ * A loop device over memory. The memory is locked for as long as this process lives: where the kernel swaps out what is idle, it would send the
+ * area's own pages to the area, and then wait for itself to read them.
+ */
 static void make_loop_disk(const World *world, SwapDisk *disk, int64_t size)
 {
     int memory = memfd_create("pagewalk-swap", MFD_CLOEXEC);
     if (memory < 0 || fallocate(memory, 0, 0, size) < 0)
         refuse("memory for swap: %s", strerror(errno));
+    void *pages = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    if (pages == MAP_FAILED || mlock(pages, (size_t)size) < 0)
+        refuse("locking the memory for swap: %s", strerror(errno));
     int number = attach_memory(world, memory, disk->path, &disk->device);
     close(memory);
     write_text(world->sys, take_format("block/loop%d/queue/rotational", number), "0");

@@ -232,6 +232,7 @@ void enter_guest(World *world)
     world->directory = open_or_refuse(AT_FDCWD, "/pw", O_RDONLY | O_DIRECTORY);
     world->may_tune = true;
     install_stub(world, open_or_refuse(AT_FDCWD, "/stub.elf", O_RDONLY));
+    world->notes_flushes = has_boot_word("pagewalk.clock") && start_noting_flushes(world);
     wait_as_told();
 }
 

@@ -22,6 +22,7 @@ typedef struct World {
     int groups;        /* that of version 2 with the memory controller, or -1 */
     const char *path;  /* the directory's path as /proc/PID/maps shows it */
     bool hides_huge_pages; /* transparent huge pages are kept away from the stub only, not from the machine */
+    bool notes_flushes; /* when the kernel adds up its statistics of cgroups is noted; see clock.c */
     bool may_tune;     /* sysctls may be changed: nobody else lives on this machine */
 } World;
 
@@ -64,6 +65,10 @@ int open_groups(const World *world, bool is_old);
 
 /* Waits until a disk's count of requests under way is zero. */
 void wait_for_quiet(int inflight);
+
+/* clock.c: has the kernel note when it adds up its statistics of cgroups, from now on; says whether it does. And no longer. */
+bool start_noting_flushes(const World *world);
+void stop_noting_flushes(const World *world);
 
 /* Whether word=value or word alone stands on the kernel's command line. */
 bool has_boot_word(const char *word);
