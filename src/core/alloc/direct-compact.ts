@@ -13,21 +13,23 @@ import { COSTLY_ORDER } from "../frame/mmzone.ts";
 import { COMPACTFAIL, COMPACTSTALL, COMPACTSUCCESS } from "../frame/vmstat.ts";
 import { zoneOf } from "../frame/zone.ts";
 import {
-  COMPACT_COMPLETE,
-  COMPACT_DEFERRED,
-  COMPACT_PARTIAL_SKIPPED,
   COMPACT_PRIO_ASYNC,
   COMPACT_PRIO_SYNC_FULL,
   COMPACT_PRIO_SYNC_LIGHT,
+  compactZoneFor,
+} from "../reclaim/compaction.ts";
+import {
+  COMPACT_COMPLETE,
+  COMPACT_DEFERRED,
+  COMPACT_PARTIAL_SKIPPED,
   COMPACT_SKIPPED,
   COMPACT_SUCCESS,
-  compactZoneFor,
   deferCompaction,
   hasRoomToMove,
   isDeferred,
   mayCompact,
   resetDeferred,
-} from "../reclaim/compaction.ts";
+} from "../reclaim/compaction-suitable.ts";
 import { currentTask, isDying } from "../reclaim/oom-task.ts";
 import { psiMemstallEnter, psiMemstallLeave } from "../reclaim/psi.ts";
 import { zoneReclaimablePages } from "../reclaim/reclaimable.ts";

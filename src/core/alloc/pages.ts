@@ -50,13 +50,8 @@ import {
 } from "../frame/watermark.ts";
 import { zoneNode, zoneType } from "../frame/zone.ts";
 import { setFill } from "../hw/ram.ts";
-import {
-  COMPACT_DEFERRED,
-  COMPACT_PRIO_ASYNC,
-  COMPACT_PRIO_SYNC_LIGHT,
-  COMPACT_SKIPPED,
-  mayCompact,
-} from "../reclaim/compaction.ts";
+import { COMPACT_PRIO_ASYNC, COMPACT_PRIO_SYNC_LIGHT } from "../reclaim/compaction.ts";
+import { COMPACT_DEFERRED, COMPACT_SKIPPED, mayCompact } from "../reclaim/compaction-suitable.ts";
 import {
   __GFP_COMP,
   __GFP_DIRECT_RECLAIM,

@@ -34,7 +34,7 @@ import { findPte, normalPage } from "../space/pagetable.ts";
 import { addSwapArea, SWP_SYNCHRONOUS_IO } from "../space/swap.ts";
 import { writeBackFile } from "../vm/truncate.ts";
 import { loadBytes, storeBytes } from "../vm/user-bytes.ts";
-import { deferCompaction, fragmentationIndex, isDeferred, resetDeferred } from "./compaction.ts";
+import { deferCompaction, fragmentationIndex, isDeferred, resetDeferred } from "./compaction-suitable.ts";
 import {
   __GFP_HIGHMEM,
   __GFP_KSWAPD_RECLAIM,

@@ -2,18 +2,17 @@
  * Compaction: free memory that lies about in small pieces is made into large blocks, by moving used pages from the lower end
  * of a zone to free places at its upper end.
  *
- *   suitable?   enough free pages to move to, and it is their places, not their number, that an allocation fails for
+ *   suitable?   whether it is worth trying (compaction-suitable.ts)
  *   compactZone isolate up to 32 used pages -> move them -> again, until a block of the order is free or the scanners meet
- *   deferred    a zone in which it was in vain is left alone for 1, 2, 4, … 64 requests
  *
  * An allocation compacts async first, which neither waits nor looks at pageblocks of another kind, then sync, then
  * everything. Differs: a block is not held back for the allocation that waits (capture_control); the zone is not compacted
  * by and by without being asked (compaction_proactiveness).
- * Linux: mm/compaction.c, mm/vmstat.c fragmentation_index (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst (compact_memory)
+ * Linux: mm/compaction.c (6.12)   Doc: Documentation/admin-guide/sysctl/vm.rst (compact_memory)
  */
 import { bug } from "../base/bug.ts";
 import { NONE, type Zone } from "../base/types.ts";
-import { freeBlocks, freeList } from "../frame/buddy.ts";
+import { freeList } from "../frame/buddy.ts";
 import {
   COSTLY_ORDER,
   MIGRATE_MOVABLE,
@@ -26,13 +25,6 @@ import { FLAGS, PAGE_WORDS, PG_buddy, PG_lru } from "../frame/page.ts";
 import { freeUnref } from "../frame/pcp.ts";
 import { drainPcp } from "../frame/pcp-drain.ts";
 import { COMPACTFREE_SCANNED, COMPACTMIGRATE_SCANNED } from "../frame/vmstat.ts";
-import {
-  ALLOC_WMARK_LOW,
-  ALLOC_WMARK_MASK,
-  ALLOC_WMARK_MIN,
-  watermark,
-  zoneWatermarkOk,
-} from "../frame/watermark.ts";
 import { lruAddDrain, lruAddDrainAll } from "../space/lruvec.ts";
 import {
   type CompactControl,
@@ -47,27 +39,26 @@ import {
   takeTarget,
   zoneEnd,
 } from "./compaction-scan.ts";
-import { __GFP_IO, GFP_KERNEL } from "./gfp.ts";
+import {
+  COMPACT_COMPLETE,
+  COMPACT_CONTENDED,
+  COMPACT_CONTINUE,
+  COMPACT_PARTIAL_SKIPPED,
+  COMPACT_SUCCESS,
+  isRestarting,
+  MOST_DEFER_SHIFT,
+  suitsAllocation,
+} from "./compaction-suitable.ts";
+import { GFP_KERNEL } from "./gfp.ts";
 import { MIGRATE_ASYNC, MIGRATE_SYNC, MIGRATE_SYNC_LIGHT, migratePage, putBack } from "./migrate.ts";
 import { currentTask, isDying } from "./oom-task.ts";
 import type { CompactionColumns, ReclaimState } from "./state.ts";
-
-/** What became of it: the later, the more was done (Linux: enum compact_result). */
-export const COMPACT_SKIPPED = 1;
-export const COMPACT_DEFERRED = 2;
-const COMPACT_CONTINUE = 4;
-export const COMPACT_COMPLETE = 5;
-export const COMPACT_PARTIAL_SKIPPED = 6;
-const COMPACT_CONTENDED = 7;
-export const COMPACT_SUCCESS = 8;
 
 /** How hard an allocation compacts (Linux: enum compact_priority). */
 export const COMPACT_PRIO_SYNC_FULL = 0;
 export const COMPACT_PRIO_SYNC_LIGHT = 1;
 export const COMPACT_PRIO_ASYNC = 2;
 
-/** Requests a zone is left alone for, as a power of two at most (Linux: COMPACT_MAX_DEFER_SHIFT). */
-const MOST_DEFER_SHIFT = 6;
 /** Between two frames that are looked at to see whether a pageblock is worth a visit: 8 of them. */
 const SAMPLE_STEP = 1 << COSTLY_ORDER;
 /** The order of a huge page, with which moving pages on is not worth flushing when one has stayed. */
@@ -98,16 +89,6 @@ export function createCompaction(nodes: number, zones: number, frames: number): 
     daemonHighest: new Int32Array(nodes).fill(3),
     daemonNs: new Float64Array(nodes),
   };
-}
-
-/** Whether an allocation with these flags may move pages (Linux: gfp_compaction_allowed). */
-export function mayCompact(gfp: number): boolean {
-  return (gfp & __GFP_IO) !== 0;
-}
-
-/** Free pages that compaction for an order needs beside the watermark, to move to (Linux: compact_gap). */
-export function compactGap(order: number): number {
-  return 2 << order;
 }
 
 /** Compacts one zone for an allocation. Returns COMPACT_* (Linux: compact_zone_order). */
@@ -171,96 +152,10 @@ export function compactZone(k: ReclaimState, c: CompactControl): number {
   return result;
 }
 
-/** Whether compaction is what an allocation needs: SUCCESS it needs nothing, SKIPPED there is too little free, or CONTINUE. */
-export function suitsAllocation(
-  k: ReclaimState,
-  zone: Zone,
-  order: number,
-  highest: number,
-  flags: number,
-): number {
-  const mark = watermark(k, zone, flags & ALLOC_WMARK_MASK);
-  if (zoneWatermarkOk(k, zone, order, mark, { highest, flags })) return COMPACT_SUCCESS;
-  return isSuitable(k, zone, order, highest) ? COMPACT_CONTINUE : COMPACT_SKIPPED;
-}
-
-/** Whether there is enough free in small pieces, and pieces are the problem (Linux: compaction_suitable). */
-export function isSuitable(k: ReclaimState, zone: Zone, order: number, highest: number): boolean {
-  if (!hasRoomToMove(k, zone, order, highest, 0)) return false;
-  if (order <= COSTLY_ORDER) return true;
-  const index = fragmentationIndex(k, zone, order);
-  return index < 0 || index > k.knob.extfragThreshold;
-}
-
-/** Whether a zone with `more` free pages than it has could be compacted for the order (Linux: __compaction_suitable). */
-export function hasRoomToMove(
-  k: ReclaimState,
-  zone: Zone,
-  order: number,
-  highest: number,
-  more: number,
-): boolean {
-  const mark = watermark(k, zone, order > COSTLY_ORDER ? ALLOC_WMARK_LOW : ALLOC_WMARK_MIN);
-  return zoneWatermarkOk(k, zone, 0, mark + compactGap(order) - more, { highest, flags: 0 });
-}
-
-/**
- * Why an allocation of the order would fail: near 0 there is too little free, near 1000 it lies in too small pieces; -1000:
- * it would not fail (Linux: fragmentation_index).
- */
-export function fragmentationIndex(k: ReclaimState, zone: Zone, order: number): number {
-  let pages = 0;
-  let blocks = 0;
-  let isThere = false;
-  for (let at = 0; at < NR_PAGE_ORDERS; at++) {
-    const count = freeBlocks(k, zone, at);
-    blocks += count;
-    pages += count * (1 << at);
-    if (at >= order && count > 0) isThere = true;
-  }
-  if (blocks === 0) return 0;
-  if (isThere) return -1000;
-  return 1000 - Math.floor((1000 + Math.floor((pages * 1000) / (1 << order))) / blocks);
-}
-
-/** A zone is left alone for a while (Linux: defer_compaction). */
-export function deferCompaction(k: ReclaimState, zone: Zone, order: number): void {
-  const { considered, deferShift, orderFailed } = k.compaction;
-  considered[zone] = 0;
-  deferShift[zone] = Math.min(deferShift[zone] + 1, MOST_DEFER_SHIFT);
-  orderFailed[zone] = Math.min(orderFailed[zone], order);
-}
-
-/** Whether this request leaves the zone alone (Linux: compaction_deferred). */
-export function isDeferred(k: ReclaimState, zone: Zone, order: number): boolean {
-  const { considered, deferShift, orderFailed } = k.compaction;
-  if (order < orderFailed[zone]) return false;
-  const limit = 1 << deferShift[zone];
-  considered[zone] = Math.min(considered[zone] + 1, limit);
-  return considered[zone] < limit;
-}
-
-/** Compaction of the order is worth it again; `isServed`: an allocation got its block (Linux: compaction_defer_reset). */
-export function resetDeferred(k: ReclaimState, zone: Zone, order: number, isServed: boolean): void {
-  const { considered, deferShift, orderFailed } = k.compaction;
-  if (isServed) {
-    considered[zone] = 0;
-    deferShift[zone] = 0;
-  }
-  if (order >= orderFailed[zone]) orderFailed[zone] = order + 1;
-}
-
 /** Pageblocks of a node's zones are visited again, where a whole run has ended lately (Linux: reset_isolation_suitable). */
 export function resetNodeSkipped(k: ReclaimState, node: number): void {
   for (let zone = node * 4 + 1; zone <= node * 4 + 4; zone++)
     if (k.zone.presentPages[zone] > 0) resetSkipped(k, zone);
-}
-
-/** Whether a zone has been left alone for as often as can be. */
-function isRestarting(k: ReclaimState, zone: Zone, order: number): boolean {
-  const { considered, deferShift, orderFailed } = k.compaction;
-  if (order < orderFailed[zone] || deferShift[zone] !== MOST_DEFER_SHIFT) return false;
-  return considered[zone] >= 1 << deferShift[zone];
 }
 
 /** Where the scanners begin: at the ends, or where the last run left off. */

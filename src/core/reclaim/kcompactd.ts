@@ -11,18 +11,18 @@ import { drainAllPcp } from "../frame/pcp-drain.ts";
 import { KCOMPACTD_FREE_SCANNED, KCOMPACTD_MIGRATE_SCANNED, KCOMPACTD_WAKE } from "../frame/vmstat.ts";
 import { ALLOC_WMARK_MIN } from "../frame/watermark.ts";
 import { flushPlug } from "../hw/plug.ts";
+import { compactZone } from "./compaction.ts";
+import { createCompact } from "./compaction-scan.ts";
 import {
   COMPACT_COMPLETE,
   COMPACT_PARTIAL_SKIPPED,
   COMPACT_SKIPPED,
   COMPACT_SUCCESS,
-  compactZone,
   deferCompaction,
   isDeferred,
   resetDeferred,
   suitsAllocation,
-} from "./compaction.ts";
-import { createCompact } from "./compaction-scan.ts";
+} from "./compaction-suitable.ts";
 import { GFP_KERNEL } from "./gfp.ts";
 import { MIGRATE_SYNC_LIGHT } from "./migrate.ts";
 import type { ReclaimState } from "./state.ts";

@@ -47,7 +47,7 @@ import {
 } from "../space/memcg-flush.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
 import { nrSwapPages } from "../space/swap-room.ts";
-import { compactGap, isSuitable, mayCompact } from "./compaction.ts";
+import { compactGap, isSuitable, mayCompact } from "./compaction-suitable.ts";
 import { GFP_HIGHUSER_MOVABLE, GFP_RECLAIM_MASK } from "./gfp.ts";
 import { inactiveIsLow, shrinkLruvec } from "./policy/classic.ts";
 import { lruGenShrinkLruvec, lruGenShrinkNode } from "./policy/mglru-shrink.ts";
