@@ -15,9 +15,8 @@ import {
   runAccesses,
   syscall,
   type Task,
-  vpnHigh,
-  vpnLow,
 } from "../../core/index.ts";
+import { emptyRuns, setRun } from "./bench-runs.ts";
 import { generator, zipfPages } from "./bench-zipf.ts";
 
 const PAGE = 4096;
@@ -148,18 +147,4 @@ function fillRuns(length: number, vpnOf: (i: number) => number): AccessRuns {
   const runs = emptyRuns(length);
   for (let i = 0; i < length; i++) setRun(runs, i, vpnOf(i), i & 1 ? ACCESS_STORE : ACCESS_LOAD);
   return runs;
-}
-
-function emptyRuns(length: number): AccessRuns {
-  return {
-    high: new Int32Array(length),
-    low: new Int32Array(length),
-    count: new Int32Array(length).fill(1),
-    outcome: new Int32Array(1),
-  };
-}
-
-function setRun(runs: AccessRuns, i: number, vpn: number, kind: number): void {
-  runs.high[i] = vpnHigh(vpn);
-  runs.low[i] = (vpnLow(vpn) << 2) | kind;
 }

@@ -24,11 +24,10 @@ import {
   SWAP_UNKNOWN_CONTENTS,
   syscall,
   type Task,
-  vpnHigh,
-  vpnLow,
 } from "../../core/index.ts";
 import { drive, type Program, TURN_BLOCKED, TURN_ENDED, TURN_OVER } from "../../programs/driver.ts";
 import { enterCgroup, makeSwap, setCgroup } from "../../programs/script/pressure.ts";
+import { emptyRuns, median, setRun } from "./bench-runs.ts";
 import { generator, zipfPages } from "./bench-zipf.ts";
 
 const PAGE = 4096;
@@ -144,17 +143,9 @@ function swappingAccesses(): Uint32Array {
 
 /** The same for the model, beginning at a page. */
 function runsOf(accesses: Uint32Array, first: number): AccessRuns {
-  const { length } = accesses;
-  const runs = {
-    high: new Int32Array(length),
-    low: new Int32Array(length),
-    count: new Int32Array(length).fill(1),
-    outcome: new Int32Array(1),
-  };
+  const runs = emptyRuns(accesses.length);
   accesses.forEach((word, i) => {
-    const vpn = first + (word >>> 1);
-    runs.high[i] = vpnHigh(vpn);
-    runs.low[i] = (vpnLow(vpn) << 2) | ((word & 1) !== 0 ? ACCESS_STORE : ACCESS_LOAD);
+    setRun(runs, i, first + (word >>> 1), (word & 1) !== 0 ? ACCESS_STORE : ACCESS_LOAD);
   });
   return runs;
 }
@@ -207,8 +198,4 @@ function kernelSample(file: string, accesses: Uint32Array): Sample | string | un
 function need(result: number): number {
   if (result < 0) throw new Error(`the bench could not set its machine up: ${result}`);
   return result;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

@@ -22,6 +22,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BenchFigures, createBench, hotRuns, modelRound, replayRate, zipfRuns } from "./bench-model.ts";
 import { LRU_FRAMES, LRU_PAGES, lruRate, zipfReferences } from "./bench-policy.ts";
+import { median } from "./bench-runs.ts";
 import { measureSwapping, type SwappingFigure } from "./bench-swap.ts";
 import { writeWhole } from "./write-file.ts";
 
@@ -209,11 +210,6 @@ function kernelRound(file: string, mib: number): Record<keyof BenchFigures, numb
   return FIGURES.every((name) => figures[name] !== undefined)
     ? (figures as Record<keyof BenchFigures, number>)
     : null;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted.length === 0 ? Number.NaN : sorted[sorted.length >> 1]!;
 }
 
 /** The report as lines of text. */
