@@ -9,13 +9,14 @@ import { fileURLToPath } from "node:url";
 import path from "node:path";
 import { ENTRIES } from "./entries.mjs";
 import { findConstants, inlineConstants } from "./inline-constants.mjs";
+import { findFixedFields } from "./kernel-fields.mjs";
 import { specialise } from "./specialise.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const core = path.join(root, "src", "core");
 const outfile = path.join(root, "dist", "pagewalk.js");
 
-const TOOLS = ["build.mjs", "entries.mjs", "inline-constants.mjs", "specialise.mjs"];
+const TOOLS = ["build.mjs", "entries.mjs", "inline-constants.mjs", "kernel-fields.mjs", "specialise.mjs"];
 
 /** The newest change of any file below a folder, in ms. */
 function newestChange(folder) {
@@ -34,6 +35,7 @@ const isFresh =
 if (!isFresh) {
   const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
   const constants = findConstants(core);
+  const fixed = findFixedFields(core, "AbiState");
   const { outputFiles } = await build({
     entryPoints: [path.join(root, "src/hosts/cli/main.ts")],
     outfile,
@@ -52,6 +54,6 @@ if (!isFresh) {
   });
   mkdirSync(path.dirname(outfile), { recursive: true });
   for (const { path: file, text } of outputFiles)
-    writeFileSync(file, file === outfile ? specialise(text, ENTRIES) : text);
+    writeFileSync(file, file === outfile ? specialise(text, ENTRIES, fixed) : text);
   chmodSync(outfile, 0o755);
 }

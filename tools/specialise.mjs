@@ -13,8 +13,8 @@
  *                                            }
  *
  * The entries themselves, runAccesses and the others named to `specialise`, become calls of their namesakes of the machine. All
- * this is right because a kernel's columns are made once at boot and never replaced (the views' fields are readonly);
- * fields that anything assigns to, and the knobs, are still loaded.
+ * this is right because a kernel's columns are made once at boot and never replaced: the views' fields are readonly, which
+ * kernel-fields.mjs reads off their interfaces. Other fields that anything assigns to, and the knobs, are still loaded.
  */
 import ts from "typescript";
 
@@ -24,9 +24,9 @@ const WRITTEN = new Set(["knob"]);
 /** Goes before everything else of the bundle. */
 const CACHE = " var machines$ = new WeakMap(), last$ = { k: undefined, code: undefined, made: 0 };";
 
-/** The bundle's text with the functions that `entries` reach specialised. */
-export function specialise(text, entries) {
-  const bundle = readBundle(text);
+/** The bundle's text with the functions that `entries` reach specialised. `fixed`: fields that never change (kernel-fields.mjs). */
+export function specialise(text, entries, fixed = new Map()) {
+  const bundle = { ...readBundle(text), fixed };
   const reached = reachedFrom(bundle, entries);
   const given = columnParameters(bundle, reached, entries);
   for (const name of given.keys()) reached.add(name);
@@ -172,7 +172,7 @@ function specialisedText(context, { name, node, takesKernel }) {
 }
 
 /** Local names for one of the kernel's objects: name to object. Only names declared once and never assigned to. */
-function aliasesIn({ assigned, given }, name, node) {
+function aliasesIn({ assigned, fixed, given }, name, node) {
   const declared = new Map();
   visit(node, (inner) => {
     const target = assignedTo(inner);
@@ -181,7 +181,7 @@ function aliasesIn({ assigned, given }, name, node) {
   });
   const objects = new Map();
   const add = (local, object) => {
-    const isCertain = declared.get(local) === 1 && object !== undefined && !assigned.has(object) && !WRITTEN.has(object);
+    const isCertain = declared.get(local) === 1 && object !== undefined && !WRITTEN.has(object) && isFixed({ assigned, fixed }, object);
     if (isCertain) objects.set(local, object);
   };
   for (const [parameter, object] of given.get(name) ?? []) add(parameter, object);
@@ -209,7 +209,7 @@ function editUse(context, node, aliases, edits) {
     return;
   }
   const object = first.name.text;
-  if (context.assigned.has(object)) return;
+  if (!isFixed(context, object)) return;
   const second = first.parent;
   const isField = ts.isPropertyAccessExpression(second) && second.expression === first;
   const column = isField ? columnName(context, object, second) : undefined;
@@ -224,7 +224,8 @@ function editPattern(context, node, aliases, edits) {
   const { elements } = node.name;
   const fields = elements.map((element) => fieldOf(element));
   if (elements.some((element) => element.initializer !== undefined || !ts.isIdentifier(element.name))) return;
-  if (fields.some((field) => field === undefined || context.assigned.has(field))) return;
+  const mayChange = (field) => (object === "" ? !isFixed(context, field) : !isFixedField(context, object, field));
+  if (fields.some((field) => field === undefined || mayChange(field))) return;
   if (!ts.isVariableDeclarationList(node.parent)) return;
   const parts = elements.map((element, i) => {
     const names = object === "" ? [fields[i]] : [object, fields[i]];
@@ -237,9 +238,19 @@ function editPattern(context, node, aliases, edits) {
 function columnName(context, object, access) {
   const { parent } = access;
   const field = access.name.text;
-  if (WRITTEN.has(object) || context.assigned.has(field)) return undefined;
+  if (WRITTEN.has(object) || !isFixedField(context, object, field)) return undefined;
   if (ts.isCallExpression(parent) && parent.expression === access) return undefined;
   return constant(context, `k$${object}$${field}`, `k.${object}.${field}`);
+}
+
+/** Whether `k.object` is always the same: the core says so, or nothing in the bundle assigns to a field of that name. */
+function isFixed({ fixed, assigned }, object) {
+  return fixed.has(object) || !assigned.has(object);
+}
+
+/** The same for `k.object.field`. */
+function isFixedField({ fixed, assigned }, object, field) {
+  return fixed.get(object)?.has(field) === true || !assigned.has(field);
 }
 
 function constant({ columns }, name, expression) {

@@ -14,8 +14,14 @@ const { findConstants, inlineConstants } = (await tool("inline-constants.mjs")) 
   inlineConstants(folder: string, values: Record<string, string>): Plugin;
 };
 const { specialise } = (await tool("specialise.mjs")) as {
-  specialise(text: string, entries: readonly string[]): string;
+  specialise(text: string, entries: readonly string[], fixed?: FixedFields): string;
 };
+/** Fields of the kernel that never change: name to those below it. */
+type FixedFields = ReadonlyMap<string, ReadonlySet<string>>;
+const { findFixedFields } = (await tool("kernel-fields.mjs")) as {
+  findFixedFields(core: string, kernel: string): FixedFields;
+};
+const FIXED = findFixedFields(path.join(ROOT, "src/core"), "AbiState");
 const GOLDEN = path.join(ROOT, "golden/linux-6.12-x86_64");
 const folder = mkdtempSync(path.join(tmpdir(), "pagewalk-code-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -37,6 +43,9 @@ async function bundleText(): Promise<string> {
     import { runScript } from "./src/programs/script/run.ts";
     export function scriptHash(text) {
       const kernel = boot({ name: "code", cpus: 2, sizeBytes: 512 * 1048576, seed: 3 });
+      for (const [name, part] of Object.entries(kernel))
+        if (name !== "knob" && Object.getPrototypeOf(part) === Object.prototype) Object.freeze(part);
+      Object.freeze(kernel);
       runScript(kernel, readScript(text, "script.pw").script, () => {});
       checkKernel(kernel);
       return hashKernel(kernel);
@@ -59,10 +68,17 @@ async function load(name: string, text: string): Promise<Bundle> {
   return (await import(pathToFileURL(file).href)) as Bundle;
 }
 
+test("the kernel's interfaces say which columns are never replaced", () => {
+  expect([...FIXED.get("ram")!]).toEqual(["nrFrames", "fill", "slot", "words", "freeSlots", "slotCount"]);
+  for (const name of ["page", "clock", "swap", "psi", "task", "program"]) expect(FIXED.has(name), name).toBe(true);
+  expect(FIXED.get("page")!.size).toBe(0);
+});
+
+// Both run with frozen columns: whoever replaced one would fail.
 test("a machine's own copy of the code leaves the same columns as the code that all machines share", async () => {
   const text = await bundleText();
   const shared = await load("shared.mjs", text);
-  const own = await load("own.mjs", specialise(text, ENTRIES));
+  const own = await load("own.mjs", specialise(text, ENTRIES, FIXED));
   const names = readdirSync(GOLDEN).filter((name) => !name.startsWith("boot-") && !name.endsWith(".md"));
   const chosen = names.filter((name, index) => index % 24 === 0 || name.includes("swap"));
   expect(chosen.length).toBeGreaterThan(8);
@@ -111,6 +127,16 @@ test("what is assigned to is loaded each time", () => {
     function count(k) { k.state.calls += 1; k.knob.limit = 3; return k.state.calls; }
     function go(k, at) { count(k); count(k); return k.state.calls * 10 + k.knob.limit; }`;
   expect(run(text, { state: { calls: 0 }, knob: { limit: 1 } })).toBe(23);
+});
+
+test("a field that never changes is a constant, whatever other objects have under its name", () => {
+  const text = `
+    function go(k, at) { const other = { page: 1, slot: 2 }; other.page = 5; other.slot = 7; return k.page[0] + k.swap.slot[0] + other.page + other.slot; }`;
+  const kernel = { page: [100], swap: { slot: [1000] } };
+  expect(run(text, kernel)).toBe(1112);
+  expect(specialise(text, ["go"])).toContain("return k.page[0] + k$swap.slot[0]");
+  const fixed = new Map([["page", new Set<string>()], ["swap", new Set(["slot"])]]);
+  expect(specialise(text, ["go"], fixed)).toContain("return k$page[0] + k$swap$slot[0] + other.page + other.slot");
 });
 
 test("a function that is handed on keeps its first parameter", () => {
