@@ -90,7 +90,7 @@ export function pickNext(k: VmState): Task {
       if (flags[task] !== 0) psiAbsent(k, task);
       continue;
     }
-    if (state === TASK_RUNNING && flags[task] === 0) psiWake(k, task, t.cpu[task], t.waitUntilNs[task]);
+    if (state === TASK_RUNNING && flags[task] === 0) psiWake(k, task, t.cpu[task]);
     const beginNs = Math.max(freeNs, t.waitUntilNs[task]);
     if (beginNs === Number.POSITIVE_INFINITY || beginNs > bestNs) continue;
     if (beginNs < bestNs || t.vruntime[task] < t.vruntime[best]) {
@@ -101,7 +101,8 @@ export function pickNext(k: VmState): Task {
   if (best === NONE) return NONE;
   settleLog(k, bestNs);
   const own = t.cpu[best];
-  startTurn(k, best, own < k.machine.cpus && cpuNs[own] <= bestNs ? own : firstFreeCpu(k, bestNs), bestNs);
+  k.clock.ns[0] = bestNs;
+  startTurn(k, best, own < k.machine.cpus && cpuNs[own] <= bestNs ? own : firstFreeCpu(k, bestNs));
   return best;
 }
 
@@ -117,7 +118,8 @@ export function beginTurn(k: VmState, task: Task): void {
   const untilNs = k.task.waitUntilNs[task];
   const beginNs = untilNs === Number.POSITIVE_INFINITY ? nowNs : Math.max(nowNs, untilNs);
   if (k.task.state[task] === TASK_RUNNING) k.task.waitUntilNs[task] = beginNs;
-  startTurn(k, task, cpu, beginNs);
+  k.clock.ns[0] = beginNs;
+  startTurn(k, task, cpu);
 }
 
 /**
@@ -131,7 +133,7 @@ export function accountRun(k: AbiState, task: Task): void {
   endSignalled(k);
   wakeMemoryWaiters(k, false);
   k.clock.cpuNs[cpu] = k.clock.ns[0];
-  psiStop(k, task, k.clock.ns[0]);
+  psiStop(k, task);
   if (t.state[task] === TASK_FREE) return;
   chargeRun(k, task, niceWeight(t.nice[task]));
   if (t.state[task] === TASK_RUNNING) {
@@ -158,7 +160,7 @@ export function wake(k: VmState, idleSinceNs = k.clock.ns[0]): void {
   for (let task = 1; task < rows; task++) {
     if (t.state[task] !== TASK_UNINTERRUPTIBLE || t.waitUntilNs[task] > now) continue;
     catchUp(k, task);
-    psiWake(k, task, t.cpu[task], t.waitUntilNs[task]);
+    psiWake(k, task, t.cpu[task]);
     t.state[task] = TASK_RUNNING;
     t.waitRow[task] = NONE;
   }
@@ -175,15 +177,15 @@ function firstFreeCpu(k: VmState, atNs: number): number {
   return least;
 }
 
-/** Puts the task on the CPU at `beginNs`; the time the CPU had nothing to do goes to what it waited for. */
-function startTurn(k: VmState, task: Task, cpu: number, beginNs: number): void {
+/** Puts the task on the CPU now; the time the CPU had nothing to do goes to what it waited for. */
+function startTurn(k: VmState, task: Task, cpu: number): void {
   const t = k.task;
   const { clock } = k;
+  const beginNs = clock.ns[0];
   const idleNs = beginNs - clock.cpuNs[cpu];
   if (idleNs > 0) clock.spent[idleCause(k, task)] += idleNs;
   k.boot[2] = cpu;
-  clock.ns[0] = beginNs;
-  psiRun(k, task, cpu, t.waitUntilNs[task], beginNs);
+  psiRun(k, task, cpu);
   wake(k, Math.min(beginNs, clock.cpuNs[cpu]));
   const before = t.cpuTask[cpu];
   // A CPU that had nothing to do switches too, from its idle task.

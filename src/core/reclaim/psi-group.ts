@@ -40,8 +40,9 @@ export const NR_PSI_TOTALS = 6;
 /** The bit of `mask` that says that a task of the group has the CPU. */
 const PSI_ONCPU = 128;
 
-/** Counts that a place has (by TSK_* bit). */
+/** Counts that a place has (by TSK_* bit), and the bits that are counted. */
 const NR_COUNTS = 4;
+const COUNTED_STATES = (1 << NR_COUNTS) - 1;
 /** Who collects times: those who make averages, and polled triggers. */
 export const PSI_AVGS = 0;
 export const PSI_POLL = 1;
@@ -143,18 +144,22 @@ export function copyGroup(k: ReclaimState, from: Memcg, to: Memcg): void {
   initGroup(k, from, 0);
 }
 
-/** A task's bits change on a CPU: the counts, and the states that follow, of its group and all above it. */
-export function changeGroups(k: ReclaimState, group: Memcg, cpu: number, bits: number, nowNs: number): void {
+/**
+ * A task's bits change on a CPU, at the time up to which all is counted: the counts, and the states that follow, of its group
+ * and all above it.
+ */
+export function changeGroups(k: ReclaimState, group: Memcg, cpu: number, bits: number): void {
   const { parent } = k.memcg;
   for (let at = group; ; at = parent[at]) {
-    changeGroup(k, at, cpu, bits, nowNs);
+    changeGroup(k, at, cpu, bits);
     if (at === ROOT_MEMCG) return;
   }
 }
 
 /** The same in one group (Linux: psi_group_change). */
-export function changeGroup(k: ReclaimState, group: Memcg, cpu: number, bits: number, nowNs: number): void {
+export function changeGroup(k: ReclaimState, group: Memcg, cpu: number, bits: number): void {
   const p = k.psi;
+  const nowNs = p.state[PSI_COUNTED_NS];
   const { tasks, mask } = p;
   const place = group * k.machine.cpus + cpu;
   const clear = bits & ((1 << SET_SHIFT) - 1);
@@ -163,12 +168,13 @@ export function changeGroup(k: ReclaimState, group: Memcg, cpu: number, bits: nu
   if ((clear & TSK_ONCPU) !== 0) onCpu = 0;
   else if ((set & TSK_ONCPU) !== 0) onCpu = PSI_ONCPU;
   const row = place * NR_COUNTS;
-  for (let count = 0; count < NR_COUNTS; count++) {
-    if ((clear & (1 << count)) !== 0 && --tasks[row + count] < 0)
-      bug(`group ${group} has less than no task in state ${count}`);
-    if ((set & (1 << count)) !== 0) tasks[row + count]++;
+  for (let left = (clear | set) & COUNTED_STATES; left !== 0; ) {
+    const count = 31 - Math.clz32(left);
+    left ^= 1 << count;
+    tasks[row + count] += ((set >> count) & 1) - ((clear >> count) & 1);
+    if (tasks[row + count] < 0) bug(`group ${group} has less than no task in state ${count}`);
   }
-  recordTimes(p, place, nowNs);
+  recordTimes(p, place);
   if (p.enabled[group] === 0) {
     mask[place] = onCpu;
     return;
@@ -271,24 +277,30 @@ function testStates(tasks: Int32Array, row: number, onCpu: number): number {
   const memstall = tasks[row + 1];
   const running = tasks[row + 2];
   let states = onCpu;
-  if (ioWait !== 0) states |= running === 0 ? (1 << PSI_IO_SOME) | (1 << PSI_IO_FULL) : 1 << PSI_IO_SOME;
-  if (memstall !== 0)
-    states |= running === tasks[row + 3] ? (1 << PSI_MEM_SOME) | (1 << PSI_MEM_FULL) : 1 << PSI_MEM_SOME;
+  const isIoFull = running === 0;
+  const isMemFull = running === tasks[row + 3];
+  if (ioWait !== 0) states |= isIoFull ? (1 << PSI_IO_SOME) | (1 << PSI_IO_FULL) : 1 << PSI_IO_SOME;
+  if (memstall !== 0) states |= isMemFull ? (1 << PSI_MEM_SOME) | (1 << PSI_MEM_FULL) : 1 << PSI_MEM_SOME;
   if (running > (onCpu !== 0 ? 1 : 0)) states |= 1 << PSI_CPU_SOME;
   if (running !== 0 && onCpu === 0) states |= 1 << PSI_CPU_FULL;
   if (ioWait !== 0 || memstall !== 0 || running !== 0) states |= 1 << PSI_NONIDLE;
   return states;
 }
 
-/** The states of a place end, or go on, at `nowNs`: what they have lasted is added up (Linux: record_times). */
-function recordTimes(p: PsiColumns, place: number, nowNs: number): void {
+/** The states of a place end, or go on, at the time up to which all is counted: what they have lasted is added up (Linux: record_times). */
+function recordTimes(p: PsiColumns, place: number): void {
+  const nowNs = p.state[PSI_COUNTED_NS];
   const states = p.mask[place] & ~PSI_ONCPU;
   const ns = nowNs - p.sinceNs[place];
   p.sinceNs[place] = nowNs;
   if (states === 0 || ns === 0) return;
   const at = place * NR_PSI_STATES;
-  for (let state = 0; state < NR_PSI_STATES; state++)
-    if ((states & (1 << state)) !== 0) p.times[at + state] += ns;
+  // Bit by bit, from the highest: few are set.
+  for (let left = states; left !== 0; ) {
+    const state = 31 - Math.clz32(left);
+    p.times[at + state] += ns;
+    left ^= 1 << state;
+  }
 }
 
 function copyRow(

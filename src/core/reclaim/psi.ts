@@ -37,19 +37,17 @@ import type { ReclaimState } from "./state.ts";
 const QUEUED = TSK_RUNNING | TSK_MEMSTALL_RUNNING | TSK_ONCPU;
 const STALLED = TSK_MEMSTALL | TSK_MEMSTALL_RUNNING;
 
-/**
- * The task gets this CPU at `atNs` for a turn; what it waited for, if it did, was there at `readyNs`. Who had the CPU before
- * has it no more.
- */
-export function psiRun(k: ReclaimState, task: Task, cpu: number, readyNs: number, atNs: number): void {
+/** The task gets this CPU now for a turn; what it waited for, if it did, is there. Who had the CPU before has it no more. */
+export function psiRun(k: ReclaimState, task: Task, cpu: number): void {
   const p = k.psi;
+  const atNs = k.clock.ns[0];
   const before = p.running[cpu];
   const flags = p.flags[task];
   if (before === task && (flags & TSK_ONCPU) !== 0) return;
   if (before !== NONE && (p.flags[before] & TSK_ONCPU) !== 0) change(k, before, TSK_ONCPU, 0, atNs);
   p.running[cpu] = task;
-  if ((flags & TSK_RUNNING) === 0 && readyNs < atNs)
-    psiWake(k, task, flags === 0 ? cpu : p.cpu[task], readyNs);
+  if ((flags & TSK_RUNNING) === 0 && k.task.waitUntilNs[task] < atNs)
+    psiWake(k, task, flags === 0 ? cpu : p.cpu[task]);
   if (p.flags[task] === 0) {
     p.group[task] = groupOf(k, task);
     p.cpu[task] = cpu;
@@ -59,9 +57,10 @@ export function psiRun(k: ReclaimState, task: Task, cpu: number, readyNs: number
   change(k, task, TSK_IOWAIT | STALLED, TSK_RUNNING | TSK_ONCPU, atNs);
 }
 
-/** The task could run from `atNs` on, and waits for this CPU. */
-export function psiWake(k: ReclaimState, task: Task, cpu: number, atNs: number): void {
+/** What the task waited for is there: from then on it could run, and waits for this CPU. */
+export function psiWake(k: ReclaimState, task: Task, cpu: number): void {
   const p = k.psi;
+  const atNs = k.task.waitUntilNs[task];
   const flags = p.flags[task];
   if ((flags & TSK_RUNNING) !== 0) return;
   if (flags === 0) {
@@ -72,9 +71,10 @@ export function psiWake(k: ReclaimState, task: Task, cpu: number, atNs: number):
   change(k, task, TSK_IOWAIT, TSK_RUNNING | stalled, atNs);
 }
 
-/** The task's turn ends at `atNs`: it goes on later, or sleeps, or has ended. */
-export function psiStop(k: ReclaimState, task: Task, atNs: number): void {
+/** The task's turn ends now: it goes on later, or sleeps, or has ended. */
+export function psiStop(k: ReclaimState, task: Task): void {
   const p = k.psi;
+  const atNs = k.clock.ns[0];
   const state = k.task.state[task];
   p.lastNs[task] = Math.max(atNs, p.lastNs[task]);
   if (state === TASK_RUNNING) return;
@@ -82,10 +82,9 @@ export function psiStop(k: ReclaimState, task: Task, atNs: number): void {
     change(k, task, p.flags[task], 0, atNs);
     return;
   }
-  let waits = 0;
-  if (k.task.waitRow[task] > NONE) waits = TSK_IOWAIT;
-  if (k.task.isThrashing[task] !== 0) waits |= TSK_MEMSTALL;
-  change(k, task, QUEUED, waits, atNs);
+  const io = k.task.waitRow[task] > NONE ? TSK_IOWAIT : 0;
+  const memory = k.task.isThrashing[task] !== 0 ? TSK_MEMSTALL : 0;
+  change(k, task, QUEUED, io | memory, atNs);
 }
 
 /** The task, if it counts, neither runs nor could: it ended in another's turn, or whoever drives it keeps it from running. */
@@ -170,10 +169,10 @@ export function psiRenewGroup(k: ReclaimState, from: Memcg, to: Memcg): void {
 export function enablePressure(k: ReclaimState, group: Memcg, isEnabled: boolean): void {
   const p = k.psi;
   if ((p.enabled[group] !== 0) === isEnabled) return;
-  const nowNs = settlePsi(k);
+  settlePsi(k);
   p.enabled[group] = isEnabled ? 1 : 0;
   if (!isEnabled) return;
-  for (let cpu = 0; cpu < k.machine.cpus; cpu++) changeGroup(k, group, cpu, 0, nowNs);
+  for (let cpu = 0; cpu < k.machine.cpus; cpu++) changeGroup(k, group, cpu, 0);
 }
 
 /** What a pressure file shows at the running CPU's now. */
@@ -266,11 +265,11 @@ function countAll(k: ReclaimState, untilNs: number): void {
   let row = 0;
   for (; row < rows && logNs[row] <= untilNs; row++) {
     if (state[PSI_DUE_NS] <= logNs[row]) runDueWork(k, logNs[row]);
+    state[PSI_COUNTED_NS] = Math.max(state[PSI_COUNTED_NS], logNs[row]);
     const bits = takeCpu(k, logTask[row], logCpu[row], logBits[row]);
-    changeGroups(k, logGroup[row], logCpu[row], bits, logNs[row]);
+    changeGroups(k, logGroup[row], logCpu[row], bits);
   }
   if (row > 0) {
-    state[PSI_COUNTED_NS] = Math.max(state[PSI_COUNTED_NS], logNs[row - 1]);
     for (const column of [logNs, logTask, logGroup, logCpu, logBits]) column.copyWithin(0, row, rows);
     state[PSI_LOGGED] = rows - row;
   }

@@ -90,7 +90,7 @@ export function waitRow(k: SpaceState, pfn: Pfn): number {
 export function sleepOnFolio(k: SpaceState, task: Task, pfn: Pfn, row: number): void {
   sleepUntil(k, task, TASK_UNINTERRUPTIBLE, row, k.disk.completeNs[row]);
   const flags = k.page[pfn * PAGE_WORDS + FLAGS];
-  if ((flags & PG_workingset) !== 0 && (flags & PG_uptodate) === 0) k.task.isThrashing[task] = 1;
+  k.task.isThrashing[task] = (flags & (PG_workingset | PG_uptodate)) === PG_workingset ? 1 : 0;
 }
 
 function endFileRead(k: SpaceState, inode: Inode, first: number, beyond: number): void {

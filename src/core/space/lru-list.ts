@@ -32,7 +32,7 @@ export const NR_LRU_LISTS = 5;
 export function lruListOf(flags: number): number {
   if ((flags & PG_unevictable) !== 0) return LRU_UNEVICTABLE;
   const base = (flags & PG_swapbacked) !== 0 ? LRU_INACTIVE_ANON : LRU_INACTIVE_FILE;
-  return (flags & PG_active) !== 0 ? base + 1 : base;
+  return base + ((flags & PG_active) !== 0 ? 1 : 0);
 }
 
 /** The lruvec holds pages that reclaim of its cgroup, or kswapd of its node, found all waiting for write-back. */

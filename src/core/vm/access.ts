@@ -156,6 +156,7 @@ function playPiece(k: VmState, task: Task, runs: AccessRuns, from: number, to: n
   let tick = tlb.tick[cpu]!;
   let accesses = 0;
   let fetches = 0;
+  let code = 0;
   let i = from;
   for (; i < to; i++) {
     const high = highs[i]!;
@@ -179,17 +180,15 @@ function playPiece(k: VmState, task: Task, runs: AccessRuns, from: number, to: n
     else {
       tlb.tick[cpu] = tick;
       tlb.walk[WALK_ENTRY] = at;
-      const code = translate(k, task, high, word >>> 2, kind);
+      code = translate(k, task, high, word >>> 2, kind);
       tick = tlb.tick[cpu]!;
-      if (code !== 0) {
-        runs.outcome[0] = code;
-        break;
-      }
+      if (code !== 0) break;
     }
     const count = counts[i]!;
     accesses += count;
     if (kind === ACCESS_FETCH) fetches += count;
   }
+  runs.outcome[0] = code;
   tlb.tick[cpu] = tick;
   tlb.counter[cpu * TLB_COUNTERS + TLB_ACCESSES]! += accesses;
   tlb.counter[cpu * TLB_COUNTERS + TLB_FETCHES]! += fetches;

@@ -52,11 +52,10 @@ export function pageFault(k: VmState, task: Task, vpn: number, refused: number, 
   if (k.vma.start[vma]! > vpn) {
     if ((vmFlags & VM_GROWSDOWN) === 0 || vmaExpandDownwards(k, vma, vpn) < 0) return FAULT_SEGV_MAPERR;
   }
-  let flags = user;
-  if ((code & PF_WRITE) !== 0) {
-    if ((vmFlags & VM_WRITE) === 0) return FAULT_SEGV_ACCERR;
-    flags |= FAULT_FLAG_WRITE;
-  } else if ((code & PF_PROT) !== 0 || (vmFlags & VM_ACCESS_FLAGS) === 0) return FAULT_SEGV_ACCERR;
+  const isWrite = (code & PF_WRITE) !== 0;
+  if ((vmFlags & (isWrite ? VM_WRITE : VM_ACCESS_FLAGS)) === 0) return FAULT_SEGV_ACCERR;
+  if ((code & (PF_PROT | PF_WRITE)) === PF_PROT) return FAULT_SEGV_ACCERR;
+  let flags = user | (isWrite ? FAULT_FLAG_WRITE : 0);
   // A fetch from absent memory that may not be executed is let in: the page comes, and the next try is refused above.
   if ((code & PF_INSTR) !== 0) flags |= FAULT_FLAG_INSTRUCTION;
   const result = handleWalked(k, task, vma, vpn, flags);
