@@ -164,19 +164,26 @@ export function createDisk(specs: readonly DiskSpec[]): DiskColumns {
  * Sends a request to its disk, now. Returns its row: whoever needs it done waits until `completeNs` of it.
  */
 export function submitIo(k: DiskState, request: DiskRequest): number {
-  const row = createRequest(k.disk, request);
+  const row = createRequest(k.disk, request.disk, request.op, request.owner, request.index);
+  k.disk.pages[row] = request.pages;
   dispatchIo(k, row);
   return row;
 }
 
-/** Writes a request down that is not on its disk yet. Returns its row. */
-export function createRequest(d: DiskColumns, request: DiskRequest): number {
+/** Writes a request for one page down that is not on its disk yet. Returns its row. */
+export function createRequest(
+  d: DiskColumns,
+  disk: number,
+  op: number,
+  owner: number,
+  index: number,
+): number {
   const row = takeRow(d);
-  d.disk[row] = request.disk;
-  d.op[row] = request.op;
-  d.owner[row] = request.owner;
-  d.index[row] = request.index;
-  d.pages[row] = request.pages;
+  d.disk[row] = disk;
+  d.op[row] = op;
+  d.owner[row] = owner;
+  d.index[row] = index;
+  d.pages[row] = 1;
   d.next[row] = NONE;
   d.completeNs[row] = Number.POSITIVE_INFINITY;
   return row;

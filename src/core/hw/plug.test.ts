@@ -14,7 +14,7 @@ function disk(): DiskState {
 }
 
 function page(k: DiskState, op: number, index: number, disk = 0): number {
-  return sendPage(k, { disk, op, owner: -1, index, pages: 1 });
+  return sendPage(k, disk, op, -1, index);
 }
 
 /** What has reached the disks, oldest first of each queue, as "first+pages". */

@@ -12,14 +12,7 @@
  */
 import { bug } from "../base/bug.ts";
 import { NONE } from "../base/types.ts";
-import {
-  createRequest,
-  type DiskColumns,
-  type DiskRequest,
-  type DiskState,
-  dispatchIo,
-  submitIo,
-} from "./disk.ts";
+import { createRequest, type DiskColumns, type DiskState, dispatchIo } from "./disk.ts";
 
 /** The plug of the threads that write files: one at a time is at it. */
 export const FLUSHER_PLUG = 65;
@@ -74,14 +67,22 @@ export function plugInUse(k: DiskState): number {
   return k.disk.state[IN_USE];
 }
 
-/** Sends a request of one page, or holds it back under a plug, there with its neighbours as one. Returns the row that it is part of. */
-export function sendPage(k: DiskState, request: DiskRequest): number {
+/**
+ * Sends a request for one page of `owner` (an inode, or -1 - type of a swap area), or holds it back under a plug, there with its
+ * neighbours as one. Returns the row that it is part of.
+ */
+export function sendPage(k: DiskState, disk: number, op: number, owner: number, index: number): number {
   const d = k.disk;
   const plug = d.state[IN_USE];
-  if (d.plugDepth[plug] === 0) return submitIo(k, request);
-  const merged = mergeInto(d, plug, request);
-  if (merged !== NONE) return merged;
-  const row = createRequest(d, request);
+  if (d.plugDepth[plug] === 0) {
+    const row = createRequest(d, disk, op, owner, index);
+    dispatchIo(k, row);
+    return row;
+  }
+  const newest = newestHeld(d, plug, disk);
+  if (newest !== NONE && d.op[newest] === op && d.owner[newest] === owner && extend(d, newest, index))
+    return newest;
+  const row = createRequest(d, disk, op, owner, index);
   hold(k, plug, row);
   return row;
 }
@@ -93,23 +94,24 @@ export function checkPlugs(k: DiskState): void {
     if (plugDepth[plug] !== 0 || plugHead[plug] !== NONE) bug(`plug ${plug} was left in`);
 }
 
-/** Makes the page part of the newest request for its disk that is held back, when it is next to it. Returns that one or NONE. */
-function mergeInto(d: DiskColumns, plug: number, request: DiskRequest): number {
+/** The request held back that a page for this disk might become part of, or NONE. */
+function newestHeld(d: DiskColumns, plug: number, disk: number): number {
   let row = d.plugTail[plug];
-  if (row === NONE) return NONE;
-  if (d.disk[row] !== request.disk) {
-    if (d.plugMixed[plug] === 0) return NONE;
-    // Among requests for several disks the search is from the oldest on, and ends with the first for this one.
-    for (row = d.plugHead[plug]; row !== NONE && d.disk[row] !== request.disk; ) row = d.next[row];
-    if (row === NONE) return NONE;
-  }
-  if (d.op[row] !== request.op || d.owner[row] !== request.owner || d.pages[row] >= MOST_PAGES) return NONE;
-  if (d.index[row] + d.pages[row] === request.index) d.pages[row]++;
-  else if (d.index[row] - 1 === request.index) {
-    d.index[row]--;
-    d.pages[row]++;
-  } else return NONE;
+  if (row === NONE || d.disk[row] === disk) return row;
+  if (d.plugMixed[plug] === 0) return NONE;
+  // Among requests for several disks the search is from the oldest on, and ends with the first for this one.
+  for (row = d.plugHead[plug]; row !== NONE && d.disk[row] !== disk; ) row = d.next[row];
   return row;
+}
+
+/** Makes the page part of a request, when it is next to it and there is room. */
+function extend(d: DiskColumns, row: number, index: number): boolean {
+  const first = d.index[row];
+  const isNext = first + d.pages[row] === index;
+  if (d.pages[row] >= MOST_PAGES || (!isNext && first - 1 !== index)) return false;
+  d.index[row] = isNext ? first : index;
+  d.pages[row]++;
+  return true;
 }
 
 /** Puts a request to those held back; sends them first when they are enough (Linux: blk_add_rq_to_plug). */

@@ -182,13 +182,7 @@ export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
     endWrite(k, pfn, transferNow(k, s.disk[type], OP_WRITE));
     return true;
   }
-  s.slot[at + SLOT_REQUEST] = sendPage(k, {
-    disk: s.disk[type],
-    op: OP_WRITE,
-    owner: -1 - type,
-    index: entry & (SLOTS_PER_AREA - 1),
-    pages: 1,
-  });
+  s.slot[at + SLOT_REQUEST] = sendPage(k, s.disk[type], OP_WRITE, -1 - type, entry & (SLOTS_PER_AREA - 1));
   return true;
 }
 
@@ -223,13 +217,7 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
     finishRead(k, pfn, at);
     return;
   }
-  s.slot[at + SLOT_REQUEST] = sendPage(k, {
-    disk: s.disk[type],
-    op: OP_READ,
-    owner: -1 - type,
-    index: entry & (SLOTS_PER_AREA - 1),
-    pages: 1,
-  });
+  s.slot[at + SLOT_REQUEST] = sendPage(k, s.disk[type], OP_READ, -1 - type, entry & (SLOTS_PER_AREA - 1));
 }
 
 /** A read is done: the page holds the slot's contents, or is not uptodate when it failed. */

@@ -71,7 +71,7 @@ function writePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): boolea
     if (root < 0) return false;
     blocks[inode] = root;
   }
-  const row = sendPage(k, { disk: k.file.disk[inode], op: OP_WRITE, owner: inode, index, pages: 1 });
+  const row = sendPage(k, k.file.disk[inode], OP_WRITE, inode, index);
   startWriteback(k, inode, pfn, row);
   k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
   spend(k, CAUSE_WRITEBACK, COST_WRITE_PAGE);
