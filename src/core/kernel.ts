@@ -31,6 +31,8 @@ import { createPsiColumns } from "./reclaim/psi-group.ts";
 import { createReclaimColumns } from "./reclaim/scan-control.ts";
 import type { Compressor } from "./reclaim/state.ts";
 import { checkFiles, createFileColumns } from "./space/file.ts";
+import { createKmem } from "./space/kmem.ts";
+import { checkKmem } from "./space/kmem-check.ts";
 import { checkLruvecs } from "./space/lru-check.ts";
 import { createLruGen } from "./space/lru-gen.ts";
 import { bootLruGen } from "./space/lru-gen-memcg.ts";
@@ -127,6 +129,7 @@ function createKernel(machine: Machine, compressor: Compressor): Kernel {
     lruvec: createLruvec(MOST_MEMCGS, machine.nodes.length, machine.cpus, machine.seed),
     lruGen: createLruGen(ram.nrFrames, MOST_MEMCGS, machine.nodes.length, rows(MOST_MMS)),
     memcg: createMemcgColumns(MOST_MEMCGS, machine.nodes.length, machine.cpus),
+    kmem: createKmem(MOST_MEMCGS, machine.cpus),
     memcgWatch: createMemcgWatch(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
@@ -188,11 +191,13 @@ interface UsedRows {
 /** How much of each table of software objects was ever used. */
 function usedRows(k: Kernel): readonly UsedRows[] {
   const { mm, vma, anonVma, task, file, disk, xarray, ram } = k;
-  const openFiles = ["inode", "openFlags", "position", "refcount", "ra", "errorsSeen"].map((column) => ({
-    prefix: `file.${column}`,
-    used: file.rows[1]!,
-    all: file.refcount.length,
-  }));
+  const openFiles = ["inode", "openFlags", "position", "refcount", "ra", "errorsSeen", "charged"].map(
+    (column) => ({
+      prefix: `file.${column}`,
+      used: file.rows[1]!,
+      all: file.refcount.length,
+    }),
+  );
   return [
     { prefix: "ram.words", used: ram.slotCount[1]!, all: ram.freeSlots.length },
     { prefix: "ram.freeSlots", used: ram.slotCount[1]!, all: ram.freeSlots.length },
@@ -303,6 +308,7 @@ export function checkKernel(k: Kernel): void {
   checkTranslations(k);
   checkLruvecs(k);
   checkMemcgs(k);
+  checkKmem(k);
   checkMemcgWatch(k);
   checkSwap(k);
   checkSwapCache(k);

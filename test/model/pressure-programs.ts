@@ -234,10 +234,25 @@ function load(world: World, process: Process, range: GuestRange): void {
   checkSignal(world, process, outcome.address, outcome.code, expected);
 }
 
+/** Pages that may have been dropped are read before they are stored into, one by one: making room for one may drop the next. */
 function store(world: World, process: Process, range: GuestRange, value: number): void {
+  if (!hasFreed(process, range)) {
+    storeRange(world, process, range, value);
+    return;
+  }
+  const end = range.address + range.length;
+  for (let address = range.address; address < end && !isKilled(world, process); ) {
+    const length = Math.min(end - address, PAGE - (address % PAGE));
+    const vpn = Math.floor(address / PAGE);
+    if (process.space.get(vpn)?.isFreed === true)
+      load(world, process, { address: vpn * PAGE, length: PAGE, isQuiet: false });
+    if (!isKilled(world, process)) storeRange(world, process, { address, length, isQuiet: false }, value);
+    address += length;
+  }
+}
+
+function storeRange(world: World, process: Process, range: GuestRange, value: number): void {
   const { k } = world;
-  settleRange(world, process, range);
-  if (isKilled(world, process)) return;
   const outcome = counted(world, () => storeGuest(k, process.task, range, value));
   if (isKilled(world, process)) return;
   for (let done = 0; done < outcome.done; ) {
@@ -264,12 +279,11 @@ function byteOf(value: number, i: number): number {
   return (value >>> ((i & 3) * 8)) & 0xff;
 }
 
-/** Before a store: pages that may have been dropped are read, so that it is known what is stored into. */
-function settleRange(world: World, process: Process, range: GuestRange): void {
-  for (let vpn = Math.floor(range.address / PAGE); vpn * PAGE < range.address + range.length; vpn++) {
-    if (process.space.get(vpn)?.isFreed === true)
-      load(world, process, { address: vpn * PAGE, length: PAGE, isQuiet: false });
-  }
+/** Whether a page of the range may have been dropped. */
+function hasFreed({ space }: Process, range: GuestRange): boolean {
+  for (let vpn = Math.floor(range.address / PAGE); vpn * PAGE < range.address + range.length; vpn++)
+    if (space.get(vpn)?.isFreed === true) return true;
+  return false;
 }
 
 /** A call that needs memory. Returns whether it was done; ENOMEM: it was not. */
@@ -392,12 +406,15 @@ function forEachPage(first: number, pages: number, visit: (vpn: number, i: numbe
   for (let i = 0; i < pages; i++) visit(ARENA / PAGE + first + i, i);
 }
 
-/** Forgets processes that were killed for memory; there must have been such kills. */
-function bury(world: World): void {
+/**
+ * Forgets processes that were killed for memory; there must have been such kills. Who takes an area out of use goes
+ * first, whatever its oom_score_adj is (Linux: OOM_FLAG_ORIGIN).
+ */
+function bury(world: World, origin: Process | undefined): void {
   const { k, processes, figures } = world;
   for (let i = processes.length - 1; i >= 0; i--) {
     if (!isKilled(world, processes[i]!)) continue;
-    assert.ok(!world.setting.isImmune, "a process that may not be killed is gone");
+    assert.ok(!world.setting.isImmune || processes[i] === origin, "a process that may not be killed is gone");
     processes.splice(i, 1);
     world.kills++;
     figures.kills++;
@@ -413,7 +430,7 @@ function compareAll(world: World): void {
       if (page.prot !== 0) load(world, process, { address: vpn * PAGE, length: PAGE, isQuiet: false });
     }
   }
-  bury(world);
+  bury(world, undefined);
   checkKernel(world.k);
 }
 
@@ -430,7 +447,7 @@ export function runPressureModel(name: string, runs: number, steps: number): Pre
         const process = world.processes[each.who % world.processes.length];
         if (process === undefined) break;
         VERBS[each.verb]!(world, process, { ...each, page: each.page % setting.arenaPages, pages: each.pages * setting.scale });
-        bury(world);
+        bury(world, each.verb === "swapOff" ? process : undefined);
         checkKernel(world.k);
         figures.steps++;
       }

@@ -13,7 +13,8 @@ import { allocMm, createMmColumns } from "../../src/core/space/mm.ts";
 import { createMemcgColumns } from "../../src/core/space/memcg.ts";
 import { createTask, createTaskColumns } from "../../src/core/space/task.ts";
 import { insertVma } from "../../src/core/space/vma-tree.ts";
-import { allocVma, createVmaColumns } from "../../src/core/space/vma.ts";
+import { createVmaColumns } from "../../src/core/space/vma.ts";
+import { allocVma } from "../../src/core/space/vma-rows.ts";
 
 const FRAMES = 4096;
 /** Page tables take frames from here upwards; the test's own pages lie below. */

@@ -29,6 +29,8 @@ import { createCommitted } from "../../src/core/vm/accounting.ts";
 import { doMmap } from "../../src/core/vm/mmap.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE } from "../../src/core/vm/mman.ts";
 import type { VmState } from "../../src/core/vm/state.ts";
+import { createMemcgColumns } from "../../src/core/space/memcg.ts";
+import { createTaskColumns } from "../../src/core/space/task.ts";
 import { pickMmapLayout } from "../../src/core/vm/unmapped-area.ts";
 
 /** First page of the drawings: 256 MiB, away from everything else. */
@@ -54,6 +56,8 @@ export function emptySpace(knobs: Readonly<Record<string, number>> = {}, levels:
     vmstat: createVmstat(machine),
     boot: Float64Array.of(FIXTURE_RAM_PAGES, 0, 0),
     mm: createMmColumns(8, machine.cpus),
+    task: createTaskColumns(2),
+    memcg: createMemcgColumns(2, 1, machine.cpus),
     vma: createVmaColumns(70000),
     anonVma: createAnonVmaColumns(4096),
     lruvec: createLruvec(2, 1, machine.cpus, machine.seed),

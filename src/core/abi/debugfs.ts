@@ -28,7 +28,8 @@ import { tryToIncMaxSeq } from "../space/lru-gen-aging.ts";
 import { MM_LEAF_TOTAL, NR_MM_STATS } from "../space/lru-gen-mm.ts";
 import { lruvecOf } from "../space/lru-list.ts";
 import { MEMCG_ONLINE, nextMemcg } from "../space/memcg.ts";
-import { hasMemory, pathOfMemcg } from "../space/memcg-task.ts";
+import { hasMemory } from "../space/memcg-current.ts";
+import { pathOfMemcg } from "../space/memcg-task.ts";
 import type { AbiState } from "./state.ts";
 
 /** A file of debugfs. */

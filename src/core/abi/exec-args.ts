@@ -16,15 +16,8 @@ import { PTE_NX_HIGH, PTE_PRESENT, PTE_SOFT_DIRTY, ptePfn } from "../hw/pte.ts";
 import { takeSlot } from "../hw/ram.ts";
 import { lruAddDrain, markPageAccessed } from "../space/lruvec.ts";
 import { findPte } from "../space/pagetable.ts";
-import {
-  allocVma,
-  freeVma,
-  VM_EXEC,
-  VM_RAND_READ,
-  VM_SEQ_READ,
-  VM_SOFTDIRTY,
-  VM_STACK_FLAGS,
-} from "../space/vma.ts";
+import { VM_EXEC, VM_RAND_READ, VM_SEQ_READ, VM_SOFTDIRTY, VM_STACK_FLAGS } from "../space/vma.ts";
+import { allocVma, freeVma } from "../space/vma-rows.ts";
 import { insertVma, setVmaRange } from "../space/vma-tree.ts";
 import { freePageTables } from "../space/zap.ts";
 import { vmEnoughMemory } from "../vm/accounting.ts";
@@ -34,6 +27,7 @@ import { handleMmFault } from "../vm/fault.ts";
 import { FAULT_FLAG_WRITE } from "../vm/fault-flags.ts";
 import { createMm, putMm } from "../vm/mm-create.ts";
 import { ensurePte } from "../vm/pte-alloc.ts";
+import { roomForVma } from "../vm/rmap-room.ts";
 import { taskSize } from "../vm/unmapped-area.ts";
 import { alignStack, pageStart, STACK_EXPAND_BYTES } from "./exec-layout.ts";
 import type { AbiState } from "./state.ts";
@@ -91,6 +85,7 @@ export function createBprm(k: AbiState, task: Task, strings: ExecStrings): Bprm 
 
 /** The temporary stack: one page at the top of user space. */
 function createStack(k: AbiState, task: Task, mm: Mm): Bprm | number {
+  if (roomForVma(k) < 0) return -ENOMEM;
   const vma = allocVma(k, mm);
   if (vma === NONE) return -ENOMEM;
   if (vmEnoughMemory(k, mm, 1) < 0) {

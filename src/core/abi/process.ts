@@ -35,6 +35,7 @@ import { dupMmap } from "../vm/fork.ts";
 import { createMm, getMm, putMm } from "../vm/mm-create.ts";
 import { copyToUser } from "../vm/user-bytes.ts";
 import type { AbiState } from "./state.ts";
+import { chargeNewTask, endTaskStack, ownNewTask, unchargeNewTask, unchargeTask } from "./task-kmem.ts";
 
 /** clone flags, Linux's values. */
 export const CSIGNAL = 0xff;
@@ -81,13 +82,21 @@ export function doFork(k: AbiState, task: Task, cloneFlags: number, addresses: C
   if (flags & CLONE_VFORK && t.progress[task] > 0) return endVfork(k, task);
   const refused = checkCloneFlags(k, task, flags);
   if (refused < 0) return refused;
+  const parts = { isThread: (flags & CLONE_THREAD) !== 0, sharesFds: (flags & CLONE_FILES) !== 0 };
+  const charged = chargeNewTask(k, parts);
+  if (charged < 0) return charged;
   const mm = flags & CLONE_VM ? getMm(k, t.mm[task]) : copyMm(k, task);
-  if (mm < 0) return mm;
+  if (mm < 0) {
+    unchargeNewTask(k, charged, parts);
+    return mm;
+  }
   const child = createChild(k, task, cloneFlags, mm);
   if (child < 0) {
     putMm(k, mm);
+    unchargeNewTask(k, charged, parts);
     return child;
   }
+  ownNewTask(k, child, charged, parts);
   const pid = t.pid[child];
   if (flags & CLONE_CHILD_CLEARTID) t.clearChildTid[child] = addresses.childTid ?? 0;
   // Linux ignores that these stores fail; the child makes its own as the first thing it does.
@@ -274,6 +283,7 @@ function endThread(k: AbiState, task: Task, status: number): void {
   t.mm[task] = NONE;
   if (mm !== NONE) putMm(k, mm);
   putFds(k, task);
+  endTaskStack(k, task);
   t.faultTried[task] = 0;
   t.progress[task] = 0;
   t.waitRow[task] = NONE;
@@ -291,6 +301,7 @@ function releaseThread(k: AbiState, leader: Task, task: Task): void {
   t.goneMajFlt[leader] += t.majFlt[task];
   t.goneUtimeNs[leader] += t.utimeNs[task];
   t.goneStimeNs[leader] += t.stimeNs[task];
+  unchargeTask(k, task);
   freeTask(k, task);
 }
 
@@ -340,6 +351,7 @@ function reap(k: AbiState, task: Task, parent: Task, child: Task): number {
   const switches = [t.voluntarySwitches[child], t.involuntarySwitches[child]];
   t.reaped.set([utimeNs, stimeNs, maxRss * 4, minFlt, majFlt, ...switches], task * REAPED_WORDS);
   t.waitStatus[task] = t.groupExitCode[child];
+  unchargeTask(k, child);
   freeTask(k, child);
   return pid;
 }

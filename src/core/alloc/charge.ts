@@ -7,7 +7,7 @@
  * Linux: mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst (memory.max)
  */
 import { ENOMEM } from "../base/errno.ts";
-import { type Memcg, type Mm, type Pfn, ROOT_MEMCG } from "../base/types.ts";
+import { type Memcg, type Mm, PAGE_SIZE, type Pfn, ROOT_MEMCG } from "../base/types.ts";
 import { PGPGIN } from "../frame/vmstat.ts";
 import {
   __GFP_DIRECT_RECLAIM,
@@ -21,6 +21,7 @@ import { memcgOutOfMemory } from "../reclaim/oom-kill.ts";
 import { currentTask, isDying } from "../reclaim/oom-task.ts";
 import { MAX_RECLAIM_RETRIES } from "../reclaim/scan-control.ts";
 import { MEMCG_RECLAIM_MAY_SWAP, tryToFreeMemcgPages } from "../reclaim/vmscan.ts";
+import { drainObjectStocks, fillObjectStock, givePages, hasObjectStock, ownPages } from "../space/kmem.ts";
 import {
   commitCharge,
   commitKernelCharge,
@@ -37,7 +38,7 @@ import {
 } from "../space/memcg.ts";
 import { CHARGED, chargePastLimits, limitedBy, tryCharge } from "../space/memcg-charge.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
-import { currentMemcg } from "../space/memcg-task.ts";
+import { currentMemcg } from "../space/memcg-current.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
 import { signalWatches, WATCH_OOM } from "../space/memcg-watch.ts";
 import { handleOverHigh, noteOverHigh } from "./memcg-high.ts";
@@ -81,6 +82,36 @@ export function chargeKernelPage(k: AllocState, pfn: Pfn, gfp: number): number {
   const error = chargeMemcg(k, memcg, gfp, 1);
   if (error === 0) commitKernelCharge(k, pfn, memcg);
   return error;
+}
+
+/**
+ * Sees to it that objects of so many bytes find room when they are charged to the running task's cgroup. Returns 0, or
+ * -ENOMEM when nothing can be reclaimed. Pages for them go to the CPU's stock of bytes (Linux: obj_cgroup_charge).
+ */
+export function roomForObjects(k: AllocState, bytes: number, gfp: number = GFP_KERNEL): number {
+  const memcg = currentMemcg(k);
+  if (bytes === 0 || memcg === ROOT_MEMCG || hasObjectStock(k, memcg, bytes)) return 0;
+  const pages = Math.ceil(bytes / PAGE_SIZE);
+  const error = chargeMemcg(k, memcg, gfp, pages);
+  if (error === 0) fillObjectStock(k, memcg, pages);
+  return error;
+}
+
+/**
+ * Charges pages of the kernel's own that have no frames to the running task's cgroup, one at a time (Linux:
+ * memcg_charge_kernel_stack). Returns the cgroup, or -ENOMEM with nothing charged.
+ */
+export function chargeKernelPages(k: AllocState, count: number): Memcg {
+  const memcg = currentMemcg(k);
+  if (memcg === ROOT_MEMCG) return ROOT_MEMCG;
+  for (let done = 0; done < count; done++) {
+    if (chargeMemcg(k, memcg, GFP_KERNEL, 1) < 0) {
+      if (done > 0) givePages(k, memcg, done);
+      return -ENOMEM;
+    }
+    ownPages(k, memcg, 1);
+  }
+  return memcg;
 }
 
 /** Charges pages to a cgroup and all above it. Returns 0 or -ENOMEM (Linux: try_charge_memcg). */
@@ -158,6 +189,7 @@ function chargeWithReclaim(k: AllocState, memcg: Memcg, first: number, pages: nu
 function mayRetry(k: AllocState, over: Memcg, freed: number, attempt: Attempt): boolean {
   const { pages, gfp } = attempt;
   if (!attempt.isDrained) {
+    drainObjectStocks(k, over);
     drainAllStock(k, over);
     attempt.isDrained = true;
     return true;

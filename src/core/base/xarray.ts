@@ -101,6 +101,46 @@ export function xaStore(x: XarrayColumns, root: number, index: number, value: nu
   return top;
 }
 
+/** Nodes that all trees have. */
+export function xaNodes(x: XarrayColumns): number {
+  return x.state[IN_USE];
+}
+
+/** Nodes that xaStore would have to take for a value at `index`. */
+export function xaMissing(x: XarrayColumns, root: number, index: number): number {
+  if (root === NONE) return shiftFor(index) / SLOT_BITS + 1;
+  let missing = 0;
+  for (let reach = reachOf(x, root); index >= reach; reach *= SLOTS) missing++;
+  // Below a new root all is new but the old one.
+  if (missing > 0) return missing + x.shift[root] / SLOT_BITS + missing;
+  let node = root;
+  for (let shift = x.shift[root]; shift > 0; shift -= SLOT_BITS) {
+    node = x.slots[node * SLOTS + ((index >>> shift) & 63)];
+    if (node === NONE) return shift / SLOT_BITS;
+  }
+  return 0;
+}
+
+/** The node above, or NONE. Of a free node: the one that was given back before it. */
+export function xaAbove(x: XarrayColumns, node: number): number {
+  return x.parent[node];
+}
+
+/** The node that was given back last, or NONE. */
+export function xaLastFree(x: XarrayColumns): number {
+  return x.state[FREE_HEAD];
+}
+
+/** Whether a tree holds index 0 and nothing else: Linux needs no node for it. */
+export function xaIsLone(x: XarrayColumns, root: number): boolean {
+  return root !== NONE && x.shift[root] === 0 && x.count[root] === 1 && x.slots[root * SLOTS] !== 0;
+}
+
+/** The node in the first slot of a node, or NONE: in a tree that grew higher, what was its root. */
+export function xaFirstBelow(x: XarrayColumns, node: number): number {
+  return x.shift[node] === 0 ? NONE : x.slots[node * SLOTS];
+}
+
 /** The leaf that the last xaStore or xaErase changed; it is free when nothing is left in it. */
 export function xaLastLeaf(x: XarrayColumns): number {
   return x.state[LAST_LEAF];

@@ -94,7 +94,7 @@ test("oom_score_adj counts thousandths of the limit, and -1000 keeps a process a
   // 1024 pages: a thousandth is 1 page.
   writeFile(k, `/proc/${k.task.pid[small]}/oom_score_adj`, "900");
   const pid = k.task.pid[small];
-  expect(fill(k, task, 400)).toBe(0);
+  expect(fill(k, task, 370)).toBe(0);
   expect(killedPids(k)).toEqual([pid]);
   checkKernel(k);
 });

@@ -13,8 +13,9 @@
  */
 import { LOG_INFO, LOG_WARNING, printk } from "../base/dmesg.ts";
 import { type Memcg, NONE, PAGE_SIZE, ROOT_MEMCG, type Task } from "../base/types.ts";
+import { chargedMemcg } from "../space/memcg-current.ts";
 import { showMemoryStat } from "../space/memcg-stat.ts";
-import { chargedMemcg, pathOfMemcg } from "../space/memcg-task.ts";
+import { pathOfMemcg } from "../space/memcg-task.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
 import { showLegacyStat } from "../space/memcg-v1-stat.ts";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, readMmRss, readRss } from "../space/mm.ts";

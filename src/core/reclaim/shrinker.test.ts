@@ -10,7 +10,8 @@ import { checkKernel, type Kernel } from "../kernel.ts";
 import { LRU_INACTIVE_FILE } from "../space/lru-list.ts";
 import { createMemcg, offlineMemcg } from "../space/memcg.ts";
 import { endRead, insertPage, removePage } from "../space/pagecache.ts";
-import { dropShadows, shadowAt } from "../space/shadow-nodes.ts";
+import { shadowAt } from "../space/shadow-nodes.ts";
+import { dropShadows } from "../space/shadow-reclaim.ts";
 import { GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "./gfp.ts";
 import { dropSlab, shrinkSlab } from "./shrinker.ts";
 

@@ -3,8 +3,9 @@
  * the last of them closes what is open.
  * Linux: fs/file.c (6.12)   Doc: Documentation/filesystems/files.rst
  */
-import { NONE, type OpenFile, type Task } from "../base/types.ts";
+import { NONE, type OpenFile, ROOT_MEMCG, type Task } from "../base/types.ts";
 import { FDS, getFile, putFile } from "./file.ts";
+import { KMEM_FILES, unchargeObject } from "./kmem.ts";
 import type { SpaceState } from "./state.ts";
 import type { TaskColumns } from "./task-state.ts";
 
@@ -25,6 +26,8 @@ export function putFds(k: SpaceState, task: Task): void {
   fdTable[task] = NONE;
   fdTableUsers[table]--;
   if (fdTableUsers[table] > 0) return;
+  unchargeObject(k, k.task.tableMemcg[table], KMEM_FILES);
+  k.task.tableMemcg[table] = ROOT_MEMCG;
   for (let fd = 0; fd < FDS; fd++) {
     const file = fds[table * FDS + fd];
     fds[table * FDS + fd] = NONE;

@@ -12,6 +12,8 @@ export interface ShadowColumns {
   /** By node of the page cache trees: shadows in it, the lruvec it is charged to, and while it is on a list its file and neighbours. */
   readonly nodeShadows: Uint8Array;
   readonly nodeLruvec: Int32Array;
+  /** By node: 0, or 1 + the cgroup that it is charged to as an object of the kernel. */
+  readonly nodeCharged: Int32Array;
   readonly nodeOwner: Int32Array;
   readonly nodeNext: Int32Array;
   readonly nodePrev: Int32Array;
@@ -72,6 +74,8 @@ export interface FileColumns {
   readonly raAsyncSize: Int32Array;
   readonly raPages: Int32Array;
   readonly raMmapMiss: Int32Array;
+  /** The cgroup that the open file is charged to. */
+  readonly charged: Int32Array;
   readonly raPrevPos: Float64Array;
   /** Failed writes of the inode that this open file has been told of (Linux: f_wb_err). */
   readonly errorsSeen: Int32Array;

@@ -9,8 +9,9 @@
  */
 import { bug } from "../base/bug.ts";
 import { EBADF, EMFILE, ENFILE } from "../base/errno.ts";
-import { type Inode, NONE, type OpenFile, type Task } from "../base/types.ts";
+import { type Inode, NONE, type OpenFile, ROOT_MEMCG, type Task } from "../base/types.ts";
 import type { FileColumns } from "./file-state.ts";
+import { chargeObject, KMEM_FILE, unchargeObject } from "./kmem.ts";
 import type { SpaceState } from "./state.ts";
 
 /** Open flags, Linux's values on x86-64. */
@@ -104,6 +105,7 @@ export function createFileColumns(inodes: number, files: number): FileColumns {
     raAsyncSize: new Int32Array(files),
     raPages: new Int32Array(files),
     raMmapMiss: new Int32Array(files),
+    charged: new Int32Array(files),
     raPrevPos: new Float64Array(files),
     errorsSeen: new Int32Array(files),
   };
@@ -150,6 +152,7 @@ export function openFile(k: SpaceState, inode: Inode, flags: number): OpenFile {
     file = f.rows[1]++;
   }
   f.inode[file] = inode;
+  f.charged[file] = chargeObject(k, KMEM_FILE);
   f.openFlags[file] = flags;
   f.position[file] = 0;
   f.refcount[file] = 1;
@@ -177,6 +180,8 @@ export function putFile(k: SpaceState, file: OpenFile): void {
   if (f.refcount[file] <= 0) bug(`open file ${file} has no reference to give back`);
   f.refcount[file]--;
   if (f.refcount[file] > 0) return;
+  unchargeObject(k, f.charged[file], KMEM_FILE);
+  f.charged[file] = ROOT_MEMCG;
   f.openCount[f.inode[file]]--;
   f.inode[file] = f.rows[2];
   f.rows[2] = file;

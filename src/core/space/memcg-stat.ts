@@ -2,8 +2,9 @@
  * memory.stat and memory.numa_stat: what a cgroup's pages are, and what happened to them, with everything below it.
  *
  * The root shows the machine's own counters, except for the kernel's memory, which nobody charges to the root.
- * Differs: only page tables are charged as kernel memory; slab, kernel stacks and per-CPU memory are not modelled. Counts are
- * those of the moment; Linux adds up what CPUs keep to themselves every two seconds, or when it has become much.
+ * Differs: per-CPU memory is not charged (what Linux takes from its first chunk, which boot makes, is not, either). Counts are
+ * those of the moment, but for a page of objects that a CPU keeps back; Linux adds up all else that CPUs keep to themselves
+ * every two seconds, or when it has become much.
  * Linux: mm/memcontrol.c (6.12)   Doc: Documentation/admin-guide/cgroup-v2.rst
  */
 import { type Memcg, PAGE_SIZE, ROOT_MEMCG } from "../base/types.ts";

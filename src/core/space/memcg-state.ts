@@ -95,3 +95,16 @@ export interface MemcgWatchColumns {
   /** [0] first watch never used, [1] the last turn given. */
   readonly rows: Float64Array;
 }
+
+/** Kernel memory of cgroups that is charged without frames of its own: objects and kernel stacks. kmem.ts owns it. */
+export interface KmemColumns {
+  /** By cgroup: pages charged, bytes of objects, and bytes that are charged and belong to no object or stock. */
+  readonly pages: Float64Array;
+  readonly bytes: Float64Array;
+  readonly left: Float64Array;
+  /** By CPU: the stock of charged bytes, and whose it is. */
+  readonly stockMemcg: Int32Array;
+  readonly stockBytes: Float64Array;
+  /** By CPU * 2: bytes of its objects that memory.stat does not count yet, first those that can be reclaimed. */
+  readonly stockStat: Float64Array;
+}

@@ -12,14 +12,9 @@ import { type Memcg, type Mm, NONE, ROOT_MEMCG, type Task } from "../base/types.
 import { NR_EVENTS, PGFAULT } from "../frame/vmstat.ts";
 import { lruGenMigrateMm } from "./lru-gen-mm.ts";
 import { isBelow } from "./memcg.ts";
-import { isLegacy } from "./memcg-v1.ts";
+import { chargedMemcg } from "./memcg-current.ts";
 import type { SpaceState } from "./state.ts";
 import { TASK_FREE, TASK_ZOMBIE, taskRows } from "./task.ts";
-
-/** Whether the cgroup has a memory controller of its own. The root always has. */
-export function hasMemory(k: SpaceState, memcg: Memcg): boolean {
-  return memcg === ROOT_MEMCG || isLegacy(k) || k.memcg.subtree[k.memcg.parent[memcg]] === 1;
-}
 
 /** Word of `k.task.rows`: the last place given in a cgroup. */
 const LAST_PLACE = 5;
@@ -29,21 +24,6 @@ export function pathOfMemcg(k: SpaceState, memcg: Memcg): string {
   let path = "";
   for (let at = memcg; at !== ROOT_MEMCG; at = k.memcg.parent[at]) path = `/${k.memcg.name[at]}${path}`;
   return path === "" ? "/" : path;
-}
-
-/** The cgroup that memory of tasks in this one is charged to (Linux: cgroup_e_css). */
-export function chargedMemcg(k: SpaceState, memcg: Memcg): Memcg {
-  let at = memcg;
-  while (!hasMemory(k, at)) at = k.memcg.parent[at];
-  return at;
-}
-
-/** The cgroup that the running task's memory is charged to; the root's when nobody runs. */
-export function currentMemcg(k: SpaceState): Memcg {
-  const task = k.task.cpuTask[k.boot[2]];
-  const mm = k.task.mm[task];
-  // A task that has no memory yet is about to execute its first program.
-  return mm === NONE ? chargedMemcg(k, k.task.memcg[task]) : k.mm.memcg[mm];
 }
 
 /** A new task begins where the one that made it is. */

@@ -382,7 +382,7 @@ export function checkMemcgs(k: SpaceState): void {
   for (let pfn = 0; pfn < k.pageMemcg.length; pfn++)
     if (k.pageMemcg[pfn] !== ROOT_MEMCG) charged[k.pageMemcg[pfn]]++;
   for (let cpu = 0; cpu < k.machine.cpus; cpu++) charged[m.stockMemcg[cpu]] += m.stockPages[cpu];
-  for (let memcg = 1; memcg < rows; memcg++) charged[memcg] += k.zswap.charged[memcg];
+  for (let memcg = 1; memcg < rows; memcg++) charged[memcg] += k.zswap.charged[memcg] + k.kmem.pages[memcg];
   // Children stand in rows of any order: each adds its own to everything above it.
   const usage = new Float64Array(rows);
   for (let memcg = 1; memcg < rows; memcg++)
@@ -452,6 +452,12 @@ function reparentKernelPages(k: SpaceState, memcg: Memcg): void {
   }
   if (parent !== ROOT_MEMCG) m.kmem[parent] += m.kmem[memcg];
   m.kmem[memcg] = 0;
+}
+
+/** Pages charged without frames are the parent's now, which has them in its own usage already. */
+export function moveUsage(k: SpaceState, memcg: Memcg, pages: number): void {
+  addUsage(k.memcg, memcg, -pages);
+  if (k.memcg.legacy[0] !== 0) k.memcg.memsw[memcg] -= pages;
 }
 
 /** What happened in a cgroup that goes for good stays in the counts of what is above it. */

@@ -12,6 +12,7 @@ import { bug } from "../base/bug.ts";
 import { type Column, type Mm, NONE, type Pfn } from "../base/types.ts";
 import { FLAGS, MAPCOUNT, MAPPING, PAGE_WORDS, PG_swapbacked, REFCOUNT } from "../frame/page.ts";
 import { NR_ANON_MAPPED, NR_FILE_MAPPED, NR_NODE_ITEMS } from "../frame/vmstat.ts";
+import { chargeMm, unchargeMm } from "./kmem.ts";
 import { findPte, nextMapped, normalPage } from "./pagetable.ts";
 import type { MmColumns, SpaceState } from "./state.ts";
 
@@ -45,6 +46,7 @@ export function createMmColumns(count: number, cpus: number): MmColumns {
   return {
     pgd: handles(),
     users: handles(),
+    charged: handles(),
     firstVma: handles(),
     lastVma: handles(),
     vmaRoot: handles(),
@@ -99,6 +101,7 @@ export function allocMm(k: SpaceState): Mm {
   }
   users[mm] = 1;
   contextId[mm] = ++rowCount[LAST_CONTEXT]!;
+  k.mm.charged[mm] = chargeMm(k);
   return mm;
 }
 
@@ -106,6 +109,7 @@ export function allocMm(k: SpaceState): Mm {
 export function freeMm(k: SpaceState, mm: Mm): void {
   const columns = k.mm;
   if (columns.firstVma[mm] !== NONE) bug(`address space ${mm} is freed with VMAs`);
+  unchargeMm(k, columns.charged[mm]!);
   // The stack of free rows is as long as the columns, and none of them.
   for (const column of Object.values(columns))
     if (column.length === columns.users.length && column !== columns.freeRows) column[mm] = 0;

@@ -11,7 +11,7 @@
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Inode, NONE, PAGE_SIZE, type Pfn } from "../base/types.ts";
-import { checkTree, xaErase, xaLastLeaf, xaLoad, xaNext, xaStore } from "../base/xarray.ts";
+import { checkTree, xaErase, xaLastLeaf, xaLoad, xaNext, xaNodes, xaStore } from "../base/xarray.ts";
 import {
   FLAGS,
   fileMapping,
@@ -32,8 +32,9 @@ import { fillBytes, loadBlock } from "../hw/content.ts";
 import { OP_READ, submitIo } from "../hw/disk.ts";
 import { setFill } from "../hw/ram.ts";
 import { contentWord } from "./file-content.ts";
+import { chargeNodes, unchargeNodes } from "./kmem-nodes.ts";
 import { modLruvecState } from "./memcg-count.ts";
-import { currentMemcg } from "./memcg-task.ts";
+import { currentMemcg } from "./memcg-current.ts";
 import { chargeNode, freeShadow, takeShadow, updateShadowNode } from "./shadow-nodes.ts";
 import type { SpaceState } from "./state.ts";
 import { BUFFER_READY, cancelDirty } from "./writeback.ts";
@@ -69,6 +70,7 @@ export function filePages(k: SpaceState, inode: Inode): number {
 export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): number {
   const { file: f, page } = k;
   const shadow = Math.max(0, -xaLoad(k.xarray, f.pages[inode], index));
+  const before = xaNodes(k.xarray);
   const root = xaStore(k.xarray, f.pages[inode], index, pfn);
   if (root < 0) return -ENOMEM;
   if (shadow > 0) freeShadow(k, shadow);
@@ -77,6 +79,7 @@ export function insertPage(k: SpaceState, inode: Inode, index: number, pfn: Pfn)
   // A leaf that the page is alone in is new, unless the page stands where a shadow was.
   if (shadow === 0 && k.xarray.count[leaf] === 1) chargeNode(k, leaf, currentMemcg(k));
   updateShadowNode(k, inode, leaf, shadow > 0 ? -1 : 0);
+  chargeNodes(k, inode, before);
   f.nrPages[inode]++;
   const record = pfn * PAGE_WORDS;
   page[record + FLAGS] |= PG_locked;
@@ -97,10 +100,12 @@ export function removePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn,
   if (page[record + PRIVATE] > NONE)
     bug(`frame ${pfn} is removed from its file while a disk has to do with it`);
   const row = shadow === 0 ? NONE : takeShadow(k, shadow);
+  const before = xaNodes(k.xarray);
   if (row === NONE) f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
   // The place exists, so nothing has to be made for it.
   else f.pages[inode] = xaStore(k.xarray, f.pages[inode], index, -row);
   updateShadowNode(k, inode, xaLastLeaf(k.xarray), row === NONE ? 0 : 1);
+  unchargeNodes(k, inode, before);
   f.nrPages[inode]--;
   cancelDirty(k, inode, pfn);
   page[record + FLAGS] &= ~(PG_locked | PG_uptodate | PG_readahead);

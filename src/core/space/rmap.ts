@@ -27,6 +27,7 @@ import {
   PG_ZONE_SHIFT,
 } from "../frame/page.ts";
 import { NR_ANON_MAPPED, NR_FILE_MAPPED, NR_NODE_ITEMS } from "../frame/vmstat.ts";
+import { chargeObject, KMEM_ANON_VMA, KMEM_ANON_VMA_CHAIN, unchargeObject } from "./kmem.ts";
 import { lruvecOfPage } from "./lru-list.ts";
 import { modLruvecState } from "./memcg-count.ts";
 import { findPte, normalPage } from "./pagetable.ts";
@@ -49,6 +50,8 @@ export function createAnonVmaColumns(count: number): AnonVmaColumns {
     numChildren: rows(),
     numActiveVmas: rows(),
     firstChain: rows(),
+    charged: rows(),
+    chainCharged: chains(),
     chainVma: chains(),
     chainAnonVma: chains(),
     chainNextSameVma: chains(),
@@ -153,7 +156,7 @@ export function unlinkAnonVmas(k: SpaceState, vma: Vma): void {
     const next = a.chainNextSameVma[chain]!;
     const anonVma = a.chainAnonVma[chain]!;
     if (a.firstChain[anonVma] === NONE) putAnonVma(k, anonVma);
-    freeChain(a, chain);
+    freeChain(k, chain);
     chain = next;
   }
   k.vma.anonVmaChain[vma] = NONE;
@@ -363,6 +366,7 @@ function allocAnonVma(k: SpaceState): AnonVma {
   a.numChildren[row] = 0;
   a.numActiveVmas[row] = 0;
   a.firstChain[row] = NONE;
+  a.charged[row] = chargeObject(k, KMEM_ANON_VMA);
   return row;
 }
 
@@ -371,6 +375,8 @@ function putAnonVma(k: SpaceState, row: AnonVma): void {
   const a = k.anonVma;
   if (--a.refcount[row]! !== 0) return;
   const root = a.root[row]!;
+  unchargeObject(k, a.charged[row]!, KMEM_ANON_VMA);
+  a.charged[row] = ROOT_MEMCG;
   a.freeRows[a.rowCount[FREE_ROWS]!++] = row;
   if (root !== row) putAnonVma(k, root);
 }
@@ -409,6 +415,7 @@ function allocChain(k: SpaceState, vma: Vma, anonVma: AnonVma): number {
     a.rowCount[NEXT_CHAIN]!++;
   }
   const first = a.firstChain[anonVma]!;
+  a.chainCharged[chain] = chargeObject(k, KMEM_ANON_VMA_CHAIN);
   a.chainVma[chain] = vma;
   a.chainAnonVma[chain] = anonVma;
   a.chainNextSameVma[chain] = NONE;
@@ -427,7 +434,10 @@ function unlinkFromAnonVma(a: AnonVmaColumns, chain: number): void {
   if (next !== NONE) a.chainPrev[next] = prev;
 }
 
-function freeChain(a: AnonVmaColumns, chain: number): void {
+function freeChain(k: SpaceState, chain: number): void {
+  const a = k.anonVma;
+  unchargeObject(k, a.chainCharged[chain]!, KMEM_ANON_VMA_CHAIN);
+  a.chainCharged[chain] = ROOT_MEMCG;
   a.chainVma[chain] = NONE;
   a.chainAnonVma[chain] = NONE;
   a.chainNextSameVma[chain] = NONE;

@@ -11,23 +11,14 @@
  * Linux: mm/workingset.c, mm/list_lru.c (6.12)   Doc: the theory stands at the top of mm/workingset.c
  */
 import { bug } from "../base/bug.ts";
-import { type Inode, type Lruvec, type Memcg, NONE } from "../base/types.ts";
-import {
-  type XarrayColumns,
-  xaDropLeaf,
-  xaErase,
-  xaLastLeaf,
-  xaLeafSlot,
-  xaLoad,
-  xaNext,
-} from "../base/xarray.ts";
-import { NR_NODE_ITEMS, WORKINGSET_NODERECLAIM, WORKINGSET_NODES } from "../frame/vmstat.ts";
+import { type Inode, type Memcg, NONE } from "../base/types.ts";
+import { type XarrayColumns, xaLeafSlot, xaLoad } from "../base/xarray.ts";
+import { NR_NODE_ITEMS, WORKINGSET_NODES } from "../frame/vmstat.ts";
 import type { ShadowColumns } from "./file-state.ts";
 import type { SpaceState } from "./state.ts";
 
 /** Slots of a node. */
 const SLOTS = 64;
-const LAST_INDEX = Number.MAX_SAFE_INTEGER;
 /** Shrinkers that may put work off, a word each in `deferred` of a lruvec. */
 export const MOST_SHRINKERS = 4;
 
@@ -39,6 +30,7 @@ export function createShadows(rows: number, xarray: XarrayColumns, lruvecs: numb
     rows: Int32Array.of(1, 0),
     nodeShadows: new Uint8Array(xarray.parent.length),
     nodeLruvec: byNode(),
+    nodeCharged: byNode(),
     nodeOwner: byNode(),
     nodeNext: byNode(),
     nodePrev: byNode(),
@@ -52,21 +44,6 @@ export function createShadows(rows: number, xarray: XarrayColumns, lruvecs: numb
 export function shadowAt(k: SpaceState, inode: Inode, index: number): number {
   const row = -xaLoad(k.xarray, k.file.pages[inode], index);
   return row > 0 ? k.shadow.value[row] : 0;
-}
-
-/** Forgets the evicted pages of the file from page `index` on. */
-export function dropShadows(k: SpaceState, inode: Inode, index: number): void {
-  const { file: f } = k;
-  let at = xaNext(k.xarray, f.pages[inode], index, LAST_INDEX);
-  while (at >= 0) {
-    const row = -xaLoad(k.xarray, f.pages[inode], at);
-    if (row > 0) {
-      freeShadow(k, row);
-      f.pages[inode] = xaErase(k.xarray, f.pages[inode], at);
-      updateShadowNode(k, inode, xaLastLeaf(k.xarray), -1);
-    }
-    at = xaNext(k.xarray, f.pages[inode], at + 1, LAST_INDEX);
-  }
 }
 
 /** A row for what is remembered of an evicted page, or NONE when all are taken. Free rows are chained by their values. */
@@ -104,32 +81,9 @@ export function updateShadowNode(k: SpaceState, inode: Inode, leaf: number, chan
     append(s, leaf, inode);
     countNodes(k, leaf, 1);
   } else {
-    remove(s, leaf);
+    takeOff(s, leaf);
     countNodes(k, leaf, -1);
   }
-}
-
-/** Frees up to `most` nodes of shadows of a lruvec, oldest first, with what they remember. Returns how many. */
-export function reclaimShadowNodes(k: SpaceState, lruvec: Lruvec, most: number): number {
-  const s = k.shadow;
-  let freed = 0;
-  while (freed < most && s.listHead[lruvec] !== NONE) {
-    const leaf = s.listHead[lruvec];
-    const inode = s.nodeOwner[leaf];
-    remove(s, leaf);
-    countNodes(k, leaf, -1);
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const row = -xaLeafSlot(k.xarray, leaf, slot);
-      if (row > 0) freeShadow(k, row);
-    }
-    s.nodeShadows[leaf] = 0;
-    k.file.pages[inode] = xaDropLeaf(k.xarray, k.file.pages[inode], leaf);
-    const node = lruvec % k.lruvec.nodes;
-    k.vmstat.node[node * NR_NODE_ITEMS + WORKINGSET_NODERECLAIM]++;
-    if (lruvec >= k.lruvec.nodes) k.memcg.node[lruvec * NR_NODE_ITEMS + WORKINGSET_NODERECLAIM]++;
-    freed++;
-  }
-  return freed;
 }
 
 /** The cgroup is gone: nodes charged to it are its parent's, behind those that the parent has (Linux: memcg_reparent_list_lrus). */
@@ -143,7 +97,7 @@ export function reparentShadowNodes(k: SpaceState, memcg: Memcg, parent: Memcg):
     while (s.listHead[row] !== NONE) {
       const leaf = s.listHead[row];
       const inode = s.nodeOwner[leaf];
-      remove(s, leaf);
+      takeOff(s, leaf);
       s.nodeLruvec[leaf] = parent * nodes + node;
       append(s, leaf, inode);
     }
@@ -186,7 +140,8 @@ export function checkShadowNodes(k: SpaceState): void {
       bug(`workingset_nodes of node ${node} is not ${counted[node]}`);
 }
 
-function countNodes(k: SpaceState, leaf: number, by: number): void {
+/** A leaf is on a list from now on (1), or no longer (-1). */
+export function countNodes(k: SpaceState, leaf: number, by: number): void {
   const node = k.shadow.nodeLruvec[leaf] % k.lruvec.nodes;
   k.vmstat.node[node * NR_NODE_ITEMS + WORKINGSET_NODES] += by;
 }
@@ -203,7 +158,8 @@ function append(s: ShadowColumns, leaf: number, inode: Inode): void {
   s.listCount[list]++;
 }
 
-function remove(s: ShadowColumns, leaf: number): void {
+/** Takes a leaf off its list. */
+export function takeOff(s: ShadowColumns, leaf: number): void {
   const list = s.nodeLruvec[leaf];
   const prev = s.nodePrev[leaf];
   const next = s.nodeNext[leaf];

@@ -11,7 +11,7 @@
 import { bug } from "../base/bug.ts";
 import { ENFILE } from "../base/errno.ts";
 import { type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type SwapEntry } from "../base/types.ts";
-import { xaErase, xaLoad, xaNext, xaStore } from "../base/xarray.ts";
+import { xaErase, xaLoad, xaNext, xaNodes, xaStore } from "../base/xarray.ts";
 import {
   FLAGS,
   fileMapping,
@@ -26,6 +26,7 @@ import {
 import { NR_FILE_PAGES, NR_SHMEM } from "../frame/vmstat.ts";
 import { createInode, O_RDWR, openFile, S_IFREG } from "./file.ts";
 import { putFolio } from "./folio.ts";
+import { unchargeNodes } from "./kmem-nodes.ts";
 import { modLruvecState } from "./memcg-count.ts";
 import { findPage, insertPage, nextCached, removePage } from "./pagecache.ts";
 import type { SpaceState } from "./state.ts";
@@ -170,7 +171,9 @@ export function evictShmem(k: SpaceState, inode: Inode): void {
     index = xaNext(k.xarray, f.pages[inode], index + 1, LAST_INDEX)
   ) {
     const entry = shmemSwapAt(k, inode, index);
+    const before = xaNodes(k.xarray);
     f.pages[inode] = xaErase(k.xarray, f.pages[inode], index);
+    unchargeNodes(k, inode, before);
     if (entry === SHMEM_LOST) continue;
     freeEntry(k, entry);
     f.swapped[inode]--;

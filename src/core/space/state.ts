@@ -9,7 +9,7 @@ import type { XarrayColumns } from "../base/xarray.ts";
 import type { FrameState } from "../frame/state.ts";
 import type { DiskColumns } from "../hw/disk.ts";
 import type { FileColumns, ShadowColumns, WritebackColumns } from "./file-state.ts";
-import type { MemcgColumns, MemcgWatchColumns } from "./memcg-state.ts";
+import type { KmemColumns, MemcgColumns, MemcgWatchColumns } from "./memcg-state.ts";
 import type { SwapColumns, ZsmallocColumns, ZswapColumns } from "./swap-state.ts";
 import type { TaskColumns } from "./task-state.ts";
 
@@ -17,6 +17,8 @@ import type { TaskColumns } from "./task-state.ts";
 export interface MmColumns {
   readonly pgd: Column<Pfn>;
   readonly users: Int32Array;
+  /** The cgroup that the address space itself, as an object of the kernel, is charged to. */
+  readonly charged: Int32Array;
   /** First and last VMA by address, root of the VMA tree, number of VMAs, and the VMA found last. */
   readonly firstVma: Column<Vma>;
   readonly lastVma: Column<Vma>;
@@ -101,6 +103,8 @@ export interface VmaColumns {
   readonly swapRaVpn: Float64Array;
   readonly swapRaWindow: Uint8Array;
   readonly swapRaHits: Uint8Array;
+  /** The cgroup that the VMA, as an object of the kernel, is charged to. */
+  readonly charged: Int32Array;
   /** Faults taken here, for reports. */
   readonly minorFaults: Float64Array;
   readonly majorFaults: Float64Array;
@@ -115,6 +119,9 @@ export interface AnonVmaColumns {
   readonly numActiveVmas: Int32Array;
   /** First chain row of this anon_vma. */
   readonly firstChain: Int32Array;
+  /** The cgroup that the anon_vma is charged to, and that a chain row is. */
+  readonly charged: Int32Array;
+  readonly chainCharged: Int32Array;
   /** Chain rows. */
   readonly chainVma: Column<Vma>;
   readonly chainAnonVma: Column<AnonVma>;
@@ -225,6 +232,7 @@ export interface LruGenColumns {
 
 /** What floor 4 sees of the kernel. */
 export interface SpaceState extends FrameState {
+  readonly kmem: KmemColumns;
   readonly mm: MmColumns;
   readonly vma: VmaColumns;
   readonly anonVma: AnonVmaColumns;

@@ -42,6 +42,10 @@ export interface TaskColumns {
   /** Previous sibling; and the thread group as a ring of tasks, each knowing the next. */
   readonly prevSibling: Column<Task>;
   readonly nextThread: Column<Task>;
+  /** The cgroups that a task's kernel stack, its other objects, and (by table) its descriptor table are charged to. */
+  readonly stackMemcg: Int32Array;
+  readonly taskMemcg: Int32Array;
+  readonly tableMemcg: Int32Array;
   /** Signal sent to the parent at the end (SIGCHLD), 0 for none; -1 in threads. */
   readonly exitSignal: Int32Array;
   /** By leader: threads alive, 1 when the group exits as a whole, and the wait status that it then has. */

@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NONE, type Vma } from "../base/types.ts";
+import { createMemcgColumns } from "./memcg.ts";
 import { createMmColumns } from "./mm.ts";
 import type { SpaceState } from "./state.ts";
-import { allocVma, checkVmas, createVmaColumns, freeVma } from "./vma.ts";
+import { createTaskColumns } from "./task.ts";
+import { checkVmas, createVmaColumns } from "./vma.ts";
+import { allocVma, freeVma } from "./vma-rows.ts";
 import {
   findGapAbove,
   findGapBelow,
@@ -24,6 +27,9 @@ function space(rows = 600): SpaceState {
     vma: createVmaColumns(rows),
     mm: createMmColumns(2, 1),
     knob: { stackGuardGap: 256 },
+    boot: new Float64Array(3),
+    task: createTaskColumns(2),
+    memcg: createMemcgColumns(2, 1, 1),
   } as unknown as SpaceState;
 }
 

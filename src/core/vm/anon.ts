@@ -32,13 +32,14 @@ import { folioAddLruVma, lruAddDrain } from "../space/lruvec.ts";
 import { addRss, MM_ANONPAGES, MM_FILEPAGES } from "../space/mm.ts";
 import { normalPage } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
-import { addAnonRmap, anonVmaPrepare, moveAnonRmap, removeRmap } from "../space/rmap.ts";
+import { addAnonRmap, moveAnonRmap, removeRmap } from "../space/rmap.ts";
 import { freeSwapCache } from "../space/swap-cache.ts";
 import { flushTlbMmPage } from "../space/tlb-flush.ts";
 import { VM_EXEC, VM_MAYSHARE, VM_SHARED, VM_WRITE } from "../space/vma.ts";
 import { markMappedDirty } from "../space/writeback.ts";
 import { FAULT_FLAG_WRITE } from "./fault-flags.ts";
 import { ensurePte } from "./pte-alloc.ts";
+import { prepareAnonVma } from "./rmap-room.ts";
 import type { VmState } from "./state.ts";
 import { ZERO_PAGE } from "./zero-page.ts";
 
@@ -64,7 +65,7 @@ export function doAnonymousPage(k: VmState, vma: Vma, vpn: number, flags: number
     words[pte] = pteLow(zero, protLow(vmFlags) | PTE_SPECIAL);
     return 0;
   }
-  if (k.vma.anonVma[vma] === NONE && anonVmaPrepare(k, vma) < 0) return FAULT_OOM;
+  if (k.vma.anonVma[vma] === NONE && prepareAnonVma(k, vma) < 0) return FAULT_OOM;
   const pfn = allocPage(k, GFP_ANON);
   if (pfn < 0) return FAULT_OOM;
   if (k.mm.memcg[mm] !== ROOT_MEMCG && chargeNew(k, pfn, mm) < 0) return FAULT_OOM;
@@ -118,7 +119,7 @@ function canReuse(k: VmState, pfn: Pfn, vma: Vma): boolean {
 /** Copy on write: a new page with the old one's contents takes its place (Linux: wp_page_copy). */
 function copyPage(k: VmState, vma: Vma, vpn: number, pte: number): number {
   const mm = k.vma.mm[vma]!;
-  if (anonVmaPrepare(k, vma) < 0) return FAULT_OOM;
+  if (prepareAnonVma(k, vma) < 0) return FAULT_OOM;
   const old = normalPage(k, pte);
   const { words } = k.ram;
   const before = words[pte]!;

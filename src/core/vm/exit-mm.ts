@@ -5,7 +5,8 @@
 import { type Mm, NONE } from "../base/types.ts";
 import { lruAddDrain } from "../space/lruvec.ts";
 import { unlinkAnonVmas, unlinkFileVma } from "../space/rmap.ts";
-import { freeVma, VM_ACCOUNT, vmaPages } from "../space/vma.ts";
+import { VM_ACCOUNT, vmaPages } from "../space/vma.ts";
+import { freeVma } from "../space/vma-rows.ts";
 import { finishMmu, freePageTables, gatherMmu, zapVmas } from "../space/zap.ts";
 import { acctMemory } from "./accounting.ts";
 import { putMappedFile } from "./shmem.ts";

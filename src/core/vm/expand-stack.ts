@@ -8,10 +8,10 @@
  */
 import { EFAULT, ENOMEM, EPERM } from "../base/errno.ts";
 import { NONE, PAGE_SIZE, type Vma } from "../base/types.ts";
-import { anonVmaPrepare } from "../space/rmap.ts";
 import { isAccessibleVma, VM_ACCOUNT, VM_GROWSDOWN } from "../space/vma.ts";
 import { setVmaRange } from "../space/vma-tree.ts";
 import { mayExpandVm, notePromiseLost, vmEnoughMemory, vmStatAccount } from "./accounting.ts";
+import { prepareAnonVma } from "./rmap-room.ts";
 import type { VmState } from "./state.ts";
 
 /**
@@ -26,7 +26,7 @@ export function vmaExpandDownwards(k: VmState, vma: Vma, vpn: number): number {
   if (below !== NONE && (flags[below] & VM_GROWSDOWN) === 0 && isAccessibleVma(k, below)) {
     if (vpn - end[below] < k.knob.stackGuardGap) return -ENOMEM;
   }
-  if (anonVmaPrepare(k, vma) < 0) return -ENOMEM;
+  if (prepareAnonVma(k, vma) < 0) return -ENOMEM;
   if (vpn >= start[vma]) return 0;
   const mm = k.vma.mm[vma];
   const grow = start[vma] - vpn;

@@ -29,7 +29,7 @@ import { countMemcgEvents } from "../space/memcg-count.ts";
 import { addRss, MM_ANONPAGES } from "../space/mm.ts";
 import { filePages, findPage, pageRequest, startReads } from "../space/pagecache.ts";
 import { protHigh, protLow } from "../space/protection.ts";
-import { addAnonRmap, anonVmaPrepare } from "../space/rmap.ts";
+import { addAnonRmap } from "../space/rmap.ts";
 import { VM_SHARED } from "../space/vma.ts";
 import { faultAround } from "./fault-around.ts";
 import {
@@ -44,6 +44,7 @@ import {
 import { mapFilePage, writeBits } from "./map-file-page.ts";
 import { ensurePte } from "./pte-alloc.ts";
 import { addPage, readAheadOfFault, readAroundFault } from "./readahead.ts";
+import { prepareAnonVma } from "./rmap-room.ts";
 import type { VmState } from "./state.ts";
 
 /** Answers of one attempt besides 0, VM_FAULT_MAJOR and FAULT_*: retry, and whether that attempt was a major one. */
@@ -92,7 +93,7 @@ function attempt(k: VmState, vma: Vma, vpn: number, flags: number): number {
   if (!isWrite) {
     const around = faultAround(k, vma, vpn);
     if (around !== 0) return around < 0 ? FAULT_OOM : 0;
-  } else if (!isShared && anonVmaPrepare(k, vma) < 0) {
+  } else if (!isShared && prepareAnonVma(k, vma) < 0) {
     return FAULT_OOM;
   }
   const fetched = fetchPage(k, vma, vpn, flags);

@@ -5,8 +5,6 @@
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE, type Vma } from "../base/types.ts";
 import {
-  allocVma,
-  freeVma,
   isAnonymousVma,
   VM_ACCOUNT,
   VM_DONTEXPAND,
@@ -14,8 +12,10 @@ import {
   VM_SOFTDIRTY,
   vmaPages,
 } from "../space/vma.ts";
+import { allocVma, freeVma } from "../space/vma-rows.ts";
 import { findVmaIntersection, insertVma } from "../space/vma-tree.ts";
 import { vmEnoughMemory, vmStatAccount } from "./accounting.ts";
+import { roomForVma } from "./rmap-room.ts";
 import type { VmState } from "./state.ts";
 
 /**
@@ -53,6 +53,7 @@ export function installVma(
   spec: { flags: number; special: number },
 ): Vma {
   if (findVmaIntersection(k, mm, start, end) !== NONE) return -ENOMEM;
+  if (roomForVma(k) < 0) return -ENOMEM;
   const vma = allocVma(k, mm);
   if (vma === NONE) return -ENOMEM;
   k.vma.start[vma] = start;

@@ -14,9 +14,11 @@
  */
 import { ENOMEM } from "../base/errno.ts";
 import { type AnonVma, type Mm, NONE, type OpenFile, type Vma } from "../base/types.ts";
-import { anonVmaClone, unlinkAnonVmas, unlinkFileVma } from "../space/rmap.ts";
-import { freeVma, VM_SOFTDIRTY, VM_SPECIAL, vmaPages } from "../space/vma.ts";
+import { unlinkAnonVmas, unlinkFileVma } from "../space/rmap.ts";
+import { VM_SOFTDIRTY, VM_SPECIAL, vmaPages } from "../space/vma.ts";
+import { freeVma } from "../space/vma-rows.ts";
 import { removeVma, setVmaRange } from "../space/vma-tree.ts";
+import { cloneAnonVmas } from "./rmap-room.ts";
 import { putMappedFile } from "./shmem.ts";
 import { splitVma } from "./split.ts";
 import type { VmState } from "./state.ts";
@@ -176,7 +178,7 @@ function anonVmasAgree(k: VmState, one: AnonVma, other: AnonVma, vma: Vma): bool
 function shareAnonVma(k: VmState, taker: Vma, source: Vma): number {
   if (k.vma.anonVma[source] === NONE || k.vma.anonVma[taker] !== NONE) return 0;
   k.vma.anonVma[taker] = k.vma.anonVma[source];
-  return anonVmaClone(k, taker, source) < 0 ? -ENOMEM : 0;
+  return cloneAnonVmas(k, taker, source) < 0 ? -ENOMEM : 0;
 }
 
 /** Removes a VMA whose range another one takes over. */

@@ -2,15 +2,18 @@
  * Address spaces come and go: a row and a top page table; users are the tasks that run in it.
  * Linux: kernel/fork.c (mm_init, mmput) (6.12)   Doc: Documentation/mm/active_mm.rst
  */
+
+import { chargeKernelPages, roomForObjects } from "../alloc/charge.ts";
 import { bug } from "../base/bug.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, ROOT_MEMCG } from "../base/types.ts";
 import { FLAGS, PAGE_WORDS, PG_table, REFCOUNT } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
 import { putFile } from "../space/file.ts";
+import { givePages, KMEM_MM } from "../space/kmem.ts";
 import { lruGenAddMm, lruGenDelMm } from "../space/lru-gen-mm.ts";
 import { unchargeKernelPage } from "../space/memcg.ts";
-import { currentMemcg } from "../space/memcg-task.ts";
+import { currentMemcg } from "../space/memcg-current.ts";
 import { allocMm, exactRss, freeMm } from "../space/mm.ts";
 import { leaveMm } from "../space/tlb-flush.ts";
 import { exitMmap } from "./exit-mm.ts";
@@ -19,8 +22,14 @@ import type { VmState } from "./state.ts";
 
 /** An empty address space with one user. Returns its row, or -ENOMEM. */
 export function createMm(k: VmState): Mm {
+  if (roomForObjects(k, KMEM_MM) < 0) return -ENOMEM;
+  const charged = chargeKernelPages(k, 1);
+  if (charged < 0) return -ENOMEM;
   const mm = allocMm(k);
-  if (mm === NONE) return -ENOMEM;
+  if (mm === NONE) {
+    if (charged !== ROOT_MEMCG) givePages(k, charged, 1);
+    return -ENOMEM;
+  }
   k.mm.memcg[mm] = currentMemcg(k);
   const pgd = allocPgd(k);
   if (pgd < 0) {

@@ -25,7 +25,6 @@ import { getFile, mayRead, mayWrite, S_IFMT, S_IFREG } from "../space/file.ts";
 import { linkFileVma } from "../space/rmap.ts";
 import { isSwapFile } from "../space/swap-room.ts";
 import {
-  allocVma,
   VM_ACCESS_FLAGS,
   VM_ACCOUNT,
   VM_GROWSDOWN,
@@ -39,6 +38,7 @@ import {
   VM_SOFTDIRTY,
   VM_SYNC,
 } from "../space/vma.ts";
+import { allocVma } from "../space/vma-rows.ts";
 import { findVma, findVmaIntersection, findVmaPrev, insertVma } from "../space/vma-tree.ts";
 import {
   acctMemory,
@@ -68,6 +68,7 @@ import {
   PROT_WRITE,
 } from "./mman.ts";
 import { countGathered, gatherVmas, removeGathered } from "./munmap.ts";
+import { roomForVma } from "./rmap-room.ts";
 import { putMappedFile, shmemZeroSetup } from "./shmem.ts";
 import type { VmState } from "./state.ts";
 import { getUnmappedArea } from "./unmapped-area.ts";
@@ -158,6 +159,11 @@ function mmapRegion(k: VmState, range: MergeRange): number {
     if (charged !== 0 && vmEnoughMemory(k, mm, charged) < 0) return -ENOMEM;
     flags |= VM_ACCOUNT;
   }
+  // A refusal leaves the old mappings as they were.
+  if (roomForVma(k) < 0) {
+    if (flags !== range.flags) acctMemory(k, -(pages - countGathered(k, mm, start, end, true)));
+    return -ENOMEM;
+  }
   removeGathered(k, mm, start, end, (flags & VM_ACCOUNT) !== 0);
   const next = findVma(k, mm, start);
   const prev = findVmaPrev(k, mm, start);
@@ -177,6 +183,7 @@ function mmapRegion(k: VmState, range: MergeRange): number {
 /** A VMA of its own for the range, in the tree, with its reference to the file. Returns NONE when no row is free. */
 export function createVma(k: VmState, range: MergeRange): Vma {
   const columns = k.vma;
+  if (roomForVma(k) < 0) return NONE;
   const vma = allocVma(k, range.mm);
   if (vma === NONE) return NONE;
   columns.start[vma] = range.start;

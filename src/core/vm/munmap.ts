@@ -12,7 +12,8 @@
 import { EINVAL, ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, PAGE_SIZE, type Vma } from "../base/types.ts";
 import { unlinkAnonVmas, unlinkFileVma } from "../space/rmap.ts";
-import { freeVma, VM_ACCOUNT, vmaPages } from "../space/vma.ts";
+import { VM_ACCOUNT, vmaPages } from "../space/vma.ts";
+import { freeVma } from "../space/vma-rows.ts";
 import { findVmaIntersection, removeVma } from "../space/vma-tree.ts";
 import { finishMmu, freePageTables, gatherMmu, zapVmas } from "../space/zap.ts";
 import { acctMemory, updateHiwaterVm, vmStatAccount } from "./accounting.ts";

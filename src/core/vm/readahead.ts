@@ -12,7 +12,7 @@
  * Linux: mm/readahead.c, mm/filemap.c (6.12)   Doc: Documentation/core-api/mm-api.rst
  */
 
-import { chargeFolioTo } from "../alloc/charge.ts";
+import { chargeFolioTo, roomForObjects } from "../alloc/charge.ts";
 import { allocPage } from "../alloc/pages.ts";
 import { ENOMEM } from "../base/errno.ts";
 import { type Inode, NONE, type OpenFile, PAGE_SIZE, type Pfn, type Vma } from "../base/types.ts";
@@ -30,8 +30,9 @@ import {
 import { workingsetRefault } from "../reclaim/workingset.ts";
 import { FILE_RANDOM } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
+import { nodeBytes } from "../space/kmem-nodes.ts";
 import { folioAddLru } from "../space/lruvec.ts";
-import { currentMemcg } from "../space/memcg-task.ts";
+import { currentMemcg } from "../space/memcg-current.ts";
 import { filePages, findPage, insertPage, startReads } from "../space/pagecache.ts";
 import { shadowAt } from "../space/shadow-nodes.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "../space/vma.ts";
@@ -52,6 +53,10 @@ export function addPage(k: VmState, inode: Inode, index: number, gfp: number): P
   if (pfn < 0) return -ENOMEM;
   if (chargeFolioTo(k, pfn, currentMemcg(k), gfp) < 0) {
     freePage(k, pfn);
+    return -ENOMEM;
+  }
+  if (roomForObjects(k, nodeBytes(k, inode, index), gfp) < 0) {
+    putFolio(k, pfn);
     return -ENOMEM;
   }
   // Making room may have brought the page in by another way, or changed what is remembered of it.

@@ -9,7 +9,7 @@
  * Differs: a mapping with MAP_NORESERVE promises nothing; Linux promises its pages one by one as they are touched.
  * Linux: mm/shmem.c, mm/memory.c do_shared_fault (6.12)   Doc: Documentation/filesystems/tmpfs.rst
  */
-import { chargeFolio } from "../alloc/charge.ts";
+import { chargeFolio, roomForObjects } from "../alloc/charge.ts";
 import { allocPage } from "../alloc/pages.ts";
 import { ENOMEM, FAULT_OOM, FAULT_SIGBUS } from "../base/errno.ts";
 import {
@@ -30,6 +30,7 @@ import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
 import { putFile } from "../space/file.ts";
 import { getFolio, putFolio } from "../space/folio.ts";
 import { completeIo, isUptodate, waitRow } from "../space/io.ts";
+import { nodeBytes } from "../space/kmem-nodes.ts";
 import { folioAddLru } from "../space/lruvec.ts";
 import { countMemcgEvents } from "../space/memcg-count.ts";
 import { filePages, findPage } from "../space/pagecache.ts";
@@ -153,7 +154,8 @@ function makePage(k: VmState, vma: Vma, inode: Inode, index: number): Pfn {
     freePage(k, pfn);
     return FAULT_OOM;
   }
-  if (addShmemPage(k, inode, index, pfn) < 0) {
+  const room = roomForObjects(k, nodeBytes(k, inode, index), GFP_HIGHUSER_MOVABLE);
+  if (room < 0 || addShmemPage(k, inode, index, pfn) < 0) {
     putFolio(k, pfn);
     return FAULT_OOM;
   }

@@ -12,9 +12,10 @@
 import { EINVAL, ENOMEM } from "../base/errno.ts";
 import { NONE, type Vma } from "../base/types.ts";
 import { getFile } from "../space/file.ts";
-import { anonVmaClone, linkFileVma } from "../space/rmap.ts";
-import { cloneVmaRow, freeVma } from "../space/vma.ts";
+import { linkFileVma } from "../space/rmap.ts";
+import { cloneVmaRow, freeVma } from "../space/vma-rows.ts";
 import { insertVma, setVmaRange } from "../space/vma-tree.ts";
+import { cloneAnonVmas, roomForVma } from "./rmap-room.ts";
 import type { VmState } from "./state.ts";
 
 /**
@@ -31,9 +32,10 @@ export function splitVmaUnchecked(k: VmState, vma: Vma, at: number, newBelow: bo
   const columns = k.vma;
   if (columns.special[vma] !== 0) return -EINVAL;
   const mm = columns.mm[vma];
+  if (roomForVma(k) < 0) return -ENOMEM;
   const part = cloneVmaRow(k, vma, mm);
   if (part === NONE) return -ENOMEM;
-  const error = anonVmaClone(k, part, vma);
+  const error = cloneAnonVmas(k, part, vma);
   if (error < 0) {
     columns.file[part] = NONE;
     freeVma(k, part);

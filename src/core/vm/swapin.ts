@@ -67,7 +67,6 @@ import { isLegacy } from "../space/memcg-v1.ts";
 import { addRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
 import { findPte, findRecentPte } from "../space/pagetable.ts";
 import { protHigh, protLow } from "../space/protection.ts";
-import { anonVmaPrepare } from "../space/rmap.ts";
 import {
   CLUSTER_RA_HITS,
   CLUSTER_RA_SLOT,
@@ -97,6 +96,7 @@ import {
   RETRY_TRIED,
   VM_FAULT_MAJOR,
 } from "./fault-flags.ts";
+import { prepareAnonVma } from "./rmap-room.ts";
 import type { VmState } from "./state.ts";
 
 /** Largest window, as a power of two (Linux: SWAP_RA_ORDER_CEILING), and the most hits that are remembered. */
@@ -341,7 +341,7 @@ function mapSwapped(k: VmState, vma: Vma, vpn: number, pte: number, flags: numbe
   const mm = k.vma.mm[vma];
   const vmFlags = k.vma.flags[vma];
   const isWrite = (flags & FAULT_FLAG_WRITE) !== 0;
-  if (k.vma.anonVma[vma] === NONE && anonVmaPrepare(k, vma) < 0) return FAULT_OOM;
+  if (k.vma.anonVma[vma] === NONE && prepareAnonVma(k, vma) < 0) return FAULT_OOM;
   getFolio(k, pfn);
   if (isWrite && (page[record + FLAGS] & PG_lru) === 0) lruAddDrain(k);
   const isExclusive = (low & PTE_SWP_EXCLUSIVE) !== 0;

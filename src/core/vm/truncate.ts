@@ -17,7 +17,7 @@ import { putFolio } from "../space/folio.ts";
 import { isUptodate, quiesceDisks } from "../space/io.ts";
 import { deactivateFileFolio, lruAddDrainAll } from "../space/lruvec.ts";
 import { filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
-import { dropShadows } from "../space/shadow-nodes.ts";
+import { dropShadows } from "../space/shadow-reclaim.ts";
 import { isSwapFile } from "../space/swap-room.ts";
 import { writePages } from "../space/write-out.ts";
 import { zapRange } from "../space/zap.ts";

@@ -11,18 +11,12 @@
 import { ENOMEM } from "../base/errno.ts";
 import { type Mm, NONE, type Vma } from "../base/types.ts";
 import { getFile } from "../space/file.ts";
-import { anonVmaFork, linkFileVma } from "../space/rmap.ts";
-import {
-  cloneVmaRow,
-  freeVma,
-  VM_ACCOUNT,
-  VM_DONTCOPY,
-  VM_LOCKED_MASK,
-  VM_WIPEONFORK,
-  vmaPages,
-} from "../space/vma.ts";
+import { linkFileVma } from "../space/rmap.ts";
+import { VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED_MASK, VM_WIPEONFORK, vmaPages } from "../space/vma.ts";
+import { cloneVmaRow, freeVma } from "../space/vma-rows.ts";
 import { insertVma } from "../space/vma-tree.ts";
 import { acctMemory, vmEnoughMemory, vmStatAccount } from "./accounting.ts";
+import { forkAnonVma, roomForVma } from "./rmap-room.ts";
 import type { VmState } from "./state.ts";
 
 /**
@@ -41,13 +35,13 @@ export function dupVma(k: VmState, vma: Vma, childMm: Mm): Vma {
   // The parent's size decides, not the child's.
   const charge = (flags & VM_ACCOUNT) !== 0 ? pages : 0;
   if (charge !== 0 && vmEnoughMemory(k, columns.mm[vma], charge) < 0) return -ENOMEM;
-  const copy = cloneVmaRow(k, vma, childMm);
+  const copy = roomForVma(k) < 0 ? NONE : cloneVmaRow(k, vma, childMm);
   if (copy === NONE) {
     acctMemory(k, -charge);
     return -ENOMEM;
   }
   if ((flags & VM_WIPEONFORK) !== 0) columns.anonVma[copy] = NONE;
-  else if (anonVmaFork(k, copy, vma) < 0) {
+  else if (forkAnonVma(k, copy, vma) < 0) {
     columns.anonVma[copy] = NONE;
     columns.file[copy] = NONE;
     freeVma(k, copy);

@@ -10,8 +10,11 @@
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from "../../base/errno.ts";
 import { type Memcg, NONE, ROOT_MEMCG, type Task } from "../../base/types.ts";
 import { psiCreateGroup, psiRenewGroup } from "../../reclaim/psi.ts";
+import { reparentObjects } from "../../space/kmem.ts";
+import { reparentNodes } from "../../space/kmem-nodes.ts";
 import { createMemcg, MEMCG_ONLINE, offlineMemcg, renewMemcg } from "../../space/memcg.ts";
-import { hasMemory, hasTasks, updateCharged } from "../../space/memcg-task.ts";
+import { hasMemory } from "../../space/memcg-current.ts";
+import { hasTasks, updateCharged } from "../../space/memcg-task.ts";
 import { isLegacy } from "../../space/memcg-v1.ts";
 import { taskRows } from "../../space/task.ts";
 import type { AbiState } from "../state.ts";
@@ -85,6 +88,8 @@ export function removeCgroup(k: AbiState, path: string): number {
   // What is left of tasks there has ended; it is shown in the root until it is waited for.
   for (let task: Task = 1; task < taskRows(k); task++)
     if (k.task.memcg[task] === memcg) k.task.memcg[task] = ROOT_MEMCG;
+  reparentNodes(k, memcg, k.memcg.parent[memcg]);
+  reparentObjects(k, memcg);
   offlineMemcg(k, memcg);
   return 0;
 }
@@ -146,6 +151,8 @@ export function showCgroupEvents(k: AbiState, memcg: Memcg): string {
 
 /** The controller of a child is gone and what it has charged stays in an offline row; a new row stands for the directory. */
 function forgetController(k: AbiState, memcg: Memcg): void {
+  reparentNodes(k, memcg, k.memcg.parent[memcg]);
+  reparentObjects(k, memcg);
   const fresh = renewMemcg(k, memcg);
   if (fresh === NONE) return;
   psiRenewGroup(k, memcg, fresh);

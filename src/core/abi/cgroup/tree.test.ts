@@ -71,16 +71,18 @@ test("what a process touches is charged to its cgroup and all above it, with its
   expect(writeFile(k, `${ROOT}/a/cgroup.subtree_control`, "+memory")).toBe(0);
   enter(k, task, "a/b");
   expect(storePages(k, task, ADDR, 10)).toBe(0);
-  // 10 pages and three tables below the top one, which is older; one batch of 64 was taken.
+  // 10 pages, three tables below the top one, which is older, and a page for the VMA and its anon_vma; one batch of 64.
   expect(stat(k, "a/b", "anon")).toBe(10 * PAGE);
-  expect(stat(k, "a/b", "kernel")).toBe(3 * PAGE);
+  expect(stat(k, "a/b", "kernel")).toBe(4 * PAGE);
+  // The CPU keeps the count of up to a page of objects to itself.
+  expect(stat(k, "a/b", "slab_unreclaimable")).toBe(0);
   expect(stat(k, "a/b", "pagetables")).toBe(3 * PAGE);
   expect(stat(k, "a/b", "pgfault")).toBe(10);
   expect(stat(k, "a", "anon")).toBe(10 * PAGE);
   expect([current(k, "a"), current(k, "a/b")]).toEqual([64, 64]);
   checkKernel(k);
   expect(call(k, task, MUNMAP, [ADDR, 10 * PAGE])).toBe(0);
-  expect([stat(k, "a/b", "anon"), stat(k, "a/b", "kernel")]).toEqual([0, 0]);
+  expect([stat(k, "a/b", "anon"), stat(k, "a/b", "kernel")]).toEqual([0, PAGE]);
   expect(current(k, "a/b")).toBe(51);
   checkKernel(k);
 });
@@ -115,8 +117,9 @@ test("a child process is in its parent's cgroup, and its page tables are charged
   const before = stat(k, "a", "kernel") / PAGE;
   const child = call(k, task, FORK, []);
   expect(readFile(k, `/proc/${child}/cgroup`)).toBe("0::/a\n");
-  // Its top table and three below.
-  expect(stat(k, "a", "kernel") / PAGE).toBe(before + 4);
+  // Its top table with that of isolation, three below, the stack of four pages, and three pages more for objects.
+  expect(stat(k, "a", "kernel_stack")).toBe(4 * PAGE);
+  expect(stat(k, "a", "kernel") / PAGE).toBe(before + 5 + 4 + 3);
   checkKernel(k);
 });
 

@@ -5,8 +5,8 @@
 import { EINVAL } from "../../base/errno.ts";
 import { type Memcg, ROOT_MEMCG } from "../../base/types.ts";
 import { setProtection } from "../../space/memcg.ts";
+import { hasMemory } from "../../space/memcg-current.ts";
 import { showMemoryStat, showNumaStat } from "../../space/memcg-stat.ts";
-import { hasMemory } from "../../space/memcg-task.ts";
 import { isLegacy } from "../../space/memcg-v1.ts";
 import { hasZswap, zswapBytesOf } from "../../space/zswap.ts";
 import type { AbiState } from "../state.ts";

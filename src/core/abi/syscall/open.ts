@@ -4,7 +4,9 @@
  * them; openat knows AT_FDCWD only as "the path as it is". O_TMPFILE, O_PATH and permissions of other users are not there.
  * Linux: fs/open.c, fs/namei.c (6.12)   Doc: man 2 open
  */
-import { EEXIST, EISDIR, EMFILE, ENOENT, ENOTDIR } from "../../base/errno.ts";
+
+import { roomForObjects } from "../../alloc/charge.ts";
+import { EEXIST, EISDIR, EMFILE, ENOENT, ENOMEM, ENOTDIR } from "../../base/errno.ts";
 import { BLOCKED, type Inode, NONE, type Task } from "../../base/types.ts";
 import {
   createInode,
@@ -23,6 +25,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../../space/file.ts";
+import { KMEM_FILE } from "../../space/kmem.ts";
 import { truncateFile } from "../../vm/truncate.ts";
 import type { AbiState } from "../state.ts";
 import { numberArg, type SyscallArgs, stringArg } from "./row.ts";
@@ -65,6 +68,7 @@ function doOpen(k: AbiState, task: Task, path: string, flags: number, mode: numb
       if (result === BLOCKED || result < 0) return result;
     }
   }
+  if (roomForObjects(k, KMEM_FILE) < 0) return -ENOMEM;
   const file = openFile(k, inode, flags & ~(O_CREAT | O_EXCL | O_TRUNC));
   return file < 0 ? file : installFd(k, task, file);
 }
