@@ -41,10 +41,18 @@ function modelFaultNs(): number {
   return (times.at(-1)! - times.at(-2)!) / 4096;
 }
 
+/** What a case was recorded on (golden/fidelity/PROVENANCE.md). */
+function instrumentOf({ machine, program, hasGroup, name }: FidelityCase): string {
+  if (machine.kernel !== "6.12") return machine.kernel;
+  if (machine.zswap === true || program !== undefined || name.startsWith("psi-")) return "6.12 on NVMe";
+  return hasGroup ? "6.12" : "6.12 of whole machines";
+}
+
 /** The processor and the disks of the machine a case was recorded on: the processor by what a fault takes there and here. */
-function speedOf({ machine }: FidelityCase): Pick<MachineInput, "cpuSlowdown" | "disks" | "tlb"> {
+function speedOf(fidelityCase: FidelityCase): Pick<MachineInput, "cpuSlowdown" | "disks" | "tlb"> {
+  const { machine } = fidelityCase;
   const speeds = JSON.parse(readFileSync(path.join(FOLDER, "calibration.json"), "utf8")) as Record<string, Speed>;
-  const { faultNs, readNs, writeNs, requestNs, pageNs, writePageNs = pageNs, fileByteNs, tlb } = speeds[machine.zswap === true ? "6.12 with zswap" : machine.kernel]!;
+  const { faultNs, readNs, writeNs, requestNs, pageNs, writePageNs = pageNs, fileByteNs, tlb } = speeds[instrumentOf(fidelityCase)]!;
   return {
     tlb,
     cpuSlowdown: faultNs / modelFaultNs(),
@@ -149,10 +157,12 @@ function predict(fidelityCase: FidelityCase): Prediction {
   return { transcripts };
 }
 
-/** A script's lines before its first pattern. */
+/** A script's lines before the first pattern after which no file is made. */
 function preparation(script: Script): Script {
-  const first = script.statements.findIndex(({ action: { kind } }) => kind === "pattern" || kind === "together");
-  return { ...script, statements: script.statements.slice(0, first) };
+  const { statements } = script;
+  const files = statements.findLastIndex(({ action: { kind } }) => kind === "file") + 1;
+  const first = statements.slice(files).findIndex(({ action: { kind } }) => kind === "pattern" || kind === "together");
+  return { ...script, statements: statements.slice(0, files + first) };
 }
 
 /** When the first pattern begins, which is when a run's clock does. */

@@ -82,6 +82,8 @@ function planBoots(cases: readonly FidelityCase[], runs: number, keeps: boolean)
 function keep(job: Job, transcript: KernelTranscript): string | undefined {
   if (transcript.status !== 0) return transcript.errors.join("; ") || `status ${transcript.status}`;
   if (!transcript.text.includes("\n| cache ")) return "there is no `show totals` in it";
+  const refused = /^(swap|cgroup|enter|file) .* = -1 .*$/m.exec(transcript.text);
+  if (refused !== null) return `the machine is not as the script wants it: ${refused[0]}`;
   const folder = path.join(FOLDER, job.fidelityCase.name, "runs");
   mkdirSync(folder, { recursive: true });
   const clock = transcript.clock === undefined ? "" : `@@ clock ${transcript.clock}\n`;

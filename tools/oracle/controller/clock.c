@@ -1,7 +1,7 @@
 /*
  * What a run's time was: how long the script took, and when the kernel added up its statistics of cgroups while it ran, which it does every
- * two seconds, in a work item whose beginning it can be asked to note. Both are seconds since the first pattern or together: what comes
- * before prepares the machine. Printed as a frame line, so that it is not part of the transcript:
+ * two seconds, in a work item whose beginning it can be asked to note. Both are seconds since the first pattern or together after which no file
+ * is made: what comes before prepares the machine, and how long a file takes is its disk's matter. Printed as a frame line, so that it is not part of the transcript:
  *
  *     @@ clock 1.234567 flushed 0.733120 2.749004
  */
@@ -109,6 +109,11 @@ static int print_flushes(const Run *run)
         close(trace);
     give_back(mark);
     return count;
+}
+
+void reset_clock(Run *run)
+{
+    run->began = 0;
 }
 
 void print_clock(const Run *run)

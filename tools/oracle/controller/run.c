@@ -217,6 +217,8 @@ void run_script(const World *world, const Script *script)
         run.statement = &script->statements[i];
         if (run.statement->kind == ACTION_PATTERN || run.statement->kind == ACTION_TOGETHER)
             start_clock(&run);
+        else if (run.statement->kind == ACTION_FILE)
+            reset_clock(&run);
         if (run.statement->kind == ACTION_TOGETHER)
             i = run_together(&run, i);
         else

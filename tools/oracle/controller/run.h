@@ -132,8 +132,9 @@ void end_pressure(Run *run);
 int make_watch(Run *run);
 void print_watch(Run *run);
 
-/* clock.c: the script's own time begins, unless it has; prints how much of it has passed, and the flushes in it. */
+/* clock.c: the script's own time begins, unless it has; begins anew; prints how much of it has passed, and the flushes in it. */
 void start_clock(Run *run);
+void reset_clock(Run *run);
 void print_clock(const Run *run);
 
 /* show.c: prints what the statement wants to see, and notes the fields it may show later. */

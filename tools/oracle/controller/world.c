@@ -260,6 +260,18 @@ static int attach_loop(const char *image)
     refuse("every loop device was taken by somebody else");
 }
 
+/*
+ * Keeps idle processors from sleeping deeply for as long as this process lives: how long one takes to wake up depends on how long it slept,
+ * and a task that waits for a disk of ours waits for that too (Documentation/power/pm_qos_interface.rst).
+ */
+static void keep_awake(void)
+{
+    int32_t longest = 0;
+    int quality = open("/dev/cpu_dma_latency", O_WRONLY);
+    if (quality >= 0 && write(quality, &longest, sizeof longest) < 0)
+        close(quality);
+}
+
 void enter_image(World *world, const char *image, const char *stub)
 {
     int stub_file = open_or_refuse(AT_FDCWD, stub, O_RDONLY);
@@ -269,6 +281,7 @@ void enter_image(World *world, const char *image, const char *stub)
     int number = attach_loop(image);
     open_kernel_files(world);
     adopt_disk(world, take_format("loop%d", number));
+    keep_awake();
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         refuse("a mount namespace: %s", strerror(errno));
     mount_or_refuse("tmpfs", root, "tmpfs", 0, "size=64k");
