@@ -43,6 +43,7 @@ export {
   type TextbookPolicy,
 } from "./reclaim/policy/textbook/cache.ts";
 export { TEXTBOOK_POLICIES } from "./reclaim/policy/textbook/list.ts";
+export { addZramSwap } from "./reclaim/zram-store.ts";
 export { accountRun, beginTurn, pickNext, wake } from "./sched.ts";
 export { createInode, findInode, installFd, openFile, S_IFCHR } from "./space/file.ts";
 export { isPresent, quiesceDisks } from "./space/io.ts";

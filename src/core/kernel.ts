@@ -45,7 +45,7 @@ import { checkPageTables } from "./space/pagetable.ts";
 import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
 import { checkShadowNodes, createShadows } from "./space/shadow-nodes.ts";
 import { checkShmem } from "./space/shmem.ts";
-import { createSwapColumns, MOST_SLOTS, SLOT_WORDS } from "./space/swap.ts";
+import { createSwapColumns, MAX_SWAPFILES, MOST_SLOTS, SLOT_WORDS } from "./space/swap.ts";
 import { checkSwapCache } from "./space/swap-cache.ts";
 import { checkSwap } from "./space/swap-check.ts";
 import { checkTasks, createInit, createTaskColumns } from "./space/task.ts";
@@ -55,6 +55,7 @@ import { checkVmas, createVmaColumns } from "./space/vma.ts";
 import { checkWriteback } from "./space/writeback.ts";
 import { createWriteback } from "./space/writer.ts";
 import { checkGather } from "./space/zap.ts";
+import { checkZram, createZram } from "./space/zram.ts";
 import { checkZsmalloc, createZsmalloc, OBJ_WORDS } from "./space/zsmalloc.ts";
 import { checkZswap, createZswap } from "./space/zswap.ts";
 import { checkCommitted, createCommitted, setupReserves } from "./vm/accounting.ts";
@@ -133,7 +134,8 @@ function createKernel(machine: Machine, compressor: Compressor): Kernel {
     memcgWatch: createMemcgWatch(MOST_MEMCGS, machine.nodes.length, machine.cpus),
     pageMemcg: new Uint16Array(ram.nrFrames),
     swap: createSwapColumns(machine.cpus),
-    zsmalloc: createZsmalloc(ram.nrFrames, hasZswap),
+    zsmalloc: createZsmalloc(ram.nrFrames),
+    zram: createZram(MOST_SLOTS, MAX_SWAPFILES),
     zswap: createZswap(hasZswap ? MOST_SLOTS : 0, MOST_MEMCGS, machine),
     shadow: createShadows(Math.min(ram.nrFrames, MOST_SHADOWS), xarray, MOST_MEMCGS * machine.nodes.length),
     reclaim: createReclaimColumns(machine.nodes.length),
@@ -229,6 +231,7 @@ function usedRows(k: Kernel): readonly UsedRows[] {
     { prefix: "zsmalloc.object", used: k.zsmalloc.rows[0]!, all: k.zsmalloc.object.length / OBJ_WORDS },
     { prefix: "zsmalloc.zspage", used: k.zsmalloc.rows[2]!, all: k.zsmalloc.zspage.length / OBJ_WORDS },
     { prefix: "zswap.entry", used: k.swap.state[2]!, all: k.zswap.entry.length },
+    { prefix: "zram.entry", used: k.swap.state[2]!, all: k.zram.entry.length },
     { prefix: "swap.cluster", used: k.swap.state[2]! / 512, all: k.swap.clusterCount.length },
     { prefix: "disk.", used: disk.state[0]!, all: disk.completeNs.length },
   ];
@@ -314,6 +317,7 @@ export function checkKernel(k: Kernel): void {
   checkSwapCache(k);
   checkZsmalloc(k);
   checkZswap(k);
+  checkZram(k);
   checkGather(k);
   checkFiles(k);
   checkPrograms(k);

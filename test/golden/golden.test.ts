@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { boot, type MachineInput } from "../../src/core/index.ts";
+import { compressPage } from "../../src/hosts/cli/compressor.ts";
 import { formatScriptError } from "../../src/programs/script/ast.ts";
 import { readScript } from "../../src/programs/script/check.ts";
 import { compareTranscripts, readDiffers } from "../../src/programs/script/compare.ts";
@@ -31,7 +32,7 @@ function transcriptOf(name: string): string {
   const lines: string[] = [];
   const machine = JSON.parse(read(name, "machine.json")) as MachineInput;
   // As the controller sets it before it runs a script.
-  const k = boot({ ...machine, knobs: { "/sys/kernel/mm/lru_gen/enabled": 0, ...machine.knobs } });
+  const k = boot({ ...machine, knobs: { "/sys/kernel/mm/lru_gen/enabled": 0, ...machine.knobs } }, compressPage);
   const error = runScript(k, script, (line) => lines.push(line));
   if (error !== undefined) lines.push(formatScriptError(error));
   return lines.map((line) => `${line}\n`).join("");

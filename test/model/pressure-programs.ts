@@ -15,6 +15,7 @@ import { OOM_KILL, PSWPIN, PSWPOUT } from "../../src/core/frame/vmstat.ts";
 import { PTE_POISONED_HIGH } from "../../src/core/hw/pte.ts";
 import {
   addSwapArea,
+  addZramSwap,
   BLOCKED,
   boot,
   checkKernel,
@@ -137,15 +138,23 @@ function createWorld(setting: PressureSetting, figures: PressureFigures): World 
   return world;
 }
 
-function pathOf(area: number): string {
-  return `/dev/swap${area}`;
+/** The path of an area; one on zram has the device's, of which a setting has one. */
+function pathOf({ setting }: World, area: number): string {
+  return setting.areas[area]!.zramLimit === undefined ? `/dev/swap${area}` : "/dev/zram0";
 }
 
 /** Takes an area into use unless it is. */
-function turnOn({ k, setting }: World, area: number): void {
-  if (k.swap.path.includes(pathOf(area))) return;
-  const { pages, prio, flags } = setting.areas[area]!;
-  assert.ok(addSwapArea(k, { pages, prio, flags, disk: FILE_DISK + 1 + area, path: pathOf(area) }) >= 0);
+function turnOn(world: World, area: number): void {
+  const { k, setting } = world;
+  const path = pathOf(world, area);
+  if (k.swap.path.includes(path)) return;
+  const { pages, prio, flags, zramLimit } = setting.areas[area]!;
+  const made =
+    zramLimit === undefined
+      ? addSwapArea(k, { pages, prio, flags, disk: FILE_DISK + 1 + area, path })
+      : addZramSwap(k, { sizeBytes: pages * 4096, limitBytes: zramLimit, prio });
+  // A device has no frames to begin with when the machine is full.
+  assert.ok(made >= 0 || (zramLimit !== undefined && made === ENOMEM));
 }
 
 /** Runs something during which disks may fail, and counts what did. */
@@ -366,7 +375,7 @@ const VERBS: Readonly<Record<string, (world: World, process: Process, step: Step
     processes.splice(processes.indexOf(process), 1);
   },
   swapOff(world, process, { value }) {
-    const path = pathOf(value % world.setting.areas.length);
+    const path = pathOf(world, value % world.setting.areas.length);
     if (!world.k.swap.path.includes(path)) return;
     const result = counted(world, () => callGuest(world.k, process.task, SYS.swapoff, [path]));
     if (isKilled(world, process)) return;

@@ -17,8 +17,13 @@ export interface PressureSetting {
   readonly arenaPages: number;
   /** By how much more pages at a time than 1 to 64. */
   readonly scale: number;
-  /** Pages of each area, header included, and SWP_* besides. */
-  readonly areas: readonly { readonly pages: number; readonly prio: number; readonly flags: number }[];
+  /** Pages of each area, header included, and SWP_* besides; or bytes of memory that it may take, for one on zram (0: any). */
+  readonly areas: readonly {
+    readonly pages: number;
+    readonly prio: number;
+    readonly flags: number;
+    readonly zramLimit?: number;
+  }[];
   /** MGLRU rather than the two lists. */
   readonly isGenerational: boolean;
   /** Nobody may be killed: allocations fail instead. */
@@ -123,5 +128,13 @@ export const PRESSURE_SETTINGS: readonly PressureSetting[] = [
     machine: { ...zswapMachine("zstd", 1.2, { max_pool_percent: 1 }), cpus: 1, sizeBytes: 16 * 1048576 },
     areas: [{ pages: 300, prio: 2, flags: NO_QUEUE }],
     isGenerational: true,
+  },
+  {
+    ...CGROUP,
+    name: "zram with a limit before a disk, a cgroup",
+    areas: [
+      { pages: 150, prio: 5, flags: NO_QUEUE, zramLimit: 64 * KIB },
+      { pages: 200, prio: 1, flags: QUEUE },
+    ],
   },
 ];

@@ -33,6 +33,7 @@ import { createMmColumns } from "../../src/core/space/mm.ts";
 import { createSwapColumns } from "../../src/core/space/swap.ts";
 import { createTaskColumns } from "../../src/core/space/task.ts";
 import { createWriteback } from "../../src/core/space/writer.ts";
+import { createZram } from "../../src/core/space/zram.ts";
 import { createZsmalloc } from "../../src/core/space/zsmalloc.ts";
 import { createZswap } from "../../src/core/space/zswap.ts";
 
@@ -59,7 +60,8 @@ export function frameKernel(input: MachineInput): AllocState {
     lruGen: createLruGen(ram.nrFrames, 2, machine.nodes.length, 2),
     memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),
     swap: createSwapColumns(machine.cpus),
-    zsmalloc: createZsmalloc(ram.nrFrames, false),
+    zsmalloc: createZsmalloc(ram.nrFrames),
+    zram: createZram(1, 1),
     zswap: createZswap(0, 2, machine),
     disk: createDisk([]),
     writeback: createWriteback(1, 2),

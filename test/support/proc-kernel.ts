@@ -15,6 +15,7 @@ import { createTask, createTaskColumns } from "../../src/core/space/task.ts";
 import { insertVma } from "../../src/core/space/vma-tree.ts";
 import { createVmaColumns } from "../../src/core/space/vma.ts";
 import { allocVma } from "../../src/core/space/vma-rows.ts";
+import { createZram } from "../../src/core/space/zram.ts";
 
 const FRAMES = 4096;
 /** Page tables take frames from here upwards; the test's own pages lie below. */
@@ -47,6 +48,7 @@ export function procKernel(config: Partial<KernelConfig> = {}): ProcKernel {
     file: createFileColumns(16, 16),
     task: createTaskColumns(16),
     memcg: createMemcgColumns(2, 1, 2),
+    zram: createZram(1, 1),
     committed: new Float64Array(8),
   } as unknown as AbiState;
   const mm = allocMm(k);

@@ -108,7 +108,7 @@ function installedFiles({ recording, command }: FidelityProgram): string[] {
 export function predictProgram(k: Kernel, program: FidelityProgram): string | undefined {
   const trace = openTraceFile(path.join(ROOT, program.recording));
   const replay = trace.start(k, { cached: trace.files });
-  if (makeSwap(k, program.swapBytes, -1) < 0) return undefined;
+  if (makeSwap(k, { sizeBytes: program.swapBytes, prio: -1, isZram: false, limitBytes: 0 }) < 0) return undefined;
   if (setCgroup(k, "g", [{ file: "memory.max", value: program.limitBytes }]) < 0) return undefined;
   for (const task of replay.programs.keys()) if (enterCgroup(k, task, "g") < 0) return undefined;
   const before = readPressureTotals(k);

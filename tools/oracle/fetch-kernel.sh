@@ -8,7 +8,8 @@
 # order. DIRECTORY/full stands for DIRECTORY below then.
 #
 # DIRECTORY is $PAGEWALK_CACHE, or $XDG_CACHE_HOME/pagewalk, or ~/.cache/pagewalk; the kernel is then DIRECTORY/kernel/vmlinuz-6.12...,
-# and the driver of virtio disks, which is not built in, DIRECTORY/kernel/virtio_blk-6.12....ko.xz.
+# the driver of virtio disks, which is not built in, DIRECTORY/kernel/virtio_blk-6.12....ko.xz, and those of zram, in their order,
+# DIRECTORY/modules/*.ko.xz.
 # MIRROR overrides http://deb.debian.org/debian.
 set -eu
 
@@ -47,9 +48,10 @@ package=$(own_apt apt-cache search --names-only "$pattern" | cut -d' ' -f1 | sor
 (cd "$work" && own_apt apt-get -q download "$package" >&2)
 dpkg-deb -x "$work/$package"_*.deb "$work/root"
 number=10
-for module in crc16 mbcache jbd2 crc32c_generic ext4 nvme-keyring nvme-auth nvme-core nvme lz4_compress lz4; do
-  [ -z "$flavour" ] || break
-  mkdir -p "$cache/modules"
+modules="zsmalloc lz4_compress lz4hc_compress zram"
+[ -n "$flavour" ] || modules="crc16 mbcache jbd2 crc32c_generic ext4 nvme-keyring nvme-auth nvme-core nvme lz4_compress lz4"
+mkdir -p "$cache/modules"
+for module in $modules; do
   cp "$(find "$work/root/usr/lib/modules" -name "$module.ko.xz")" "$cache/modules/$number-$module.ko.xz"
   number=$((number + 1))
 done

@@ -84,7 +84,7 @@ verbatim. Each script was run in two boots, and only transcripts that were equal
 | | |
 |---|---|
 | kernel | Linux ${run.release}, Debian trixie's \`linux-image-${run.release}\`, fetched by \`tools/oracle/fetch-kernel.sh\`, unchanged |
-| configuration | Debian's (in the package: \`boot/config-${run.release}\`); set by the controller: transparent huge pages \`never\`, \`lru_gen/enabled\` 0, \`vm.dirty_writeback_centisecs\` 0, \`vm.dirty_background_ratio\` 90, \`vm.dirty_ratio\` 95, read-ahead 128 kB; no swap; ASLR off by personality(2) |
+| configuration | Debian's (in the package: \`boot/config-${run.release}\`); set by the controller: transparent huge pages \`never\`, \`lru_gen/enabled\` 0, \`vm.dirty_writeback_centisecs\` 0, \`vm.dirty_background_ratio\` 90, \`vm.dirty_ratio\` 95, read-ahead 128 kB; no swap but the zram areas of scripts; ASLR off by personality(2) |
 | machine | QEMU, software emulation, as \`machine.json\` says: processors, memory, levels of page tables; an NVMe disk with ext4 |
 ${commandLines(run).map((line) => `| command line | \`${line}\` |`).join("\n")}
 | disk | \`${MAKE_DISK.join(" ")} -O ^has_journal disk\` |

@@ -32,10 +32,11 @@ import { hasMemory } from "../space/memcg-current.ts";
 import { pathOfMemcg } from "../space/memcg-task.ts";
 import type { AbiState } from "./state.ts";
 
-/** A file of debugfs. */
+/** A file of debugfs, or another that is like one. */
 export interface DebugFile {
   readonly path: string;
-  readonly show: (k: AbiState) => string;
+  /** Its text; absent where a file cannot be read. */
+  readonly show?: (k: AbiState) => string;
   /** Does what is written. Returns 0 or a negative errno; absent where a file cannot be written. */
   readonly write?: (k: AbiState, text: string) => number;
 }

@@ -5,6 +5,7 @@
  *   /proc/FILE                                                   proc/tree.ts: MACHINE_FILES
  *   /sys/fs/cgroup/PATH/FILE                                     cgroup/tree.ts; the one tree with directories to make
  *   /sys/kernel/debug/NAME                                       debugfs.ts, zswap-files.ts
+ *   /sys/block/zramN/NAME                                        zram-files.ts
  *   /dev/kmsg                                                    base/dmesg.ts
  *   /proc/sys/vm/NAME, /proc/sys/kernel/NAME, /sys/…             sysctl.ts
  *
@@ -29,6 +30,7 @@ import { MACHINE_FILES, TASK_FILES } from "./proc/tree.ts";
 import { endSignalled } from "./process.ts";
 import type { AbiState } from "./state.ts";
 import { readSysctl, sysctlPaths, writeSysctl } from "./sysctl.ts";
+import { zramFiles } from "./zram-files.ts";
 import { zswapFiles } from "./zswap-files.ts";
 
 /** The kernel's messages. */
@@ -70,7 +72,7 @@ export function readFile(k: AbiState, path: string, options: ReadOptions = {}): 
   const file = MACHINE_FILES.find((row) => `/proc/${row.name}` === clean);
   if (file !== undefined) return file.show(k);
   const inDebug = specialFiles(k).find((row) => row.path === clean);
-  if (inDebug !== undefined) return inDebug.show(k);
+  if (inDebug !== undefined) return inDebug.show?.(k) ?? -EACCES;
   const text = readSysctl(k, clean);
   return text === -ENOENT && isDirectory(k, clean, options.self) ? -EISDIR : text;
 }
@@ -171,7 +173,7 @@ function listCgroup(k: AbiState, { memcg, rest }: CgroupPath): string[] | number
 
 /** Files that are neither numbers to set nor in /proc. */
 function specialFiles(k: AbiState): readonly DebugFile[] {
-  return [...DEBUG_FILES, ...zswapFiles(k)];
+  return [...DEBUG_FILES, ...zswapFiles(k), ...zramFiles(k)];
 }
 
 /** Makes a cgroup. Returns 0 or a negative errno: EEXIST, EPERM outside the cgroup tree, and those of makeCgroup. */

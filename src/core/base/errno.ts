@@ -17,6 +17,7 @@ export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EFAULT = 14;
+export const ENOTBLK = 15;
 export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
@@ -51,6 +52,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [ENOMEM]: "ENOMEM",
   [EACCES]: "EACCES",
   [EFAULT]: "EFAULT",
+  [ENOTBLK]: "ENOTBLK",
   [EBUSY]: "EBUSY",
   [EEXIST]: "EEXIST",
   [ENODEV]: "ENODEV",

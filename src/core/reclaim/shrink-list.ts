@@ -63,7 +63,6 @@ import {
   deleteFromSwapCache,
   folioFreeSwap,
   markSwapZeros,
-  submitSwapWrite,
   swapRequest,
 } from "../space/swap-cache.ts";
 import { chargeSwapOut, memcgSwapFull } from "../space/swap-room.ts";
@@ -75,6 +74,7 @@ import { psiAwake, psiSleep } from "./psi.ts";
 import { PGDAT_DIRTY, PGDAT_WRITEBACK } from "./scan-control.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
 import { workingsetEviction } from "./workingset.ts";
+import { sendToSwap } from "./zram-store.ts";
 import { mayWriteBack, runZswapWorker } from "./zswap-shrink.ts";
 import { zswapStore } from "./zswap-store.ts";
 
@@ -287,7 +287,7 @@ function pageout(k: ReclaimState, pfn: Pfn, node: number): number {
 
 /** Sends a page to its slot, unless its cgroup wants nothing of it on a disk. */
 function writeToSwap(k: ReclaimState, pfn: Pfn): boolean {
-  return (!hasZswap(k) || mayWriteBack(k, k.pageMemcg[pfn])) && submitSwapWrite(k, pfn);
+  return (!hasZswap(k) || mayWriteBack(k, k.pageMemcg[pfn])) && sendToSwap(k, pfn);
 }
 
 /** Moves a page of shared memory to the swap cache. False for pages of other files, and where there is no slot for it. */

@@ -34,7 +34,7 @@ import {
   swapShadow,
   unchargeSwap,
 } from "../space/swap.ts";
-import { addPageToCache, submitSwapWrite } from "../space/swap-cache.ts";
+import { addPageToCache } from "../space/swap-cache.ts";
 import { OBJ_LENGTH, OBJ_OWNER, OBJ_WORDS } from "../space/zsmalloc.ts";
 import {
   countEntryEvents,
@@ -57,6 +57,7 @@ import { MAX_RECLAIM_RETRIES } from "./scan-control.ts";
 import type { ReclaimState } from "./state.ts";
 import { takeInside } from "./take-inside.ts";
 import { workingsetRefault } from "./workingset.ts";
+import { sendToSwap } from "./zram-store.ts";
 
 /** What became of an entry that was looked at. */
 const ROTATED = 0;
@@ -230,7 +231,7 @@ function writeEntry(k: ReclaimState, object: number): number {
   freeZswapEntry(k, object);
   // Freed as soon as the write is done.
   k.page[record + FLAGS] |= PG_uptodate | PG_reclaim;
-  submitSwapWrite(k, pfn);
+  sendToSwap(k, pfn);
   k.page[record + REFCOUNT]--;
   return WRITTEN;
 }

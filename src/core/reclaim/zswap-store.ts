@@ -5,23 +5,19 @@
  *   pool at max_pool_percent?     refused, until it is down to accept_threshold_percent of that; a worker sees to it
  *   compressed to more than a page, or no memory for it: refused
  *
- * How long the page becomes says the compressor that the host brought, of what the page contains; where that is not known (a recorded
- * program's data), or without such a compressor, the machine's compressionRatio says it.
+ * How long the page becomes: compress.ts.
  * Linux: mm/zswap.c zswap_store (6.12)   Doc: Documentation/admin-guide/mm/zswap.rst
  */
 import { type Memcg, NONE, PAGE_SIZE, type Pfn, ROOT_MEMCG } from "../base/types.ts";
-import { MIGRATE_MOVABLE, ZONE_MOVABLE } from "../frame/mmzone.ts";
 import { PAGE_WORDS, PRIVATE } from "../frame/page.ts";
-import { freePage } from "../frame/pcp.ts";
 import { ZSWPOUT } from "../frame/vmstat.ts";
 import { CAUSE_COMPRESS, COMPRESS_NS, spend } from "../hw/clock.ts";
-import { contentBytes } from "../hw/content.ts";
 import { onlineMemcg } from "../space/memcg.ts";
 import { flushMemcgSubtree } from "../space/memcg-flush.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
-import { SLOT_WORDS, SWAP_UNKNOWN_CONTENTS, swapRecord } from "../space/swap.ts";
+import { SLOT_WORDS, swapRecord } from "../space/swap.ts";
 import { keepSwapContents } from "../space/swap-cache.ts";
-import { zsAddGroup, zsChainOf, zsFree, zsPut } from "../space/zsmalloc.ts";
+import { zsFree } from "../space/zsmalloc.ts";
 import {
   addZswapEntry,
   COMPRESSORS,
@@ -39,8 +35,8 @@ import {
   zswapTotalPages,
 } from "../space/zswap.ts";
 import { chargeBytesInside } from "./charge-inside.ts";
+import { compressedLength, zsMalloc } from "./compress.ts";
 import type { ReclaimState } from "./state.ts";
-import { takeInside } from "./take-inside.ts";
 import { acceptPages, maxPoolPages, queueShrinkWork, shrinkMemcgZswap } from "./zswap-shrink.ts";
 
 /**
@@ -115,29 +111,4 @@ function compress(k: ReclaimState, pfn: Pfn): number {
   const object = zsMalloc(k, pool, bytes);
   if (object === NONE) state[ZSWAP_REJECT_ALLOC]++;
   return object;
-}
-
-/** Bytes that a compressor makes of a page. */
-export function compressedLength(k: ReclaimState, pfn: Pfn, name: string): number {
-  const stated = Math.ceil(PAGE_SIZE / k.machine.compressionRatio);
-  if (k.swap.state[SWAP_UNKNOWN_CONTENTS] !== 0) return stated;
-  contentBytes(k, pfn, k.zsmalloc.scratch);
-  return k.compressor(name, k.zsmalloc.scratch) ?? stated;
-}
-
-/** An object of a pool, with new frames for it if it must be; NONE when there are none (Linux: zs_malloc). */
-export function zsMalloc(k: ReclaimState, pool: number, bytes: number): number {
-  const object = zsPut(k, pool, bytes);
-  if (object !== NONE) return object;
-  const frames = zsChainOf(bytes);
-  const { taken } = k.zsmalloc;
-  let count = 0;
-  while (count < frames) {
-    const pfn = takeInside(k, MIGRATE_MOVABLE, ZONE_MOVABLE);
-    if (pfn === NONE) break;
-    taken[count++] = pfn;
-  }
-  if (count === frames && zsAddGroup(k, pool, bytes, taken)) return zsPut(k, pool, bytes);
-  for (let i = 0; i < count; i++) freePage(k, taken[i]);
-  return NONE;
 }

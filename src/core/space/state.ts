@@ -10,7 +10,7 @@ import type { FrameState } from "../frame/state.ts";
 import type { DiskColumns } from "../hw/disk.ts";
 import type { FileColumns, ShadowColumns, WritebackColumns } from "./file-state.ts";
 import type { KmemColumns, MemcgColumns, MemcgWatchColumns } from "./memcg-state.ts";
-import type { SwapColumns, ZsmallocColumns, ZswapColumns } from "./swap-state.ts";
+import type { SwapColumns, ZramColumns, ZsmallocColumns, ZswapColumns } from "./swap-state.ts";
 import type { TaskColumns } from "./task-state.ts";
 
 /** Address spaces; row = Mm. Addresses are in bytes, totals in pages. mm.ts creates and frees rows. */
@@ -245,6 +245,7 @@ export interface SpaceState extends FrameState {
   readonly swap: SwapColumns;
   readonly zsmalloc: ZsmallocColumns;
   readonly zswap: ZswapColumns;
+  readonly zram: ZramColumns;
   readonly shadow: ShadowColumns;
   readonly file: FileColumns;
   /** Nodes of all page cache trees (base/xarray.ts). */

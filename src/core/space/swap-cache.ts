@@ -68,6 +68,7 @@ import {
   swapRecord,
   swapSlot,
 } from "./swap.ts";
+import { readZram, zramOfArea } from "./zram.ts";
 import { hasZswap, noteDiskSwapin, zswapLoad } from "./zswap.ts";
 
 /** What pgpgin and pgpgout count in. */
@@ -166,27 +167,40 @@ export function keepSwapContents(k: SpaceState, pfn: Pfn): boolean {
 
 /** Writes a page of the cache, which is not dirty any more. Returns false when its contents cannot be kept: the page is to stay. */
 export function submitSwapWrite(k: SpaceState, pfn: Pfn): boolean {
-  const record = pfn * PAGE_WORDS;
-  const entry = k.page[record + PRIVATE];
+  const entry = k.page[pfn * PAGE_WORDS + PRIVATE];
   const at = swapRecord(k, entry);
   const s = k.swap;
   if (!keepSwapContents(k, pfn)) return false;
-  k.vmstat.event[PSWPOUT]++;
-  k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
-  countMemcgEvents(k, k.pageMemcg[pfn], PSWPOUT, 1);
-  k.page[record + FLAGS] |= PG_writeback;
-  modLruvecState(k, pfn, NR_WRITEBACK, 1);
-  k.vmstat.zone[(k.page[record + FLAGS] >>> PG_ZONE_SHIFT) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING]++;
   const type = entry >>> 26;
   if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
-    endWrite(k, pfn, transferNow(k, s.disk[type], OP_WRITE));
+    writeSwapNow(k, pfn, transferNow(k, s.disk[type], OP_WRITE));
     return true;
   }
+  beginWrite(k, pfn);
   s.slot[at + SLOT_REQUEST] = sendPage(k, s.disk[type], OP_WRITE, -1 - type, entry & (SLOTS_PER_AREA - 1));
   return true;
 }
 
-/** Reads the slot of a page of the cache, which is locked until it is there (Linux: swap_read_folio). */
+/** A page of the cache was written by a device that is done at once, or it failed to (Linux: swap_writepage_bdev_sync). */
+export function writeSwapNow(k: SpaceState, pfn: Pfn, hasFailed: boolean): void {
+  beginWrite(k, pfn);
+  endWrite(k, pfn, hasFailed);
+}
+
+function beginWrite(k: SpaceState, pfn: Pfn): void {
+  const at = pfn * PAGE_WORDS + FLAGS;
+  k.vmstat.event[PSWPOUT]++;
+  k.vmstat.event[PGPGOUT] += SECTORS_PER_PAGE;
+  countMemcgEvents(k, k.pageMemcg[pfn], PSWPOUT, 1);
+  k.page[at] |= PG_writeback;
+  modLruvecState(k, pfn, NR_WRITEBACK, 1);
+  k.vmstat.zone[(k.page[at] >>> PG_ZONE_SHIFT) * NR_ZONE_ITEMS + NR_ZONE_WRITE_PENDING]++;
+}
+
+/**
+ * Reads the slot of a page, which is locked until it is there: one of the cache, or one that is only to be the slot's copy, where the
+ * device is done at once; zswap keeps its own then (Linux: swap_read_folio).
+ */
 export function startSwapRead(k: SpaceState, pfn: Pfn): void {
   const s = k.swap;
   const record = pfn * PAGE_WORDS;
@@ -201,9 +215,10 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
     return;
   }
   if (hasZswap(k)) {
-    if (zswapLoad(k, at / SLOT_WORDS)) {
+    const isCached = (k.page[record + FLAGS] & PG_swapcache) !== 0;
+    if (zswapLoad(k, at / SLOT_WORDS, !isCached)) {
       finishRead(k, pfn, at);
-      k.page[record + FLAGS] |= PG_dirty;
+      if (isCached) k.page[record + FLAGS] |= PG_dirty;
       return;
     }
     noteDiskSwapin(k, pfn);
@@ -213,7 +228,9 @@ export function startSwapRead(k: SpaceState, pfn: Pfn): void {
   countMemcgEvents(k, k.pageMemcg[pfn], PSWPIN, 1);
   const type = entry >>> 26;
   if ((s.flags[type] & SWP_SYNCHRONOUS_IO) !== 0) {
-    if (transferNow(k, s.disk[type], OP_READ)) s.slot[at + SLOT_STATE] |= SLOT_BAD;
+    const device = zramOfArea(k, type);
+    if (device >= 0) readZram(k, device, at / SLOT_WORDS);
+    else if (transferNow(k, s.disk[type], OP_READ)) s.slot[at + SLOT_STATE] |= SLOT_BAD;
     finishRead(k, pfn, at);
     return;
   }

@@ -1,6 +1,6 @@
 /**
- * Floor 4 as data, swap: areas and their slots, the pools of compressed pages, and what zswap keeps in them.
- * Linux: mm/swapfile.c, mm/zsmalloc.c, mm/zswap.c (6.12)   Doc: Documentation/mm/zsmalloc.rst
+ * Floor 4 as data, swap: areas and their slots, the pools of compressed pages, and what zswap and zram keep in them.
+ * Linux: mm/swapfile.c, mm/zsmalloc.c, mm/zswap.c, drivers/block/zram/zram_drv.h (6.12)   Doc: Documentation/mm/zsmalloc.rst
  */
 import type { Column, Memcg } from "../base/types.ts";
 
@@ -53,6 +53,18 @@ export interface ZsmallocColumns {
   /** Bytes of the page that is being compressed; frames on their way to a group. */
   readonly scratch: Uint8Array;
   readonly taken: Int32Array;
+}
+
+/** zram: disks whose pages lie compressed in memory. zram.ts owns it. */
+export interface ZramColumns {
+  /** By row of a swap slot: the object of zsmalloc that its page is kept as on a zram device, ZRAM_SAME, or NONE. */
+  readonly entry: Int32Array;
+  /** By type of swap area: the device it lies on plus 1, or 0. */
+  readonly ofArea: Uint8Array;
+  /** By device * 16: ZRAM_* of zram.ts. */
+  readonly device: Float64Array;
+  /** [0] devices there are. */
+  readonly count: Int32Array;
 }
 
 /** zswap: pages on their way to swap that are kept in memory instead, compressed. zswap.ts owns it. */

@@ -20,6 +20,7 @@ import { holdMemcg, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX, memcgEvent, onlineMemcg } f
 import { isLegacy, unchargeMemsw } from "./memcg-v1.ts";
 import type { SpaceState } from "./state.ts";
 import type { SwapColumns } from "./swap-state.ts";
+import { notifyZramFree, zramOfArea } from "./zram.ts";
 import { dropZswap, hasZswap } from "./zswap.ts";
 
 /** Areas there can be (Linux: MAX_SWAPFILES with what Debian's configuration reserves), slots of one, and of all. */
@@ -199,6 +200,7 @@ export function dropSwapArea(k: SpaceState, type: number): void {
   s.listHead.fill(0, type * 2, type * 2 + 2);
   s.listTail.fill(0, type * 2, type * 2 + 2);
   s.path[type] = "";
+  k.zram.ofArea[type] = 0;
   s.state[MAY_KEEP] = s.flags.some((flags) => (flags & SWP_WRITEOK) !== 0) ? 1 : 0;
   s.current.fill(0, type * k.machine.cpus, (type + 1) * k.machine.cpus);
 }
@@ -281,11 +283,7 @@ export function swapFree(k: SpaceState, entry: SwapEntry): void {
 export function releaseSwapSlot(k: SpaceState, entry: SwapEntry): void {
   const s = k.swap;
   const record = swapRecord(k, entry);
-  if (hasZswap(k)) dropZswap(k, record / SLOT_WORDS);
-  if (s.slot[record + SLOT_BLOCK] !== NONE) freeBlock(k.disk, s.slot[record + SLOT_BLOCK]);
-  s.slot[record + SLOT_BLOCK] = NONE;
-  setSwapShadow(k, record, 0);
-  s.slot[record + SLOT_STATE] = 0;
+  emptySlot(k, record);
   if (s.state[MAY_KEEP] === 0 || s.state[KEEPS] === 0) {
     freeSlot(k, entry);
     return;
@@ -297,11 +295,23 @@ export function releaseSwapSlot(k: SpaceState, entry: SwapEntry): void {
   s.slot[record + SLOT_STATE] = SLOT_HELD;
 }
 
+/** Nothing is kept in a slot any more; zram drops its page when the slot can be taken by anybody. */
+export function emptySlot(k: SpaceState, record: number): void {
+  const { slot } = k.swap;
+  if (hasZswap(k)) dropZswap(k, record / SLOT_WORDS);
+  if (slot[record + SLOT_BLOCK] !== NONE) freeBlock(k.disk, slot[record + SLOT_BLOCK]);
+  slot[record + SLOT_BLOCK] = NONE;
+  setSwapShadow(k, record, 0);
+  slot[record + SLOT_STATE] = 0;
+}
+
 /** The slot can be taken by anybody, and nobody is charged for it any more (Linux: swap_entry_range_free). */
-function freeSlot(k: SpaceState, entry: SwapEntry): void {
+export function freeSlot(k: SpaceState, entry: SwapEntry): void {
   const record = swapRecord(k, entry);
   k.swap.slot[record + SLOT_STATE] = 0;
   if (k.swap.slot[record + SLOT_MEMCG] !== ROOT_MEMCG) unchargeSwap(k, record);
+  const device = zramOfArea(k, entry >>> 26);
+  if (device >= 0) notifyZramFree(k, device, record / SLOT_WORDS);
   giveSlot(k, entry);
 }
 

@@ -15,23 +15,13 @@
  * Linux: mm/memory.c, mm/mmu_gather.c (6.12)   Doc: Documentation/mm/page_tables.rst
  */
 import { bug } from "../base/bug.ts";
-import {
-  type Mm,
-  NONE,
-  PAGE_SIZE,
-  type Pfn,
-  ROOT_MEMCG,
-  type SwapEntry,
-  type Vma,
-  vpnLow,
-} from "../base/types.ts";
+import { type Mm, NONE, PAGE_SIZE, type Pfn, ROOT_MEMCG, type Vma, vpnLow } from "../base/types.ts";
 import {
   FLAGS,
   MAPCOUNT,
   MAPPING,
   NEXT,
   PAGE_WORDS,
-  PG_locked,
   PG_lru,
   PG_swapbacked,
   PG_swapcache,
@@ -62,13 +52,12 @@ import { addRss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, updateH
 import { afterHole, findPteTable, NO_PTE_TABLE } from "./pagetable.ts";
 import { removeRmap } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
-import { swapFree } from "./swap.ts";
-import { findSwapCache, folioFreeSwap, freeSwapCache } from "./swap-cache.ts";
-import { memcgSwapFull } from "./swap-room.ts";
+import { freeSwapCache } from "./swap-cache.ts";
 import { flushTlbMmRange } from "./tlb-flush.ts";
 import { VM_RAND_READ, VM_SEQ_READ } from "./vma.ts";
 import { markMappedDirty } from "./writeback.ts";
 import { beginZapRun, countZapRun, RUN_FLAGS, zapRunRow } from "./zap-run.ts";
+import { zapSwapEntries } from "./zap-swap.ts";
 
 /** Fields of `k.lruvec.gatherRange`. The range is in vpns; empty when start >= end. */
 const GATHER_MM = 0;
@@ -193,8 +182,10 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
     last = i;
     if ((low & PTE_MAPPED) === 0) {
       if (high === PTE_POISONED_HIGH) continue;
-      zapSwapEntry(k, high);
-      swapped++;
+      const entries = zapSwapEntries(k, at, low, high, count - i);
+      swapped += entries;
+      i += entries - 1;
+      last = i;
       continue;
     }
     if ((low & PTE_SPECIAL) !== 0) continue;
@@ -241,16 +232,6 @@ function zapTable(k: SpaceState, vma: Vma, vpn: number, count: number, pte: numb
   if (swapped !== 0) addRss(k, k.vma.mm[vma]!, MM_SWAPENTS, -swapped);
   if (freed !== 0) freePageList(k, gather, freed);
   noteCleared(k, vpn + first, vpn + last + 1, pages, isDirty);
-}
-
-/** One entry less refers to a slot; a page that is in the cache for it alone goes with it (Linux: free_swap_and_cache). */
-export function zapSwapEntry(k: SpaceState, entry: SwapEntry): void {
-  swapFree(k, entry);
-  const pfn = findSwapCache(k, entry);
-  if (pfn === NONE) return;
-  const record = pfn * PAGE_WORDS;
-  if ((k.page[record + FLAGS]! & PG_locked) !== 0) return;
-  if (k.page[record + MAPCOUNT] === 0 || memcgSwapFull(k, pfn)) folioFreeSwap(k, pfn);
 }
 
 /** The part of zapping that is for page cache pages: what the entry knew goes to the page. Returns whether it was dirty. */

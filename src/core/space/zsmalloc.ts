@@ -73,12 +73,13 @@ interface Classes {
 }
 
 const CLASS: Classes = mergeClasses();
+const HUGE_BYTES = hugeBytes();
 
-/** Empty pools; without anybody who compresses they take no memory. */
-export function createZsmalloc(nrFrames: number, isUsed: boolean): ZsmallocColumns {
+/** Empty pools. */
+export function createZsmalloc(nrFrames: number): ZsmallocColumns {
   return {
-    object: new Int32Array(isUsed ? MOST_OBJECTS * OBJ_WORDS : OBJ_WORDS),
-    zspage: new Int32Array(isUsed ? Math.min(nrFrames + 1, MOST_OBJECTS) * ZSP_WORDS : ZSP_WORDS),
+    object: new Int32Array(MOST_OBJECTS * OBJ_WORDS),
+    zspage: new Int32Array(Math.min(nrFrames + 1, MOST_OBJECTS) * ZSP_WORDS),
     head: new Int32Array(ZS_POOLS * CLASSES * NR_FULLNESS),
     objects: new Int32Array(ZS_POOLS * CLASSES * 2),
     pages: new Float64Array(ZS_POOLS),
@@ -87,6 +88,14 @@ export function createZsmalloc(nrFrames: number, isUsed: boolean): ZsmallocColum
     scratch: new Uint8Array(PAGE_SIZE),
     taken: new Int32Array(ZS_CHAIN_SIZE),
   };
+}
+
+/**
+ * Bytes from which on an object takes as much memory as a whole page: those of the largest class that has several objects in several
+ * frames, without their handle (Linux: zs_huge_class_size).
+ */
+export function zsHugeBytes(): number {
+  return HUGE_BYTES;
 }
 
 /** Frames of a group for objects of so many bytes. */
@@ -235,6 +244,12 @@ function mergeClasses(): Classes {
     found.objects[type] = objects;
   }
   return found;
+}
+
+function hugeBytes(): number {
+  let type = CLASSES - 1;
+  while (CLASS.frames[type] === 1 || CLASS.objects[type] === 1) type--;
+  return LEAST_BYTES + type * CLASS_DELTA - (HANDLE_BYTES - 1);
 }
 
 /** Frames of which objects of this size leave the least (Linux: calculate_zspage_chain_size). */

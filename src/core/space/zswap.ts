@@ -160,14 +160,17 @@ export function spendDecompressing(k: SpaceState, object: number): void {
   spend(k, CAUSE_COMPRESS, COMPRESS_NS[COMPRESSORS[zsPoolOf(k, object)]][1]);
 }
 
-/** Makes the page of a slot again, if zswap has it; it is dirty then, and only here. Returns false when it is not in zswap. */
-export function zswapLoad(k: SpaceState, row: number): boolean {
+/**
+ * Makes the page of a slot again, if zswap has it; unless zswap keeps its own, it is dirty then, and only here. Returns false when it is not
+ * in zswap.
+ */
+export function zswapLoad(k: SpaceState, row: number, keepsOwn: boolean): boolean {
   const object = k.zswap.entry[row];
   if (object === NONE) return false;
   spendDecompressing(k, object);
   k.vmstat.event[ZSWPIN]++;
   countEntryEvents(k, object, ZSWPIN);
-  freeZswapEntry(k, object);
+  if (!keepsOwn) freeZswapEntry(k, object);
   return true;
 }
 

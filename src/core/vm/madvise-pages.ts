@@ -10,7 +10,7 @@
  * Linux: mm/madvise.c (6.12)   Doc: man 2 madvise
  */
 import { EINVAL } from "../base/errno.ts";
-import { type Mm, NONE, type Vma } from "../base/types.ts";
+import { type Mm, NONE, type Vma, vpnLow } from "../base/types.ts";
 import {
   FLAGS,
   MAPCOUNT,
@@ -33,7 +33,7 @@ import { afterHole, findPte, NO_PTE_TABLE, nextMapped, normalPage } from "../spa
 import { folioFreeSwap } from "../space/swap-cache.ts";
 import { flushTlbMmRange } from "../space/tlb-flush.ts";
 import { isAnonymousVma, VM_LOCKED, VM_PFNMAP } from "../space/vma.ts";
-import { zapSwapEntry } from "../space/zap.ts";
+import { zapSwapEntries } from "../space/zap-swap.ts";
 import { forceReadAhead } from "./readahead.ts";
 import type { VmState } from "./state.ts";
 import { bringIn } from "./swapin.ts";
@@ -132,12 +132,17 @@ export function adviseFree(k: VmState, vma: Vma, range: PageRange): number {
     const high = words[pte + 1];
     if (isSwapPte(words[pte], high)) {
       // Reading it in would cost more than a new page of zeros.
-      if (high !== PTE_POISONED_HIGH) {
-        zapSwapEntry(k, high);
-        swapped++;
-      }
-      words[pte] = 0;
-      words[pte + 1] = 0;
+      if (high === PTE_POISONED_HIGH) {
+        words[pte] = 0;
+        words[pte + 1] = 0;
+      } else
+        swapped += zapSwapEntries(
+          k,
+          pte,
+          words[pte],
+          high,
+          Math.min(range.end - vpn, 512 - (vpnLow(vpn) & 511)),
+        );
     } else if (mayDrop(k, pte)) {
       if ((words[pte] & (PTE_ACCESSED | PTE_DIRTY)) !== 0) {
         words[pte] &= ~(PTE_ACCESSED | PTE_DIRTY);

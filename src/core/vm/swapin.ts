@@ -4,6 +4,7 @@
  *   in the swap cache, uptodate      mapped again; no I/O, a minor fault
  *   in the swap cache, being read    the task waits for that read; a minor fault
  *   not in memory                    pages around it in the VMA are read with it; the task waits; a major fault
+ *   the same, the area is done at once (zram) and nobody else has the entry: read alone, without the cache, and mapped; a major fault
  *
  * How far read-ahead goes is learnt per VMA: the window grows with the pages that were read ahead and then used, and
  * halves when none was. Where an area lies on a rotating disk, or vma_ra_enabled says no, it is learnt for all together and what is read are the
@@ -27,46 +28,31 @@ import {
 } from "../base/types.ts";
 import {
   FLAGS,
-  INDEX,
-  MAPCOUNT,
-  MAPPING,
   PAGE_WORDS,
-  PG_anonExclusive,
   PG_locked,
-  PG_lru,
-  PG_mlocked,
   PG_readahead,
   PG_swapbacked,
   PG_uptodate,
+  PG_workingset,
+  PRIVATE,
   REFCOUNT,
 } from "../frame/page.ts";
 import { freePage } from "../frame/pcp.ts";
-import { NR_ANON_MAPPED, PGMAJFAULT, SWAP_RA, SWAP_RA_HIT } from "../frame/vmstat.ts";
+import { PGMAJFAULT, SWAP_RA, SWAP_RA_HIT } from "../frame/vmstat.ts";
 import { CAUSE_PAGE_CACHE, COST_SWAP_IN_PAGE, spend } from "../hw/clock.ts";
 import { finishPlug, startPlug } from "../hw/plug.ts";
-import {
-  isSwapPte,
-  PTE_DIRTY,
-  PTE_POISONED_HIGH,
-  PTE_RW,
-  PTE_SOFT_DIRTY,
-  PTE_SWP_EXCLUSIVE,
-  PTE_SWP_SOFT_DIRTY,
-  pteHigh,
-  pteLow,
-} from "../hw/pte.ts";
+import { isSwapPte, PTE_POISONED_HIGH } from "../hw/pte.ts";
 import { __GFP_COMP, GFP_HIGHUSER_MOVABLE } from "../reclaim/gfp.ts";
+import { psiMemstallEnter, psiMemstallLeave } from "../reclaim/psi.ts";
 import { workingsetRefault } from "../reclaim/workingset.ts";
-import { getFolio, putFolio } from "../space/folio.ts";
+import { putFolio } from "../space/folio.ts";
 import { isUptodate, sleepOnFolio, waitRow } from "../space/io.ts";
 import { enterLruFault, exitLruFault } from "../space/lru-gen.ts";
 import { folioAddLru, lruAddDrain } from "../space/lruvec.ts";
 import { MEMCG_ONLINE } from "../space/memcg.ts";
-import { countMemcgEvents, modLruvecState } from "../space/memcg-count.ts";
+import { countMemcgEvents } from "../space/memcg-count.ts";
 import { isLegacy } from "../space/memcg-v1.ts";
-import { addRss, MM_ANONPAGES, MM_SWAPENTS } from "../space/mm.ts";
 import { findPte, findRecentPte } from "../space/pagetable.ts";
-import { protHigh, protLow } from "../space/protection.ts";
 import {
   CLUSTER_RA_HITS,
   CLUSTER_RA_SLOT,
@@ -77,27 +63,23 @@ import {
   SLOT_WORDS,
   SLOTS_PER_AREA,
   SWAP_ROTATING,
+  SWP_SYNCHRONOUS_IO,
   setSwapShadow,
-  swapFree,
   swapRecord,
   swapShadow,
   unchargeSwap,
 } from "../space/swap.ts";
-import { addPageToCache, findSwapCache, folioFreeSwap, startSwapRead } from "../space/swap-cache.ts";
-import { memcgSwapFull } from "../space/swap-room.ts";
-import { VM_LOCKED, VM_WRITE } from "../space/vma.ts";
-import { doWpPage } from "./anon.ts";
+import { addPageToCache, findSwapCache, startSwapRead } from "../space/swap-cache.ts";
 import {
   FAULT_FLAG_POPULATE,
   FAULT_FLAG_TRIED,
   FAULT_FLAG_USER,
-  FAULT_FLAG_WRITE,
   RETRY_MMAP_LOCK,
   RETRY_TRIED,
   VM_FAULT_MAJOR,
 } from "./fault-flags.ts";
-import { prepareAnonVma } from "./rmap-room.ts";
 import type { VmState } from "./state.ts";
+import { mapDirect, mapSwapped } from "./swap-map.ts";
 
 /** Largest window, as a power of two (Linux: SWAP_RA_ORDER_CEILING), and the most hits that are remembered. */
 const RA_ORDER_CEILING = 5;
@@ -129,6 +111,7 @@ function trySwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: numbe
   let major = 0;
   let pfn = findInCache(k, vma, vpn, entry);
   if (pfn === NONE) {
+    if (readsDirectly(k, entry)) return swapInDirectly(k, task, vma, vpn, flags);
     pfn = readAround(k, vma, vpn, entry);
     if (pfn < 0) {
       faultTried[task] = 0;
@@ -139,8 +122,7 @@ function trySwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: numbe
       return 0;
     }
     major = VM_FAULT_MAJOR;
-    k.vmstat.event[PGMAJFAULT]++;
-    countMemcgEvents(k, k.mm.memcg[k.vma.mm[vma]], PGMAJFAULT, 1);
+    countMajor(k, vma);
   }
   if (!isUptodate(k, pfn) && waitRow(k, pfn) !== NONE) {
     const underVmaLock = (flags & FAULT_FLAG_USER) !== 0 && (state & RETRY_MMAP_LOCK) === 0;
@@ -157,6 +139,47 @@ function trySwapPage(k: VmState, task: Task, vma: Vma, vpn: number, flags: numbe
   const error = mapSwapped(k, vma, vpn, pte, flags);
   if (error < 0) return error;
   return tried !== 0 || major !== 0 ? VM_FAULT_MAJOR : 0;
+}
+
+function countMajor(k: VmState, vma: Vma): void {
+  k.vmstat.event[PGMAJFAULT]++;
+  countMemcgEvents(k, k.mm.memcg[k.vma.mm[vma]], PGMAJFAULT, 1);
+}
+
+/** Whether a page that is not in memory is read at once, by the processor, and wanted by one entry only. */
+function readsDirectly(k: VmState, entry: SwapEntry): boolean {
+  const isDoneAtOnce = (k.swap.flags[entry >>> 26] & SWP_SYNCHRONOUS_IO) !== 0;
+  return isDoneAtOnce && k.swap.slot[swapRecord(k, entry) + SLOT_COUNT] === 1;
+}
+
+/** The fault on such an entry: the page never enters the swap cache. Returns as doSwapPage, never BLOCKED. */
+function swapInDirectly(k: VmState, task: Task, vma: Vma, vpn: number, flags: number): number {
+  k.task.faultTried[task] = 0;
+  const mm = k.vma.mm[vma];
+  const pte = findRecentPte(k, mm, vpn);
+  const entry = k.ram.words[pte + 1];
+  const at = swapRecord(k, entry);
+  const pfn = takeFor(k, mm, at);
+  if (pfn < 0) return FAULT_OOM;
+  // Making room may have killed those who had the page.
+  if (k.ram.words[pte + 1] !== entry || !readsDirectly(k, entry)) {
+    putFolio(k, pfn);
+    return 0;
+  }
+  k.page[pfn * PAGE_WORDS + FLAGS] |= PG_swapbacked | PG_locked;
+  noteReturn(k, pfn, at);
+  k.page[pfn * PAGE_WORDS + PRIVATE] = entry;
+  const isThrashing = (k.page[pfn * PAGE_WORDS + FLAGS] & PG_workingset) !== 0 && psiMemstallEnter(k);
+  startSwapRead(k, pfn);
+  psiMemstallLeave(k, isThrashing);
+  k.page[pfn * PAGE_WORDS + PRIVATE] = NONE;
+  countMajor(k, vma);
+  if ((k.page[pfn * PAGE_WORDS + FLAGS] & PG_uptodate) === 0) {
+    putFolio(k, pfn);
+    return FAULT_SIGBUS;
+  }
+  const error = mapDirect(k, pfn, vma, vpn, flags);
+  return error < 0 ? error : VM_FAULT_MAJOR;
 }
 
 /** The page of an entry if it is in memory, and what that tells read-ahead (Linux: swap_cache_get_folio). */
@@ -300,16 +323,8 @@ export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   const cached = findSwapCache(k, entry);
   if (cached !== NONE) return cached;
   const at = swapRecord(k, entry);
-  const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP);
+  const pfn = takeFor(k, mm, at);
   if (pfn < 0) return pfn;
-  // The page is charged to the cgroup whose it was when it went out, if there is still one.
-  const owner = k.swap.slot[at + SLOT_MEMCG];
-  const isThere = owner !== ROOT_MEMCG && k.memcg.state[owner] === MEMCG_ONLINE;
-  const error = chargeFolioTo(k, pfn, isThere ? owner : k.mm.memcg[mm], GFP_HIGHUSER_MOVABLE);
-  if (error < 0) {
-    freePage(k, pfn);
-    return error;
-  }
   // Making room may have killed those who had the page, and its slot with them.
   if (k.swap.slot[at + SLOT_COUNT] === 0 || k.swap.slot[at + SLOT_PAGE] !== NONE) {
     putFolio(k, pfn);
@@ -317,12 +332,7 @@ export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   }
   k.page[pfn * PAGE_WORDS + FLAGS] |= PG_swapbacked | PG_locked;
   addPageToCache(k, pfn, entry);
-  // With version 1 the page's new charge takes the slot's place; with version 2 the slot keeps its own until it is free.
-  if (owner !== ROOT_MEMCG && isLegacy(k)) unchargeSwap(k, at);
-  const shadow = swapShadow(k, at);
-  setSwapShadow(k, at, 0);
-  if (shadow !== 0) workingsetRefault(k, pfn, shadow);
-  folioAddLru(k, pfn);
+  noteReturn(k, pfn, at);
   spend(k, CAUSE_PAGE_CACHE, COST_SWAP_IN_PAGE);
   startSwapRead(k, pfn);
   // The allocation's reference ends here: cache and batch hold the page.
@@ -330,61 +340,25 @@ export function bringIn(k: VmState, mm: Mm, entry: SwapEntry): Pfn {
   return pfn;
 }
 
-/** Maps a page of the swap cache where its entry was. Returns 0 or a negative errno. */
-function mapSwapped(k: VmState, vma: Vma, vpn: number, pte: number, flags: number): number {
-  const { words } = k.ram;
-  const { page } = k;
-  const low = words[pte];
-  const entry = words[pte + 1];
-  const pfn = findSwapCache(k, entry);
-  const record = pfn * PAGE_WORDS;
-  const mm = k.vma.mm[vma];
-  const vmFlags = k.vma.flags[vma];
-  const isWrite = (flags & FAULT_FLAG_WRITE) !== 0;
-  if (k.vma.anonVma[vma] === NONE && prepareAnonVma(k, vma) < 0) return FAULT_OOM;
-  getFolio(k, pfn);
-  if (isWrite && (page[record + FLAGS] & PG_lru) === 0) lruAddDrain(k);
-  const isExclusive = (low & PTE_SWP_EXCLUSIVE) !== 0;
-  swapFree(k, entry);
-  const isSpare = isWrite && page[record + REFCOUNT] === 2;
-  if (
-    memcgSwapFull(k, pfn) ||
-    (vmFlags & VM_LOCKED) !== 0 ||
-    (page[record + FLAGS] & PG_mlocked) !== 0 ||
-    isSpare
-  )
-    folioFreeSwap(k, pfn);
-  addRss(k, mm, MM_ANONPAGES, 1);
-  addRss(k, mm, MM_SWAPENTS, -1);
-  let bits = protLow(vmFlags) | ((low & PTE_SWP_SOFT_DIRTY) !== 0 ? PTE_SOFT_DIRTY : 0);
-  const isAlone = isExclusive || page[record + REFCOUNT] === 1;
-  let needsCopy = isWrite;
-  if (isAlone) {
-    if ((vmFlags & VM_WRITE) !== 0) {
-      bits |= PTE_RW;
-      if (isWrite) {
-        bits |= PTE_DIRTY | PTE_SOFT_DIRTY;
-        needsCopy = false;
-      }
-    }
-    page[record + FLAGS] |= PG_anonExclusive;
-  }
-  addSwappedRmap(k, pfn, vma, vpn);
-  words[pte + 1] = pteHigh(pfn, protHigh(vmFlags));
-  words[pte] = pteLow(pfn, bits);
-  return needsCopy ? doWpPage(k, vma, vpn, pte) : 0;
+/** A frame for the page of a slot, whose record begins at `at`, charged. Returns it or a negative errno. */
+function takeFor(k: VmState, mm: Mm, at: number): Pfn {
+  const pfn = allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP);
+  if (pfn < 0) return pfn;
+  // The page is charged to the cgroup whose it was when it went out, if there is still one.
+  const owner = k.swap.slot[at + SLOT_MEMCG];
+  const isThere = owner !== ROOT_MEMCG && k.memcg.state[owner] === MEMCG_ONLINE;
+  const error = chargeFolioTo(k, pfn, isThere ? owner : k.mm.memcg[mm], GFP_HIGHUSER_MOVABLE);
+  if (error >= 0) return pfn;
+  freePage(k, pfn);
+  return error;
 }
 
-/** The page is mapped: as the VMA's own when nothing mapped it before, else once more. The reference is the entry's. */
-export function addSwappedRmap(k: VmState, pfn: Pfn, vma: Vma, vpn: number): void {
-  const record = pfn * PAGE_WORDS;
-  const { page } = k;
-  if ((page[record + MAPPING] & 1) === 0) {
-    // A page that others may share belongs to the root of the family (Linux: __folio_set_anon).
-    const own = k.vma.anonVma[vma];
-    const isOwn = (page[record + FLAGS] & PG_anonExclusive) !== 0;
-    page[record + MAPPING] = (isOwn ? own : k.anonVma.root[own]) * 2 + 1;
-    page[record + INDEX] = k.vma.pgoff[vma] + (vpn - k.vma.start[vma]);
-  }
-  if (++page[record + MAPCOUNT] === 1) modLruvecState(k, pfn, NR_ANON_MAPPED, 1);
+/** The page of a slot is back: what is remembered of its eviction is told, and it is on its way to a list. */
+function noteReturn(k: VmState, pfn: Pfn, at: number): void {
+  // With version 1 the page's new charge takes the slot's place; with version 2 the slot keeps its own until it is free.
+  if (k.swap.slot[at + SLOT_MEMCG] !== ROOT_MEMCG && isLegacy(k)) unchargeSwap(k, at);
+  const shadow = swapShadow(k, at);
+  setSwapShadow(k, at, 0);
+  if (shadow !== 0) workingsetRefault(k, pfn, shadow);
+  folioAddLru(k, pfn);
 }

@@ -8,7 +8,7 @@ import {
   PAGE,
   touch,
 } from "../../../test/support/file-machine.ts";
-import { numbersOf, swappedOut } from "../../../test/support/task-memory.ts";
+import { fork, numbersOf, swappedOut } from "../../../test/support/task-memory.ts";
 import { showSwaps } from "../abi/proc/swaps.ts";
 import { readFile, writeFile } from "../abi/vfs.ts";
 import { EBUSY, EINVAL, EPERM, ETXTBSY, FAULT_SIGBUS } from "../base/errno.ts";
@@ -50,6 +50,8 @@ test("with an area on a rotating disk the slots around are read, an aligned run 
   const { k, task } = fileMachine(ROOT);
   addSwapArea(k, { pages: 1024, prio: -2, disk: 0, flags: SWP_SYNCHRONOUS_IO, path: "/dev/sda2" });
   const addr = swappedOut(k, task, 32);
+  // With a single user a page on a device that is done at once would be read alone.
+  fork(k, task);
   // Four hits are given at boot: 4 + 2 rounded up is a run of 8. Slots begin at 1, so page 11 lies in slot 12 of 8..15.
   touch(k, task, addr + 11 * PAGE, ACCESS_LOAD);
   expect(k.vmstat.event[SWAP_RA]).toBe(7);
@@ -130,6 +132,7 @@ test("without vma_ra_enabled the slots around are read on any disk", () => {
   expect(writeFile(k, "/sys/kernel/mm/swap/vma_ra_enabled", "false")).toBe(0);
   expect(readFile(k, "/sys/kernel/mm/swap/vma_ra_enabled")).toBe("false\n");
   const addr = swappedOut(k, task, 32);
+  fork(k, task);
   touch(k, task, addr + 11 * PAGE, ACCESS_LOAD);
   expect(k.vmstat.event[SWAP_RA]).toBe(7);
   expect(k.vmstat.event[PSWPIN]).toBe(8);

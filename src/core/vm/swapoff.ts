@@ -43,7 +43,8 @@ import {
 } from "../space/swap.ts";
 import { findSwapCache, folioFreeSwap } from "../space/swap-cache.ts";
 import type { VmState } from "./state.ts";
-import { addSwappedRmap, bringIn, readAround, readCluster } from "./swapin.ts";
+import { addSwappedRmap } from "./swap-map.ts";
+import { bringIn, readAround, readCluster } from "./swapin.ts";
 
 /** The priority below which areas without one of their own begin. */
 const NO_PRIORITY = -1;

@@ -115,7 +115,7 @@ export function takeSample(): Sample {
   const mm = createMm(k);
   pickMmapLayout(k, mm, false);
   const task = createTask(k, { comm: "bench", mm });
-  need(makeSwap(k, 1024 * MIB, -1));
+  need(makeSwap(k, { sizeBytes: 1024 * MIB, prio: -1, isZram: false, limitBytes: 0 }));
   need(setCgroup(k, GROUP, [{ file: "memory.max", value: LIMIT_MIB * MIB }]));
   need(enterCgroup(k, task, GROUP));
   const addr = need(

@@ -23,6 +23,7 @@ interface RunOptions {
   readonly limit?: readonly (number | "max")[];
   readonly swap?: number;
   readonly zswap?: Compressor;
+  readonly zram?: number;
   readonly policy?: string;
   readonly frames?: readonly number[];
 }
@@ -57,6 +58,11 @@ export function runCommand(): Command {
         "a kernel with zswap: swap is kept in memory first, compressed",
       ).choices(ZSWAP_COMPRESSORS),
     )
+    .option(
+      "--zram <size>",
+      "give the machine an area for swap of this size that is kept in memory, compressed; before --swap, e.g. 1G",
+      byteSize,
+    )
     .option("--seed <number>", "seed of all randomness: address space layout", wholeNumber)
     .option("-t, --transcript <file>", "write a script's transcript; - prints it instead of the report")
     .option(
@@ -71,7 +77,7 @@ export function runCommand(): Command {
     .option("-f, --frames <n>", "sizes of memory for --policy, in pages, e.g. 16,64,256", frameCounts)
     .addHelpText(
       "after",
-      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run sort.pwt --limit 24M --swap 256M -s vm.swappiness=100\n  pagewalk run sort.pwt --limit max,48M,32M,24M --swap 256M\n  pagewalk run cow.pw -t -\n  pagewalk run bzip.trace.gz --policy lru,arc,opt --frames 16,64,256",
+      "\nExamples:\n  pagewalk run ls.pwt\n  pagewalk run ls.pwt -m pi-4g -s vm.overcommit_memory=2 -j report.json\n  pagewalk run sort.pwt --limit 24M --swap 256M -s vm.swappiness=100\n  pagewalk run sort.pwt --limit max,48M,32M,24M --swap 256M\n  pagewalk run sort.pwt --limit max,32M --zram 256M\n  pagewalk run cow.pw -t -\n  pagewalk run bzip.trace.gz --policy lru,arc,opt --frames 16,64,256",
     )
     .action((path: string | undefined, options: RunOptions, command: Command) => {
       if (options.policy === "list") process.stdout.write(policyList());
@@ -85,7 +91,7 @@ export function runCommand(): Command {
 /** The options of a replay against policies; those that need a machine are refused. */
 function policyOptions(options: RunOptions, policy: string, command: Command): PolicyRunOptions {
   const given = (name: string): boolean => command.getOptionValueSource(name) === "cli";
-  for (const name of ["machine", "set", "limit", "swap", "zswap", "transcript"])
+  for (const name of ["machine", "set", "limit", "swap", "zswap", "zram", "transcript"])
     if (given(name)) throw userError(`--${name}: a replay with --policy has no machine`);
   const { frames, seed, json, quiet } = options;
   return {
@@ -102,8 +108,9 @@ function runWorkload(path: string, options: RunOptions): void {
   const [limit, ...more] = options.limit ?? [];
   if (limit !== undefined && more.length > 0) {
     if (options.transcript !== undefined) throw userError("--transcript: only one run has one");
-    const { set, seed, machine, swap = 0, zswap } = options;
-    runLimits(path, [limit, ...more], { set: set ?? {}, seed, machine, swapBytes: swap, zswap }, options);
+    const { set, seed, machine, swap = 0, zram = 0, zswap } = options;
+    const setup = { set: set ?? {}, seed, machine, swapBytes: swap, zramBytes: zram, zswap };
+    runLimits(path, [limit, ...more], setup, options);
     return;
   }
   const { report, result } = runOnce(path, {
@@ -112,6 +119,7 @@ function runWorkload(path: string, options: RunOptions): void {
     seed: options.seed,
     limitBytes: limit ?? 0,
     swapBytes: options.swap ?? 0,
+    zramBytes: options.zram ?? 0,
     zswap: options.zswap,
   });
   if (options.transcript !== undefined && result.transcript === undefined) {

@@ -37,10 +37,11 @@ export interface Workload {
   readonly run: (k: Kernel, collector: Collector, pressure: Pressure) => WorkloadResult;
 }
 
-/** What a recording or trace is put under: memory.max of its cgroup, and an area for swap, in bytes; 0 for none of it. */
+/** What a recording or trace is put under: memory.max of its cgroup, an area for swap on a disk and one of zram, in bytes; 0 for none of it. */
 export interface Pressure {
   readonly limitBytes: number | "max";
   readonly swapBytes: number;
+  readonly zramBytes: number;
 }
 
 const NO_CALLS: WorkloadResult["calls"] = [];
@@ -62,9 +63,9 @@ function openScript(path: string): Workload {
   return {
     kind: "script",
     run: (k, collector, pressure) => {
-      if (pressure.limitBytes !== 0 || pressure.swapBytes > 0)
+      if (pressure.limitBytes !== 0 || pressure.swapBytes > 0 || pressure.zramBytes > 0)
         throw userError(
-          "--limit and --swap are for recordings and traces; a script says `cgroup` and `swap`",
+          "--limit, --swap and --zram are for recordings and traces; a script says `cgroup` and `swap`",
         );
       const transcript: string[] = [];
       const error = runScript(k, script, (line) => {
@@ -105,13 +106,20 @@ export const GROUP = "workload";
 
 /** Makes the swap area, and the cgroup with its limit, before the workload's first access. */
 function applyPressure(k: Kernel, replay: StartedReplay, pressure: Pressure): void {
-  if (pressure.swapBytes > 0 && makeSwap(k, pressure.swapBytes, -1) < 0)
-    throw userError(`--swap: ${pressure.swapBytes} bytes are no size for an area`, EXIT_FAILED);
+  makeArea(k, "--zram", pressure.zramBytes);
+  makeArea(k, "--swap", pressure.swapBytes);
   if (pressure.limitBytes === 0) return;
   const made = setCgroup(k, GROUP, [{ file: "memory.max", value: pressure.limitBytes }]);
   for (const task of replay.programs.keys())
     if (made < 0 || enterCgroup(k, task, GROUP) < 0)
       throw userError("--limit: no cgroup could be made", EXIT_FAILED);
+}
+
+/** An area of what the option says; zram is used first when there are both, as people set it up. */
+function makeArea(k: Kernel, option: "--swap" | "--zram", sizeBytes: number): void {
+  if (sizeBytes === 0) return;
+  if (makeSwap(k, { sizeBytes, prio: -1, isZram: option === "--zram", limitBytes: 0 }) < 0)
+    throw userError(`${option}: ${sizeBytes} bytes are no size for an area`, EXIT_FAILED);
 }
 
 /** Drives a replay to its end, with progress on a terminal. */

@@ -8,7 +8,6 @@ import path from "node:path";
 import { collectTranscripts, numberedName } from "./collect.ts";
 import { type ArchiveEntry, writeArchive } from "./cpio.ts";
 import { makeDisk, makeEmptyDisk } from "./disk.ts";
-import { fullKernelWords, kernelOf, moduleFiles } from "./full-kernel.ts";
 import {
   DEFAULT_MACHINE,
   type KernelMachine,
@@ -16,6 +15,7 @@ import {
   type KernelScript,
   type OnTranscript,
 } from "./kernel-run.ts";
+import { fullKernelWords, kernelOf, moduleFiles } from "./modules.ts";
 import {
   buildRunner,
   cacheDirectory,
@@ -34,6 +34,8 @@ const SCRIPT_TIMEOUT_MS = 240_000;
 
 const MEBIBYTE = 1024 * 1024;
 const SWAP_DISK_BYTES = 1024 * MEBIBYTE;
+/** A `swap` statement whose area is on a disk. */
+const DISK_AREA = /^[ \t]*swap[ \t]+(\d+)([KMG]?)(?![^#\n]*[ \t]zram\b)/gm;
 /** What a letter behind a size says (docs/script.md, 2). */
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1024, M: MEBIBYTE, G: 1024 * MEBIBYTE };
 
@@ -201,7 +203,7 @@ function packInitramfs(guest: Guest, scripts: readonly KernelScript[]): Uint8Arr
     ...(disksOf(guest, scripts) === VIRTIO ? driverEntry(guest) : []),
     { path: "init", mode: 0o100755, bytes: readFileSync(runner.controller) },
     { path: "stub.elf", mode: 0o100755, bytes: readFileSync(runner.stub) },
-    ...moduleFiles(scripts[0]!.machine),
+    ...moduleFiles(scripts),
     { path: "scripts", mode: 0o040755 },
     ...scripts.map((script, index) => ({
       path: `scripts/${numberedName(index)}`,
@@ -213,7 +215,7 @@ function packInitramfs(guest: Guest, scripts: readonly KernelScript[]): Uint8Arr
 
 /** Empty disks for as many areas as the script with the most of them swaps on, 1 GiB each; what areas use of them is written before. */
 function makeSwapDisks(scratch: string, scripts: readonly KernelScript[]): string[] {
-  const areas = scripts.map((script) => [...script.text.matchAll(/^[ \t]*swap[ \t]+(\d+)([KMG]?)/gm)]);
+  const areas = scripts.map((script) => [...script.text.matchAll(DISK_AREA)]);
   const bytes = areas.flat().map(([, count, unit]) => Number(count) * UNITS[unit!]!);
   const writtenBytes = Math.min(SWAP_DISK_BYTES, Math.max(0, ...bytes));
   return Array.from({ length: Math.max(...areas.map((each) => each.length)) }, (_, index) => {

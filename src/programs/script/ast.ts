@@ -46,7 +46,8 @@ export type PlainView =
   | "faults"
   | "swaps"
   | "totals"
-  | "dmesg";
+  | "dmesg"
+  | "zram";
 
 /** `x = name(args)`. */
 export interface CallAction {
@@ -112,10 +113,19 @@ export interface CgroupSetting {
   readonly value: number | "max";
 }
 
+/** `swap`; `prio` is -1 when the script names none, `limitBytes` 0. */
+export interface SwapDirective {
+  readonly kind: "swap";
+  readonly size: Expr;
+  readonly prio: number;
+  /** The area is a zram device, which may take so many bytes of memory (0: any). */
+  readonly isZram: boolean;
+  readonly limitBytes: number;
+}
+
 /** `file`, `drop`, `warm`, `sysctl`, `swap`, `cgroup`, `watch`: what the runner does, not a task. */
 export type Directive =
-  /** `prio` is -1 when the script names none. */
-  | { readonly kind: "swap"; readonly size: Expr; readonly prio: number }
+  | SwapDirective
   | { readonly kind: "cgroup"; readonly group: Word; readonly settings: readonly CgroupSetting[] }
   /** `args` are the words with commas between them. */
   | {

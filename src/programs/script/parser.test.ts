@@ -70,7 +70,7 @@ test("a mistake names file, line, column and what was expected", () => {
   expect(errorsOf("lood top 4")).toEqual(["t.pw:1:1: expected a statement, found lood"]);
   expect(errorsOf("munmap(top 4K)")).toEqual(['t.pw:1:12: expected "," or ")", found 4K']);
   expect(errorsOf("show mops")).toEqual([
-    "t.pw:1:6: expected maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals, dmesg or watched, found mops",
+    "t.pw:1:6: expected maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals, dmesg, watched or zram, found mops",
   ]);
   expect(errorsOf("scan load top 4K theta=3")).toEqual([
     "t.pw:1:18: expected an option of scan load, found theta",

@@ -151,14 +151,31 @@ function parseSysctl(cursor: Cursor): Action {
 
 function parseSwap(cursor: Cursor): Action {
   const size = parseExpr(cursor, "a size");
-  if (peek(cursor).kind === "end") return { kind: "swap", size, prio: -1 };
-  if (peek(cursor).text !== "prio") return nothing(cursor, "prio");
+  let prio = -1;
+  let isZram = false;
+  let limitBytes = 0;
+  while (peek(cursor).kind !== "end" && cursor.error === undefined) {
+    const option = peek(cursor).text;
+    if (option === "zram") {
+      cursor.at++;
+      isZram = true;
+    } else if (option === "prio") prio = parsePrio(cursor);
+    else if (option === "mem_limit" && isZram) {
+      cursor.at++;
+      need(cursor, "=");
+      limitBytes = numberWord(cursor, "a size");
+    } else return nothing(cursor, isZram ? "prio or mem_limit" : "prio or zram");
+  }
+  return { kind: "swap", size, prio, isZram, limitBytes };
+}
+
+function parsePrio(cursor: Cursor): number {
   cursor.at++;
   need(cursor, "=");
   const column = peek(cursor).column;
   const prio = numberWord(cursor, "a priority");
   if (prio > MOST_PRIO) fail(cursor, column, `expected prio from 0 to ${MOST_PRIO}, found ${prio}`);
-  return { kind: "swap", size, prio };
+  return prio;
 }
 
 function parseCgroup(cursor: Cursor): Action {
@@ -216,6 +233,7 @@ function parseShow(cursor: Cursor): Action {
     case "swaps":
     case "totals":
     case "dmesg":
+    case "zram":
       return { kind: "show", view };
     case "pressure": {
       if (peek(cursor).text !== "cgroup") return { kind: "show", view };
@@ -249,7 +267,7 @@ function parseShow(cursor: Cursor): Action {
       cursor.at--;
       return nothing(
         cursor,
-        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals, dmesg or watched",
+        "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals, dmesg, watched or zram",
       );
   }
 }

@@ -4,6 +4,7 @@
  */
 import {
   addSwapArea,
+  addZramSwap,
   cgroupMount,
   isLegacy,
   type Kernel,
@@ -35,17 +36,28 @@ export function isPressureScript(script: Script): boolean {
   );
 }
 
-/** Makes an area of so many bytes, header included, on a disk of its own where the machine has one. Returns 0 or -errno. */
-export function makeSwap(k: Kernel, sizeBytes: number, prio: number): number {
+/** An area for swap: bytes, header included; its priority, or -1; whether it is a zram device, and bytes that may take (0: any). */
+export interface SwapWish {
+  readonly sizeBytes: number;
+  readonly prio: number;
+  readonly isZram: boolean;
+  readonly limitBytes: number;
+}
+
+/** Makes the area and swaps it on; on a disk of its own where the machine has one, unless it is zram. Returns 0 or -errno. */
+export function makeSwap(k: Kernel, { sizeBytes, prio, isZram, limitBytes }: SwapWish): number {
   if (sizeBytes % PAGE !== 0 || sizeBytes < 2 * PAGE) return -EINVAL;
   const areas = k.swap.path.filter((path) => path !== undefined && path !== "").length;
-  const type = addSwapArea(k, {
-    pages: sizeBytes / PAGE,
-    prio: prio >= 0 ? prio : FIRST_PRIO - areas,
-    disk: Math.min(areas + 1, k.disk.depth.length - 1),
-    flags: SWP_SOLIDSTATE,
-    path: `swap${areas + 1}`,
-  });
+  const given = prio >= 0 ? prio : FIRST_PRIO - areas;
+  const type = isZram
+    ? addZramSwap(k, { sizeBytes, limitBytes, prio: given })
+    : addSwapArea(k, {
+        pages: sizeBytes / PAGE,
+        prio: given,
+        disk: Math.min(areas - k.zram.count[0]! + 1, k.disk.depth.length - 1),
+        flags: SWP_SOLIDSTATE,
+        path: `swap${areas + 1}`,
+      });
   return type < 0 ? type : 0;
 }
 

@@ -193,7 +193,7 @@ function runDirective(session: Session, action: Directive): number {
     }
     case "swap": {
       const sizeBytes = evaluate(session, action.size);
-      return session.error === undefined ? makeSwap(k, sizeBytes, action.prio) : 0;
+      return session.error === undefined ? makeSwap(k, { ...action, sizeBytes }) : 0;
     }
     case "cgroup":
       return setCgroup(k, action.group.text, action.settings);

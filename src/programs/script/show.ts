@@ -59,7 +59,9 @@ export function showLines(session: Session, task: Task, action: ShowAction): str
     case "swaps":
       return linesOf(showSystem(k, "/proc/swaps"))
         .slice(1)
-        .map((line) => line.replace(/\s+/g, " "));
+        .map((line, index) => line.replace(/^\S+/, `swap${index + 1}`).replace(/\s+/g, " "));
+    case "zram":
+      return zramLines(session);
     case "pressure":
       return linesOf(
         showSystem(
@@ -87,6 +89,17 @@ export function showLines(session: Session, task: Task, action: ShowAction): str
       return text === "" ? [] : linesOf(text).map((line) => namePids(line, session.taskNames));
     }
   }
+}
+
+/** The statistics of every zram device, blanks between numbers as one. */
+function zramLines({ k }: Session): string[] {
+  const lines: string[] = [];
+  for (let device = 0; device < k.zram.count[0]!; device++)
+    for (const file of ["mm_stat", "io_stat"])
+      lines.push(
+        `zram${device} ${file} ${showSystem(k, `/sys/block/zram${device}/${file}`).trim().replace(/\s+/g, " ")}`,
+      );
+  return lines;
 }
 
 /** Notes what the totals are when the script starts. */

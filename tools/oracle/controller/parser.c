@@ -32,17 +32,28 @@ static Word parse_group(Cursor *cursor)
     return group;
 }
 
-/* swap SIZE [prio=N], from the size on. */
+/* swap SIZE [prio=N] [zram [mem_limit=SIZE]], from the size on. */
 static void parse_swap(Cursor *cursor, Statement *statement)
 {
+    static const char *const OPTIONS[] = {"prio", "zram", "mem_limit", NULL};
     add_arg(statement, parse_expr(cursor, "a size"));
     statement->number = -1;
-    if (peek(cursor)->kind == TOKEN_END)
-        return;
-    if (strcmp(need_name(cursor, "prio").text, "prio") != 0)
-        expected(cursor, "prio");
-    need(cursor, "=", "\"=\"");
-    statement->number = need_number(cursor, "a priority");
+    while (peek(cursor)->kind != TOKEN_END) {
+        int option = find_word(OPTIONS, peek(cursor));
+        if (option < 0 || (option == 2 && !statement->is_zram))
+            expected(cursor, statement->is_zram ? "prio or mem_limit" : "prio or zram");
+        cursor->at++;
+        if (option == 1) {
+            statement->is_zram = true;
+            continue;
+        }
+        need(cursor, "=", "\"=\"");
+        int64_t value = need_number(cursor, option == 0 ? "a priority" : "a size");
+        if (option == 0)
+            statement->number = value;
+        else
+            statement->mem_limit = value;
+    }
 }
 
 /* cgroup NAME [FILE=VALUE ...], from the name on. */
@@ -141,10 +152,10 @@ static void parse_show(Cursor *cursor, Statement *statement)
 {
     static const char *const VIEWS[] = {"maps",   "smaps",   "smaps_rollup", "status", "statm",  "faults",
                                         "pagemap", "cached", "vmstat",       "meminfo", "cgroup", "swaps",
-                                        "pressure", "totals", "dmesg", "watched", NULL};
+                                        "pressure", "totals", "dmesg", "watched", "zram", NULL};
     int view = find_word(VIEWS, peek(cursor));
     if (view < 0)
-        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals, dmesg or watched");
+        expected(cursor, "maps, smaps, smaps_rollup, status, statm, faults, pagemap, cached, vmstat, meminfo, cgroup, swaps, pressure, totals, dmesg, watched or zram");
     cursor->at++;
     statement->kind = ACTION_SHOW;
     statement->view = (View)view;

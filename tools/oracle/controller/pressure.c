@@ -3,6 +3,7 @@
  */
 #include "base.h"
 #include "run.h"
+#include "zram.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +59,8 @@ static int add_swap(Run *run)
     int64_t size = evaluate(run, statement->args[0]);
     if (size < 2 * PAGE_BYTES || size % PAGE_BYTES != 0)
         stop_run(run, statement->args[0]->column, "expected a size in whole pages, found %lld", (long long)size);
-    const char *path = prepare_swap_disk(run->world, run->swap_count, size);
+    const char *path = statement->is_zram ? prepare_zram(run->world, run->swap_count, size, statement->mem_limit)
+                                          : prepare_swap_disk(run->world, run->swap_count, size);
     int error = write_swap_header(path, size);
     int flags = statement->number >= 0 ? SWAP_FLAG_PREFER | (int)statement->number : own_priority(run);
     if (error == 0 && swapon(path, flags) < 0)
@@ -198,6 +200,28 @@ void print_swaps(Run *run)
         for (char *word; field && (word = strtok_r(field, " \t", &field));)
             printf(" %s", word);
         printf("\n");
+    }
+}
+
+/* The line of a statistics file of a zram device, blanks between its numbers as one. */
+static void print_zram_file(Run *run, int number, int device, const char *name)
+{
+    char *rest = take_file(run, run->world->sys, take_format("block/zram%d/%s", device, name));
+    printf("| zram%d %s", number, name);
+    for (char *word; (word = strtok_r(rest, " \n", &rest));)
+        printf(" %s", word);
+    printf("\n");
+}
+
+void print_zram(Run *run)
+{
+    int number = 0;
+    for (int i = 0; i < run->swap_count; i++) {
+        int device = swap_disk(run->world, i)->zram;
+        if (device < 0)
+            continue;
+        print_zram_file(run, number, device, "mm_stat");
+        print_zram_file(run, number++, device, "io_stat");
     }
 }
 

@@ -70,7 +70,8 @@ typedef enum {
     VIEW_PRESSURE,
     VIEW_TOTALS,
     VIEW_DMESG,
-    VIEW_WATCHED
+    VIEW_WATCHED,
+    VIEW_ZRAM
 } View;
 
 /* FILE=VALUE of a cgroup. */
@@ -107,6 +108,8 @@ typedef struct Statement {
     int field_count;
     const char *sysctl;        /* with dots */
     int64_t number;            /* the sysctl's value; the oom_score_adj; of swap the priority, -1 for none */
+    bool is_zram;              /* of swap: compressed in memory */
+    int64_t mem_limit;         /* of swap on zram: bytes it may take, 0 for any */
     Word group;                /* with slashes: of cgroup, enter and views of cgroups */
     const char *group_file;    /* of show cgroup and watch */
     Word watch;                /* of watch and show watched */

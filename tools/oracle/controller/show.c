@@ -3,6 +3,7 @@
  */
 #include "base.h"
 #include "run.h"
+#include "zram.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -336,6 +337,9 @@ void run_show(Run *run, Task *task)
         break;
     case VIEW_WATCHED:
         print_watch(run);
+        break;
+    case VIEW_ZRAM:
+        print_zram(run);
         break;
     }
 }

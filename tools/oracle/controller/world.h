@@ -49,10 +49,14 @@ typedef struct SwapDisk {
     char path[32];
     int device;   /* keeps a loop device attached; else -1 */
     int inflight;
+    int zram;     /* the zram device's number; else -1 */
 } SwapDisk;
 
 /* Gets a disk for the swap area with that number, from 0: in a guest one of its own, else a loop device over memory. Returns its path. */
 const char *prepare_swap_disk(const World *world, int number, int64_t size);
+
+/* Makes a zram device of that size for the area with that number, which may take `limit` bytes of memory (0: any). Returns its path. */
+const char *prepare_zram(const World *world, int number, int64_t size, int64_t limit);
 
 /* The disk of that area, prepared. */
 const SwapDisk *swap_disk(const World *world, int number);

