@@ -5,6 +5,7 @@
  *
  * Linux: init/main.c, mm/mm_init.c (6.12)   Doc: docs/map.md
  */
+import { giveInitMemory } from "./abi/init-memory.ts";
 import { checkPrograms } from "./abi/program.ts";
 import { type AbiState, createProgramColumns } from "./abi/state.ts";
 import { badConfig } from "./base/bug.ts";
@@ -40,6 +41,7 @@ import { createLruvec } from "./space/lruvec.ts";
 import { checkMemcgs, createMemcgColumns } from "./space/memcg.ts";
 import { checkMemcgWatch, createMemcgWatch } from "./space/memcg-watch.ts";
 import { checkMms, checkRss, createMmColumns } from "./space/mm.ts";
+import { checkNodeSlab, createNodeSlab } from "./space/node-slab.ts";
 import { checkPageCache } from "./space/pagecache.ts";
 import { checkPageTables } from "./space/pagetable.ts";
 import { checkRmap, createAnonVmaColumns } from "./space/rmap.ts";
@@ -93,6 +95,7 @@ export function boot(input: MachineInput, compressor: Compressor = NO_COMPRESSOR
   bootZeroPage(k);
   bootLruGen(k);
   createInit(k);
+  giveInitMemory(k);
   return k;
 }
 
@@ -138,6 +141,7 @@ function createKernel(machine: Machine, compressor: Compressor): Kernel {
     zram: createZram(MOST_SLOTS, MAX_SWAPFILES),
     zswap: createZswap(hasZswap ? MOST_SLOTS : 0, MOST_MEMCGS, machine),
     shadow: createShadows(Math.min(ram.nrFrames, MOST_SHADOWS), xarray, MOST_MEMCGS * machine.nodes.length),
+    nodeSlab: createNodeSlab(MOST_SLOTS, xarray.parent.length),
     reclaim: createReclaimColumns(machine.nodes.length),
     compaction: createCompaction(machine.nodes.length, frames.zone.count, ram.nrFrames),
     psi: createPsiColumns(MOST_MEMCGS, machine.cpus, rows(MOST_TASKS) + machine.nodes.length),
@@ -227,6 +231,8 @@ function usedRows(k: Kernel): readonly UsedRows[] {
       used: k.memcg.rows[0]! * k.machine.cpus,
       all: MOST_MEMCGS * k.machine.cpus,
     })),
+    { prefix: "nodeSlab.leaf", used: k.swap.state[2]! / 64, all: k.nodeSlab.leaf.length },
+    { prefix: "nodeSlab.slab", used: k.nodeSlab.state[2]!, all: k.nodeSlab.slab.length },
     { prefix: "shadow.value", used: k.shadow.rows[0]!, all: k.shadow.value.length },
     { prefix: "zsmalloc.object", used: k.zsmalloc.rows[0]!, all: k.zsmalloc.object.length / OBJ_WORDS },
     { prefix: "zsmalloc.zspage", used: k.zsmalloc.rows[2]!, all: k.zsmalloc.zspage.length / OBJ_WORDS },
@@ -324,6 +330,7 @@ export function checkKernel(k: Kernel): void {
   checkPageCache(k);
   checkWriteback(k);
   checkShadowNodes(k);
+  checkNodeSlab(k);
   checkPsi(k);
   checkCompaction(k);
   checkShmem(k);

@@ -28,6 +28,7 @@ import {
   spend,
 } from "./hw/clock.ts";
 import { runFlushers } from "./reclaim/flusher.ts";
+import { runKswapds } from "./reclaim/kswapd.ts";
 import { psiAbsent, psiRun, psiStop, psiWake, settleLog } from "./reclaim/psi.ts";
 import { runZswapWorker } from "./reclaim/zswap-shrink.ts";
 import { completeIo } from "./space/io.ts";
@@ -187,6 +188,7 @@ function startTurn(k: VmState, task: Task, cpu: number): void {
   k.boot[2] = cpu;
   psiRun(k, task, cpu);
   wake(k, Math.min(beginNs, clock.cpuNs[cpu]));
+  if (k.machine.cpus === 1) runKswapds(k);
   const before = t.cpuTask[cpu];
   // A CPU that had nothing to do switches too, from its idle task.
   if (before !== NONE && (before !== task || idleNs > 0)) {

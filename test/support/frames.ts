@@ -27,6 +27,7 @@ import { createCompaction } from "../../src/core/reclaim/compaction.ts";
 import { createReclaimColumns } from "../../src/core/reclaim/scan-control.ts";
 import { createLruGen } from "../../src/core/space/lru-gen.ts";
 import { createLruvec } from "../../src/core/space/lruvec.ts";
+import { createNodeSlab } from "../../src/core/space/node-slab.ts";
 import { createShadows } from "../../src/core/space/shadow-nodes.ts";
 import { createMemcgColumns } from "../../src/core/space/memcg.ts";
 import { createMmColumns } from "../../src/core/space/mm.ts";
@@ -56,6 +57,7 @@ export function frameKernel(input: MachineInput): AllocState {
     ...createFrameColumns(machine, { ram }),
     // Nothing is on any list, so that reclaim, when an allocation asks it, finds nothing.
     lruvec: createLruvec(2, machine.nodes.length, machine.cpus, machine.seed),
+    nodeSlab: createNodeSlab(1 << 16, 4096),
     shadow: createShadows(1, createXarray(1), 2 * machine.nodes.length),
     lruGen: createLruGen(ram.nrFrames, 2, machine.nodes.length, 2),
     memcg: createMemcgColumns(2, machine.nodes.length, machine.cpus),

@@ -84,9 +84,9 @@ function tlbOf({ machine, program }: FidelityCase): Pick<MachineInput, "tlb" | "
 }
 
 /** Memory as a case of the whole machine finds it. */
-function wholeMachine(): Pick<MachineInput, "e820" | "reserved" | "knobs"> {
-  const { e820, reserved, knobs } = JSON.parse(readFileSync(path.join(FOLDER, "machine-256m.json"), "utf8")) as MachineInput;
-  return { e820, reserved, knobs };
+function wholeMachine(): Pick<MachineInput, "e820" | "reserved" | "held" | "init" | "knobs"> {
+  const { e820, reserved, held, init, knobs } = JSON.parse(readFileSync(path.join(FOLDER, "machine-256m.json"), "utf8")) as MachineInput;
+  return { e820, reserved, held, init, knobs };
 }
 
 /** zswap, where the case has it. */

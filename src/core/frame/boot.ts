@@ -8,6 +8,8 @@
  *   managed      |--|        |          |   |-----------------------------|
  *                             ^ freed when boot is over, after watermarks were set
  *
+ * What the machine file says is held (hw/held.ts) is managed, but was given away before anybody looks.
+ *
  * Whole blocks of the largest order stay ranges (buddy.ts), so that a large machine boots without touching its memory.
  * Linux: mm/memblock.c, mm/mm_init.c, arch/x86/kernel/setup.c (6.12)   Doc: Documentation/core-api/boot-time-mm.rst
  */
@@ -15,6 +17,7 @@ import { PAGE_SIZE } from "../base/types.ts";
 import type { Machine, ReservedRange } from "../hw/machine.ts";
 import type { HwState } from "../hw/state.ts";
 import { accountFree, freeList, linkTail } from "./buddy.ts";
+import { isHeld, keptRanges, manageHeld, markHeld } from "./held-pages.ts";
 import {
   BOOT_MEMMAP_PAGES,
   BOOT_MIN_FREE_KBYTES,
@@ -59,7 +62,7 @@ export function createFrameColumns(
   const reserved = machine.reserved ?? usualReserved(machine);
   const zone = createZones(
     machine,
-    machine.e820.length + reserved.length + machine.nodes.length * ZONES_PER_NODE,
+    machine.e820.length + reserved.length + machine.held.length + machine.nodes.length * ZONES_PER_NODE,
   );
   // Rounded up to a whole block, so that a buddy's record can always be looked at.
   const frames = Math.ceil(hw.ram.nrFrames / MAX_ORDER_PAGES) * MAX_ORDER_PAGES;
@@ -83,6 +86,7 @@ export function createFrameColumns(
 export function bootFrames(k: FrameState): void {
   const reserved = k.machine.reserved ?? usualReserved(k.machine);
   k.pageblock.fill(MIGRATE_MOVABLE);
+  markHeld(k);
   let range = 0;
   // In order of address, as memblock frees: the lists then hand out low memory first.
   for (let zone = 1; zone < k.zone.count; zone++) range = freeZone(k, zone, reserved, range);
@@ -199,11 +203,13 @@ function freeZone(k: FrameState, zone: number, reserved: readonly ReservedRange[
   const zoneEnd = zoneStart + z.spannedPages[zone];
   const pairs = nodeRanges(k.machine, (zone - 1) >> 2);
   let next = range;
+  const keptList = keptRanges(k.machine, reserved);
   z.firstRange[zone] = range;
   for (let i = 0; i < pairs.length; i += 2) {
     let start = Math.max(pairs[i], zoneStart);
     const end = Math.min(pairs[i + 1], zoneEnd);
-    for (const kept of reserved) {
+    manageHeld(k, zone, { from: start, to: end }, reserved);
+    for (const kept of keptList) {
       if (kept.endByte <= start * PAGE_SIZE || kept.startByte >= end * PAGE_SIZE) continue;
       const keptStart = Math.floor(kept.startByte / PAGE_SIZE);
       if (keptStart > start) next = freeRange(k, zone, start, Math.min(keptStart, end), next);
@@ -237,13 +243,13 @@ function freeRange(k: FrameState, zone: number, from: number, to: number, range:
   return range + 1;
 }
 
-/** Links [from, to) as the largest aligned blocks that fit, none of the largest order. */
+/** Links [from, to) as the largest aligned blocks that fit, none of the largest order, each with the others of its migratetype. */
 function linkPieces(k: FrameState, zone: number, from: number, to: number): void {
   let at = from;
   while (at < to) {
     let order = MAX_PAGE_ORDER;
     while ((at & ((1 << order) - 1)) !== 0 || at + (1 << order) > to) order--;
-    linkTail(k, zone, at, order, MIGRATE_MOVABLE);
+    linkTail(k, zone, at, order, k.pageblock[at >> PAGEBLOCK_ORDER]);
     at += 1 << order;
   }
 }
@@ -279,7 +285,7 @@ function freeLate(k: FrameState, reserved: readonly ReservedRange[]): void {
         for (let pfn = start; pfn < end; pfn++) {
           k.zone.managedPages[zone]++;
           k.boot[BOOT_TOTALRAM]++;
-          freePage(k, pfn);
+          if (!isHeld(k.machine, pfn)) freePage(k, pfn);
         }
       }
     }

@@ -14,24 +14,16 @@
 import { badConfig } from "../base/bug.ts";
 import { createKnobs } from "../base/knobs.ts";
 import { PAGE_SIZE } from "../base/types.ts";
+import {
+  type HeldInput,
+  type HeldRange,
+  type InitInput,
+  type InitMemory,
+  readHeld,
+  readInit,
+} from "./held.ts";
 import { completeConfig, type KernelConfig } from "./kernel-config.ts";
-
-/** Sets and ways of one TLB array. */
-export interface TlbArray {
-  readonly sets: number;
-  readonly ways: number;
-}
-
-/** TLB arrays of one CPU: first level split by kind and page size, second level shared by 4 KiB and 2 MiB pages. */
-export interface TlbSpec {
-  readonly l1d4k: TlbArray;
-  readonly l1d2m: TlbArray;
-  readonly l1d1g: TlbArray;
-  readonly l1i4k: TlbArray;
-  readonly l1i2m: TlbArray;
-  readonly l2: TlbArray;
-  readonly l2Huge1g: TlbArray;
-}
+import { type TlbSpec, USUAL_TLB } from "./tlb-spec.ts";
 
 /** A disk: time until the first byte of a read, in ns, and bytes a second after that. */
 export interface DiskSpec {
@@ -88,6 +80,10 @@ export interface Machine {
   readonly e820: readonly E820Range[];
   /** Ascending, not overlapping: memory the page allocator does not get. Undefined: boot works it out. */
   readonly reserved: readonly ReservedRange[] | undefined;
+  /** Ascending, not overlapping: memory the page allocator has given away before the first program starts. */
+  readonly held: readonly HeldRange[];
+  /** What process 1, which sleeps, has in memory from the start, in bytes: anonymous memory of its own, and shared memory. */
+  readonly init: InitMemory;
   /** Bytes that only movable pages may use (Linux: movablecore=). */
   readonly movableBytes: number;
   /** Levels of the page tables. */
@@ -140,6 +136,8 @@ export interface MachineInput {
         readonly isFreed?: boolean | undefined;
       }[]
     | undefined;
+  readonly held?: readonly HeldInput[] | undefined;
+  readonly init?: InitInput | undefined;
   readonly movableBytes?: number | undefined;
   readonly levels?: number | undefined;
   readonly physBits?: number | undefined;
@@ -172,17 +170,6 @@ const PCI_HOLE_START = 3 * GIB;
 const PCI_HOLE_END = 4 * GIB;
 const KINDS: readonly string[] = ["usable", "reserved", "acpi", "nvs", "unusable"];
 
-/** Skylake server (Intel optimization manual, table "TLB Parameters of the Skylake Microarchitecture"). */
-const USUAL_TLB: TlbSpec = {
-  l1d4k: { sets: 16, ways: 4 },
-  l1d2m: { sets: 8, ways: 4 },
-  l1d1g: { sets: 1, ways: 4 },
-  l1i4k: { sets: 16, ways: 8 },
-  l1i2m: { sets: 1, ways: 8 },
-  l2: { sets: 128, ways: 12 },
-  l2Huge1g: { sets: 4, ways: 4 },
-};
-
 /** A data-centre NVMe drive: 80 µs to the first byte, 3 GB/s. */
 const USUAL_DISK: DiskSpec = {
   name: "nvme0n1",
@@ -205,6 +192,8 @@ const FIELDS: readonly string[] = [
   "distances",
   "e820",
   "reserved",
+  "held",
+  "init",
   "movableBytes",
   "levels",
   "physBits",
@@ -245,6 +234,8 @@ export function completeMachine(input: MachineInput): Machine {
     distances: completeDistances(input.distances, nodes.length),
     e820,
     reserved: input.reserved === undefined ? undefined : readReserved(input.reserved),
+    held: readHeld(input.held ?? [], MOST_BYTES),
+    init: readInit(input.init ?? {}, MOST_BYTES),
     movableBytes: integer("movableBytes", input.movableBytes ?? 0, 0, MOST_BYTES),
     levels,
     physBits,

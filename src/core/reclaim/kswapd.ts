@@ -53,6 +53,9 @@ import { softLimitReclaim } from "./soft-limit.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
 import { shrinkNode, snapshotRefaults } from "./vmscan.ts";
 
+/** What kswapd and the task have in turn on a machine's only CPU: a timer tick at CONFIG_HZ=250, which alone ends a slice. */
+const TURN_NS = 4e6;
+
 /** How long kswapd dozes after a run before it sleeps (Linux: HZ / 10). */
 const DOZE_NS = 1e8;
 
@@ -114,11 +117,12 @@ export function throttleDirectReclaim(k: ReclaimState, gfp: number, node: number
   const untilNs = (gfp & __GFP_FS) !== 0 ? Number.POSITIVE_INFINITY : k.clock.ns[0] + 1e9;
   // kswapd is awake: the allocation has woken it before it came here. When it goes to sleep it wakes those who wait.
   for (let sc = r.kswapdRun[node]; sc !== undefined && !hasReserves(k, node); sc = r.kswapdRun[node]) {
-    if (r.kswapdNs[node] >= untilNs) {
+    const atNs = k.machine.cpus === 1 ? k.clock.ns[0] : r.kswapdNs[node];
+    if (atNs >= untilNs) {
       idleUntil(k, untilNs, CAUSE_RECLAIM_WAIT);
       return;
     }
-    idleUntil(k, r.kswapdNs[node], CAUSE_RECLAIM_WAIT);
+    idleUntil(k, atNs, CAUSE_RECLAIM_WAIT);
     besides(k, node, sc);
   }
 }
@@ -142,7 +146,10 @@ function besides(k: ReclaimState, node: number, sc: ScanControl): void {
   const nowNs = clock.ns[0];
   const cpu = boot[2];
   const isAlone = k.machine.cpus === 1;
-  if (!isAlone) {
+  if (isAlone) {
+    if (r.kswapdTurnNs[node] === 0) r.kswapdTurnNs[node] = nowNs + TURN_NS;
+    sc.turnEndNs = r.kswapdTurnNs[node];
+  } else {
     clock.ns[0] = r.kswapdNs[node];
     boot[2] = (cpu + 1) % k.machine.cpus;
   }
@@ -155,13 +162,26 @@ function besides(k: ReclaimState, node: number, sc: ScanControl): void {
   switchPlug(k, plug);
   r.inside[0] = wasInside;
   r.kswapdNs[node] = clock.ns[0];
-  if (isAlone) return;
+  if (isAlone) {
+    if (clock.ns[0] < r.kswapdTurnNs[node]) return;
+    // The task's turn, if kswapd is not done yet.
+    r.kswapdTurnNs[node] = 0;
+    r.kswapdNs[node] += TURN_NS;
+    return;
+  }
   clock.ns[0] = nowNs;
   boot[2] = cpu;
 }
 
 /** One round of balance_pgdat. Ends the run when the node is balanced, or when the hardest round was in vain. */
 function round(k: ReclaimState, node: number, sc: ScanControl): void {
+  if (sc.pause === undefined && !beginRound(k, node, sc)) return;
+  shrinkNode(k, node, sc);
+  if (sc.pause === undefined) endRound(k, node, sc);
+}
+
+/** What comes before the scan. False: nothing is to be scanned, and the run is over. */
+function beginRound(k: ReclaimState, node: number, sc: ScanControl): boolean {
   const { kswapdBoostLeft } = k.reclaim;
   const balanced = isBalanced(k, node, sc.order, sc.reclaimIdx);
   if (!balanced && kswapdBoostLeft[node] > 0) {
@@ -172,25 +192,29 @@ function round(k: ReclaimState, node: number, sc: ScanControl): void {
   const isBoost = kswapdBoostLeft[node] > 0;
   if (balanced && !isBoost) {
     sleep(k, node);
-    return;
+    return false;
   }
-  const mayTryHarder = !isBoost || sc.priority !== DEF_PRIORITY - 2;
+  sc.mayTryHarder = !isBoost || sc.priority !== DEF_PRIORITY - 2;
   sc.mayWritepage = !isBoost || sc.priority < DEF_PRIORITY - 2;
   sc.maySwap = !isBoost;
   if (isLruGen(k)) lruGenAgeNode(k, node, sc);
   else ageAnon(k, node, sc);
   sc.nrScanned = 0;
-  const before = sc.nrReclaimed;
+  sc.roundReclaimed = sc.nrReclaimed;
   sc.nrReclaimed += softLimitReclaim(k, node, sc).reclaimed;
-  const wanted = pagesWanted(k, node, sc.reclaimIdx);
-  sc.nrToReclaim = wanted;
-  shrinkNode(k, node, sc);
-  const reclaimed = sc.nrReclaimed - before;
+  sc.nrToReclaim = pagesWanted(k, node, sc.reclaimIdx);
+  return true;
+}
+
+/** What the scan has brought: whether the run goes on, and how hard. */
+function endRound(k: ReclaimState, node: number, sc: ScanControl): void {
+  const { kswapdBoostLeft } = k.reclaim;
+  const reclaimed = sc.nrReclaimed - sc.roundReclaimed;
   if (sc.order > 0 && sc.nrReclaimed >= 2 << sc.order) sc.order = 0;
   kswapdBoostLeft[node] = Math.max(0, kswapdBoostLeft[node] - reclaimed);
   const isVain = kswapdBoostLeft[node] > 0 && reclaimed === 0;
   // A round that scanned as much as was wanted was hard enough, if it gave anything.
-  const wasWeak = mayTryHarder && Math.max(sc.nrScanned, reclaimed) < wanted;
+  const wasWeak = sc.mayTryHarder && Math.max(sc.nrScanned, reclaimed) < sc.nrToReclaim;
   if (!isVain && (wasWeak || reclaimed === 0)) sc.priority--;
   if (!isVain && sc.priority >= 1) return;
   if (sc.nrReclaimed === 0 && sc.priority < 1 && !sc.noCacheTrim && sc.cacheTrimFailed) {
@@ -213,6 +237,7 @@ function sleep(k: ReclaimState, node: number): void {
   endBoosts(k, node, reclaimed);
   snapshotRefaults(k, ROOT_MEMCG, node);
   r.kswapdRun[node] = undefined;
+  r.kswapdTurnNs[node] = 0;
   r.kswapdOrder[node] = 0;
   r.kswapdHighest[node] = 0;
   if (r.failures[node] < MAX_RECLAIM_RETRIES && !isBalanced(k, node, order, highest)) {

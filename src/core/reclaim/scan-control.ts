@@ -3,9 +3,9 @@
  * A run is one object; nothing is allocated while pages are looked at.
  * Linux: mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
-import { ROOT_MEMCG } from "../base/types.ts";
+import { type Lruvec, ROOT_MEMCG } from "../base/types.ts";
 import { ZONES_PER_NODE } from "../frame/mmzone.ts";
-import type { ReclaimColumns, ScanControl } from "./state.ts";
+import type { ReclaimColumns, ScanControl, ScanPause } from "./state.ts";
 
 /** The priority reclaim begins with: a 4096th part of each list is scanned. */
 export const DEF_PRIORITY = 12;
@@ -80,6 +80,28 @@ export function createScan(request: ScanRequest): ScanControl {
     taken: 0,
     fileTaken: 0,
     compactionReady: false,
+    nodeReclaimed: 0,
+    passReclaimed: 0,
+    passScanned: 0,
+    roundReclaimed: 0,
+    mayTryHarder: true,
+    turnEndNs: Number.POSITIVE_INFINITY,
+    pause: undefined,
+  };
+}
+
+/** A pause in a lruvec, of which the policy says the rest. */
+export function createPause(lruvec: Lruvec): ScanPause {
+  return {
+    lruvec,
+    toScan: undefined,
+    targets: undefined,
+    reclaimed: 0,
+    scanned: 0,
+    before: 0,
+    gen: 0,
+    first: 0,
+    bin: 0,
   };
 }
 
@@ -96,6 +118,7 @@ export function createReclaimColumns(nodes: number): ReclaimColumns {
     nodeFlags: new Uint8Array(nodes),
     kswapdRun: Array.from({ length: nodes }, () => undefined),
     kswapdNs: new Float64Array(nodes),
+    kswapdTurnNs: new Float64Array(nodes),
     kswapdOrder: new Int32Array(nodes),
     kswapdHighest: new Int32Array(nodes),
     kswapdBeganOrder: new Int32Array(nodes),

@@ -70,6 +70,7 @@ import { VM_EXEC, VM_LOCKED } from "../space/vma.ts";
 import { hasZswap, ZSWAP_WORK_NS } from "../space/zswap.ts";
 import { idleUntil, runFlushers } from "./flusher.ts";
 import { __GFP_FS, __GFP_IO } from "./gfp.ts";
+import { settleNodeSlabs } from "./node-slab.ts";
 import { psiAwake, psiSleep } from "./psi.ts";
 import { PGDAT_DIRTY, PGDAT_WRITEBACK } from "./scan-control.ts";
 import type { ReclaimState, ScanControl } from "./state.ts";
@@ -167,6 +168,7 @@ function shrinkOne(k: ReclaimState, pfn: Pfn, sc: ScanControl, node: number, ign
   if (isAnon && (flags & (PG_swapbacked | PG_swapcache)) === PG_swapbacked) {
     if ((sc.gfp & __GFP_IO) === 0) return KEEP;
     if (!addToSwap(k, pfn)) return ACTIVATE;
+    settleNodeSlabs(k);
   }
   if (page[record + MAPCOUNT] !== 0 && !unmap(k, pfn)) return ACTIVATE;
   if ((page[record + FLAGS] & PG_dirty) !== 0) {

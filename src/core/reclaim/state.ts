@@ -2,7 +2,7 @@
  * Floor 5 as data: what reclaim keeps between its steps, and the view of the kernel object that it has.
  * Linux: mm/internal.h, mm/vmscan.c (6.12)   Doc: Documentation/mm/page_reclaim.rst
  */
-import type { Column, Memcg, Task } from "../base/types.ts";
+import type { Column, Lruvec, Memcg, Task } from "../base/types.ts";
 import type { SpaceState } from "../space/state.ts";
 
 /** One run of reclaim. */
@@ -47,6 +47,33 @@ export interface ScanControl {
   fileTaken: number;
   /** Some zone has enough free for compaction to make the block of. */
   compactionReady: boolean;
+  /** Pages reclaimed when the node's turn began, and reclaimed and scanned when its pass did. */
+  nodeReclaimed: number;
+  passReclaimed: number;
+  passScanned: number;
+  /** kswapd: reclaimed when the round began, and whether a weak round makes the next one harder. */
+  roundReclaimed: number;
+  mayTryHarder: boolean;
+  /** When another task is to run on this CPU; infinity where the scan has the CPU for itself. */
+  turnEndNs: number;
+  /** Where the scan was left when its turn was over, to go on from there. */
+  pause: ScanPause | undefined;
+}
+
+/** A scan that goes on in its next turn. */
+export interface ScanPause {
+  /** The lruvec under way. */
+  readonly lruvec: Lruvec;
+  /** Classic: pages still to scan by list, the numbers that it began with, pages reclaimed. */
+  readonly toScan: Float64Array | undefined;
+  readonly targets: Float64Array | undefined;
+  readonly reclaimed: number;
+  /** MGLRU: pages scanned; pages reclaimed before the node's turn; generation, first bin and number of bins of the walk. */
+  readonly scanned: number;
+  before: number;
+  gen: number;
+  first: number;
+  bin: number;
 }
 
 /** Pages that reclaim has taken off their lists, and what it found out about them. */
@@ -67,6 +94,8 @@ export interface ReclaimColumns {
   /** By node, kswapd: the run under way, its clock, and the largest request that woke it. */
   readonly kswapdRun: (ScanControl | undefined)[];
   readonly kswapdNs: Float64Array;
+  /** By node: when kswapd's turn ends on the machine's only CPU; 0: it has none. */
+  readonly kswapdTurnNs: Float64Array;
   readonly kswapdOrder: Int32Array;
   readonly kswapdHighest: Int32Array;
   /** By node: the order that the run under way began with. */

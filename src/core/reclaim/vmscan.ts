@@ -22,6 +22,7 @@ import {
   NR_ZONE_ITEMS,
 } from "../frame/vmstat.ts";
 import { ALLOC_WMARK_HIGH, ALLOC_WMARK_MIN, watermark, zoneWatermarkOk } from "../frame/watermark.ts";
+import { finishPlug } from "../hw/plug.ts";
 import { isLruGen } from "../space/lru-gen.ts";
 import {
   LRU_INACTIVE_ANON,
@@ -33,6 +34,7 @@ import {
 import {
   calculateProtection,
   iterReclaim,
+  MEMCG_FREE,
   MEMCG_LOW,
   memcgBelowLow,
   memcgBelowMin,
@@ -102,20 +104,22 @@ export function tryToFreePages(k: ReclaimState, order: number, gfp: number, high
   return insideReclaim(k, createScan({ nrToReclaim: SWAP_CLUSTER_MAX, gfp, order, reclaimIdx: highest }));
 }
 
-/** Scans the lists of one node, of every cgroup below the one that is short (Linux: shrink_node). */
+/**
+ * Scans the lists of one node, of every cgroup below the one that is short (Linux: shrink_node). Where `sc.pause` is set afterwards, the
+ * turn was over: the next call goes on from there.
+ */
 export function shrinkNode(k: ReclaimState, node: number, sc: ScanControl): void {
   if (isLruGen(k) && sc.memcg === ROOT_MEMCG) {
-    forgetTaken(sc);
+    if (sc.pause === undefined) forgetTaken(sc);
     lruGenShrinkNode(k, node, sc);
     return;
   }
-  let before = sc.nrReclaimed;
-  const first = before;
+  if (sc.pause === undefined) sc.nodeReclaimed = sc.nrReclaimed;
   do {
-    before = sc.nrReclaimed;
     shrinkNodeOnce(k, node, sc);
-  } while (needsRoomToCompact(k, node, sc.nrReclaimed - before, sc));
-  if (sc.nrReclaimed > first) k.reclaim.failures[node] = 0;
+    if (sc.pause !== undefined) return;
+  } while (needsRoomToCompact(k, node, sc.nrReclaimed - sc.passReclaimed, sc));
+  if (sc.nrReclaimed > sc.nodeReclaimed) k.reclaim.failures[node] = 0;
   else if (sc.cacheTrimMode) sc.cacheTrimFailed = true;
 }
 
@@ -132,12 +136,16 @@ function forgetTaken(sc: ScanControl): void {
 
 /** One pass over a node. */
 function shrinkNodeOnce(k: ReclaimState, node: number, sc: ScanControl): void {
-  forgetTaken(sc);
-  const before = sc.nrReclaimed;
-  const scannedBefore = sc.nrScanned;
-  if (!isLruGen(k)) prepareScan(k, node, sc);
+  if (sc.pause === undefined) {
+    forgetTaken(sc);
+    sc.passReclaimed = sc.nrReclaimed;
+    sc.passScanned = sc.nrScanned;
+    if (!isLruGen(k)) prepareScan(k, node, sc);
+  }
   shrinkMemcgs(k, node, sc);
-  if (!sc.isProactive) vmpressure(k, sc.gfp, sc.memcg, sc.nrScanned - scannedBefore, sc.nrReclaimed - before);
+  if (sc.pause !== undefined) return;
+  const reclaimed = sc.nrReclaimed - sc.passReclaimed;
+  if (!sc.isProactive) vmpressure(k, sc.gfp, sc.memcg, sc.nrScanned - sc.passScanned, reclaimed);
   const target = lruvecOf(k, sc.memcg, node);
   if (sc.isKswapd) {
     if (sc.writeback !== 0 && sc.writeback === sc.taken) k.reclaim.nodeFlags[node] |= PGDAT_WRITEBACK;
@@ -271,21 +279,33 @@ function forEachNode(
 function shrinkMemcgs(k: ReclaimState, node: number, sc: ScanControl): void {
   const isPartial = !sc.isKswapd && !sc.fullWalk;
   const root = sc.memcg;
-  let memcg = isPartial ? iterReclaim(k, root, node, true) : root;
+  let memcg = isPartial ? iterReclaim(k, root, node, true) : pausedMemcg(k, sc);
   while (memcg >= 0) {
     calculateProtection(k, root, memcg);
     const isLow = memcgBelowLow(k, root, memcg);
-    if (isLow && !sc.lowReclaim && !memcgBelowMin(k, root, memcg)) sc.lowSkipped = true;
+    if (sc.pause === undefined && isLow && !sc.lowReclaim && !memcgBelowMin(k, root, memcg))
+      sc.lowSkipped = true;
     else if (!memcgBelowMin(k, root, memcg)) {
       if (isLow) memcgEvent(k, memcg, MEMCG_LOW);
       const lruvec = lruvecOf(k, memcg, node);
       if (isLruGen(k)) lruGenShrinkLruvec(k, lruvec, sc);
       else shrinkLruvec(k, lruvec, sc);
+      if (sc.pause !== undefined) return;
       shrinkSlab(k, lruvec, sc.priority, sc.gfp);
       if (isPartial && sc.nrReclaimed >= sc.nrToReclaim) return;
     }
     memcg = isPartial ? iterReclaim(k, root, node, false) : nextMemcg(k, root, memcg);
   }
+}
+
+/** Where a walk of all cgroups begins: with the one that a pause was made in, if it is still there. */
+function pausedMemcg(k: ReclaimState, sc: ScanControl): Memcg {
+  if (sc.pause === undefined) return sc.memcg;
+  const memcg = Math.floor(sc.pause.lruvec / k.lruvec.nodes);
+  if (k.memcg.state[memcg] !== MEMCG_FREE) return memcg;
+  finishPlug(k);
+  sc.pause = undefined;
+  return sc.memcg;
 }
 
 /** What the lists' lengths and refaults say of this node's pass (Linux: prepare_scan_control). */

@@ -230,6 +230,18 @@ export interface LruGenColumns {
   readonly fifoSegment: Uint8Array;
 }
 
+/** Slabs of xarray nodes (node-slab.ts says more). */
+export interface NodeSlabColumns {
+  /** By row of a swap slot >> 6, >> 12, >> 14: slots in use below that node, nodes in use below it. */
+  readonly leaf: Uint8Array;
+  readonly node: Uint8Array;
+  readonly tree: Uint8Array;
+  /** [0] nodes of the swap cache, [1] nodes in `xarray` that Linux does not have, [2] slabs, [3] nodes that fit into them. */
+  readonly state: Int32Array;
+  /** By slab: its first frame; the newest is last. */
+  readonly slab: Int32Array;
+}
+
 /** What floor 4 sees of the kernel. */
 export interface SpaceState extends FrameState {
   readonly kmem: KmemColumns;
@@ -247,6 +259,7 @@ export interface SpaceState extends FrameState {
   readonly zswap: ZswapColumns;
   readonly zram: ZramColumns;
   readonly shadow: ShadowColumns;
+  readonly nodeSlab: NodeSlabColumns;
   readonly file: FileColumns;
   /** Nodes of all page cache trees (base/xarray.ts). */
   readonly xarray: XarrayColumns;

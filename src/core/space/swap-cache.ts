@@ -47,6 +47,7 @@ import { setFill, WORDS_PER_PAGE } from "../hw/ram.ts";
 import { putFolio } from "./folio.ts";
 import { folioRotateReclaimable } from "./lruvec.ts";
 import { countMemcgEvents, modLruvecState } from "./memcg-count.ts";
+import { emptySwapNode, fillSwapNode } from "./node-slab.ts";
 import type { SpaceState } from "./state.ts";
 import {
   allocSwap,
@@ -66,6 +67,7 @@ import {
   SWP_USED,
   setSwapShadow,
   swapRecord,
+  swapShadow,
   swapSlot,
 } from "./swap.ts";
 import { readZram, zramOfArea } from "./zram.ts";
@@ -88,6 +90,7 @@ export function addPageToCache(k: SpaceState, pfn: Pfn, entry: SwapEntry): void 
   const record = pfn * PAGE_WORDS;
   const at = swapRecord(k, entry);
   if (k.swap.slot[at + SLOT_PAGE] !== NONE) bug(`swap entry ${entry} is cached already`);
+  if (swapShadow(k, at) === 0) fillSwapNode(k, at / SLOT_WORDS);
   k.swap.slot[at + SLOT_PAGE] = pfn;
   k.page[record + FLAGS] |= PG_swapcache | PG_swapbacked;
   k.page[record + PRIVATE] = entry;
@@ -104,8 +107,9 @@ export function deleteFromSwapCache(k: SpaceState, pfn: Pfn, shadow: number): vo
   const record = pfn * PAGE_WORDS;
   const entry = k.page[record + PRIVATE];
   const at = swapRecord(k, entry);
-  k.swap.slot[at + SLOT_PAGE] = NONE;
   setSwapShadow(k, at, shadow);
+  k.swap.slot[at + SLOT_PAGE] = NONE;
+  if (shadow === 0) emptySwapNode(k, at / SLOT_WORDS);
   k.page[record + FLAGS] &= ~PG_swapcache;
   k.page[record + PRIVATE] = NONE;
   modLruvecState(k, pfn, NR_FILE_PAGES, -1);

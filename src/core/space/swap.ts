@@ -18,6 +18,7 @@ import { NONE, type Pfn, ROOT_MEMCG, type SwapEntry } from "../base/types.ts";
 import { freeBlock } from "../hw/content.ts";
 import { holdMemcg, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX, memcgEvent, onlineMemcg } from "./memcg.ts";
 import { isLegacy, unchargeMemsw } from "./memcg-v1.ts";
+import { emptySwapNode, fillSwapNode } from "./node-slab.ts";
 import type { SpaceState } from "./state.ts";
 import type { SwapColumns } from "./swap-state.ts";
 import { notifyZramFree, zramOfArea } from "./zram.ts";
@@ -224,6 +225,11 @@ export function swapShadow(k: SpaceState, record: number): number {
 /** Remembers a shadow: 0, or a whole number below 2^53. */
 export function setSwapShadow(k: SpaceState, record: number, shadow: number): void {
   const { slot } = k.swap;
+  if (slot[record + SLOT_PAGE] === NONE) {
+    const wasEmpty = slot[record + SLOT_SHADOW] === 0 && slot[record + SLOT_SHADOW + 1] === 0;
+    if (wasEmpty && shadow !== 0) fillSwapNode(k, record / SLOT_WORDS);
+    else if (!wasEmpty && shadow === 0) emptySwapNode(k, record / SLOT_WORDS);
+  }
   slot[record + SLOT_SHADOW] = shadow;
   slot[record + SLOT_SHADOW + 1] = shadow / 4294967296;
 }

@@ -16,6 +16,7 @@ import { saveBlock } from "../hw/content.ts";
 import { OP_WRITE } from "../hw/disk.ts";
 import { finishPlug, sendPage, startPlug } from "../hw/plug.ts";
 import { PTE_DIRTY, PTE_RW } from "../hw/pte.ts";
+import { FOREIGN_NODES } from "./node-slab.ts";
 import { findPage, nextCached } from "./pagecache.ts";
 import { forEachMapping } from "./rmap.ts";
 import type { SpaceState } from "./state.ts";
@@ -67,7 +68,9 @@ function writePage(k: SpaceState, inode: Inode, index: number, pfn: Pfn): boolea
   const block = saveBlock(k, pfn, old);
   if (block === NONE) return false;
   if (old === NONE) {
+    const before = k.xarray.state[2];
     const root = xaStore(k.xarray, blocks[inode], index, block);
+    k.nodeSlab.state[FOREIGN_NODES] += k.xarray.state[2] - before;
     if (root < 0) return false;
     blocks[inode] = root;
   }

@@ -27,6 +27,7 @@ import {
   __GFP_WRITE,
   GFP_HIGHUSER_MOVABLE,
 } from "../reclaim/gfp.ts";
+import { settleNodeSlabs } from "../reclaim/node-slab.ts";
 import { workingsetRefault } from "../reclaim/workingset.ts";
 import { FILE_RANDOM } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
@@ -65,6 +66,7 @@ export function addPage(k: VmState, inode: Inode, index: number, gfp: number): P
     putFolio(k, pfn);
     return -ENOMEM;
   }
+  settleNodeSlabs(k);
   if (shadow !== 0 && (gfp & __GFP_WRITE) === 0) workingsetRefault(k, pfn, shadow);
   folioAddLru(k, pfn);
   spend(k, CAUSE_PAGE_CACHE, COST_CACHE_PAGE);

@@ -16,6 +16,7 @@ import { MAX_FILE_BYTES } from "../space/file.ts";
 import { putFolio } from "../space/folio.ts";
 import { isUptodate, quiesceDisks } from "../space/io.ts";
 import { deactivateFileFolio, lruAddDrainAll } from "../space/lruvec.ts";
+import { FOREIGN_NODES } from "../space/node-slab.ts";
 import { filePages, findPage, nextCached, pageRequest, removePage } from "../space/pagecache.ts";
 import { dropShadows } from "../space/shadow-reclaim.ts";
 import { isSwapFile } from "../space/swap-room.ts";
@@ -148,7 +149,9 @@ function forgetBlocks(k: VmState, inode: Inode, sizeBytes: number): void {
     index = xaNext(k.xarray, f.blocks[inode], index + 1, NO_LIMIT)
   ) {
     freeBlock(k.disk, xaLoad(k.xarray, f.blocks[inode], index));
+    const before = k.xarray.state[2];
     f.blocks[inode] = xaErase(k.xarray, f.blocks[inode], index);
+    k.nodeSlab.state[FOREIGN_NODES] += k.xarray.state[2] - before;
   }
   const tail = sizeBytes - Math.floor(sizeBytes / PAGE_SIZE) * PAGE_SIZE;
   const block = tail === 0 ? NONE : xaLoad(k.xarray, f.blocks[inode], kept - 1);

@@ -16,7 +16,12 @@ export function machineCommand(): Command {
     .command("show")
     .description("print a machine in full, as a machine file")
     .argument("<machine>", "name of a preset, or a machine file (JSON)")
-    .addHelpText("after", "\nExample:\n  pagewalk machine show laptop-16g > mine.json")
+    .addHelpText(
+      "after",
+      "\nA machine file can also say what is in use before the first program starts: held, memory that nobody gives\n" +
+        "back, and init, what process 1 has, which can be swapped out (golden/fidelity/machine-256m.json has both).\n" +
+        "\nExample:\n  pagewalk machine show laptop-16g > mine.json",
+    )
     .action(printMachine);
   command.command("schema").description("print the JSON schema of machine files").action(printSchema);
   return command;

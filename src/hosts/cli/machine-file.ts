@@ -52,9 +52,44 @@ export const machineFileSchema = z.strictObject({
     .optional()
     .describe("the firmware's memory map"),
   reserved: z
-    .array(z.strictObject({ startByte: bytes, endByte: bytes, what: z.string().optional() }))
+    .array(
+      z.strictObject({
+        startByte: bytes,
+        endByte: bytes,
+        what: z.string().optional(),
+        isFreed: z
+          .boolean()
+          .optional()
+          .describe("boot frees it when its limits are set: initrd, init sections"),
+      }),
+    )
     .optional()
-    .describe("memory that boot keeps: kernel image, initrd …"),
+    .describe("memory that boot keeps: kernel image, initrd …; worked out when left out"),
+  held: z
+    .array(
+      z.strictObject({
+        startByte: bytes,
+        endByte: bytes,
+        what: z.string().optional(),
+        migratetype: z
+          .enum(["unmovable", "movable", "reclaimable"])
+          .optional()
+          .describe("of the pageblocks that it touches; unmovable when left out"),
+      }),
+    )
+    .optional()
+    .describe(
+      "memory in use from the start that nobody gives back (slab, kernel stacks, locked programs): " +
+        "managed, so that watermarks and reserves count it, but neither free nor on any list of reclaim",
+    ),
+  init: z
+    .strictObject({
+      anonBytes: bytes.describe("anonymous memory of its own"),
+      sharedBytes: bytes.describe("shared memory, or files in memory"),
+    })
+    .partial()
+    .optional()
+    .describe("what process 1, which sleeps, has in memory from the start"),
   movableBytes: bytes.optional().describe("movablecore="),
   levels: z
     .union([z.literal(4), z.literal(5)])

@@ -61,7 +61,13 @@ import { SWAP_TOTAL } from "../../space/swap.ts";
 import { memcgSwapPages, nrSwapPages } from "../../space/swap-room.ts";
 import { VM_EXEC } from "../../space/vma.ts";
 import { wakeAllFlushers } from "../flusher.ts";
-import { DEACTIVATE_ANON, DEF_PRIORITY, MAX_SWAPPINESS, SWAP_CLUSTER_MAX } from "../scan-control.ts";
+import {
+  createPause,
+  DEACTIVATE_ANON,
+  DEF_PRIORITY,
+  MAX_SWAPPINESS,
+  SWAP_CLUSTER_MAX,
+} from "../scan-control.ts";
 import {
   STAT_CONGESTED,
   STAT_DIRTY,
@@ -83,13 +89,25 @@ const SCAN_FILE = 3;
 /** Scans the lists of a lruvec and frees what it can. */
 export function shrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): void {
   const { toScan: nr, targets } = k.reclaim;
-  getScanCount(k, lruvec, sc);
-  targets.set(nr);
+  const before = sc.pause;
+  sc.pause = undefined;
   let reclaimed = 0;
+  if (before?.toScan !== undefined && before.targets !== undefined) {
+    nr.set(before.toScan);
+    targets.set(before.targets);
+    reclaimed = before.reclaimed;
+  } else {
+    getScanCount(k, lruvec, sc);
+    targets.set(nr);
+    startPlug(k);
+  }
   // Direct reclaim of the machine does the whole of its first round: kswapd is not keeping up.
   const isProportional = !sc.isCgroup && !sc.isKswapd && sc.priority === DEF_PRIORITY;
-  startPlug(k);
   while (nr[LRU_INACTIVE_ANON] !== 0 || nr[LRU_ACTIVE_FILE] !== 0 || nr[LRU_INACTIVE_FILE] !== 0) {
+    if (k.clock.ns[0] >= sc.turnEndNs) {
+      sc.pause = { ...createPause(lruvec), toScan: nr.slice(), targets: targets.slice(), reclaimed };
+      return;
+    }
     for (let list = LRU_INACTIVE_ANON; list <= LRU_ACTIVE_FILE; list++) {
       if (nr[list] === 0) continue;
       const batch = Math.min(nr[list], SWAP_CLUSTER_MAX);

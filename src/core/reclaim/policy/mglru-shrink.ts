@@ -49,7 +49,7 @@ import { memcgSwappiness } from "../../space/memcg-v1.ts";
 import { memcgSwapPages, nrSwapPages } from "../../space/swap-room.ts";
 import { wakeAllFlushers } from "../flusher.ts";
 import { outOfMemory } from "../oom-kill.ts";
-import { DEF_PRIORITY } from "../scan-control.ts";
+import { createPause, DEF_PRIORITY } from "../scan-control.ts";
 import { shrinkSlab } from "../shrinker.ts";
 import type { ReclaimState, ScanControl } from "../state.ts";
 import { evictFolios } from "./mglru.ts";
@@ -72,14 +72,22 @@ export function lruGenShrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanCont
 /** Reclaims from a node's pages, whosever they are, for the machine (Linux: lru_gen_shrink_node). */
 export function lruGenShrinkNode(k: ReclaimState, node: number, sc: ScanControl): void {
   const { state } = k.lruGen;
-  const before = sc.nrReclaimed;
-  if (sc.mayUnmap && sc.mayWritepage) {
-    lruAddDrain(k);
-    startPlug(k);
+  const isResumed = sc.pause !== undefined;
+  const before = sc.pause?.before ?? sc.nrReclaimed;
+  if (isResumed || (sc.mayUnmap && sc.mayWritepage)) {
+    if (!isResumed) {
+      lruAddDrain(k);
+      startPlug(k);
+      setInitialPriority(k, node, sc);
+      if (sc.isKswapd) sc.nrReclaimed = 0;
+    }
     if (sc.isKswapd || sc.isProactive) state[HAS_WALK] = 1;
-    setInitialPriority(k, node, sc);
-    if (sc.isKswapd) sc.nrReclaimed = 0;
     shrinkMany(k, node, sc);
+    if (sc.pause !== undefined) {
+      sc.pause.before = before;
+      state[HAS_WALK] = 0;
+      return;
+    }
     if (sc.isKswapd) sc.nrReclaimed += before;
     state[HAS_WALK] = 0;
     finishPlug(k);
@@ -135,11 +143,16 @@ function bitLength(value: number): number {
 function tryToShrinkLruvec(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): boolean {
   const swappiness = swappinessOf(k, lruvec, sc);
   let wanted = pagesToScan(k, lruvec, sc, swappiness !== 0);
-  let scanned = 0;
+  let scanned = sc.pause?.scanned ?? 0;
+  sc.pause = undefined;
   while (wanted > 0) {
     const delta = evictFolios(k, lruvec, sc, swappiness);
     scanned += delta;
     if (delta === 0 || scanned >= wanted || isEnough(k, lruvec, sc)) break;
+    if (k.clock.ns[0] >= sc.turnEndNs) {
+      sc.pause = { ...createPause(lruvec), scanned };
+      return false;
+    }
     wanted = pagesToScan(k, lruvec, sc, swappiness !== 0);
   }
   // All the file pages that were met are dirty, and nobody writes them yet.
@@ -229,6 +242,7 @@ function shrinkOne(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): number {
     memcgEvent(k, memcg, MEMCG_LOW);
   }
   const isDone = tryToShrinkLruvec(k, lruvec, sc);
+  if (sc.pause !== undefined) return 0;
   shrinkSlab(k, lruvec, sc.priority, sc.gfp);
   if (isDone && k.memcg.state[memcg] === MEMCG_ONLINE) return MEMCG_LRU_YOUNG;
   if (!isDone && isSizable(k, lruvec, sc)) return 0;
@@ -238,13 +252,22 @@ function shrinkOne(k: ReclaimState, lruvec: Lruvec, sc: ScanControl): number {
 
 /** The old generation of cgroups, from any bin on, until enough is free (Linux: shrink_many). */
 function shrinkMany(k: ReclaimState, node: number, sc: ScanControl): void {
-  const gen = k.lruGen.fifoSeq[node] % MEMCG_NR_GENS;
-  const first = randomBin(k);
-  for (let i = 0; i < MEMCG_NR_BINS; i++) {
+  const from = sc.pause;
+  const gen = from?.gen ?? k.lruGen.fifoSeq[node] % MEMCG_NR_GENS;
+  const first = from?.first ?? randomBin(k);
+  for (let i = from?.bin ?? 0; i < MEMCG_NR_BINS; i++) {
     const bin = (first + i) % MEMCG_NR_BINS;
-    let lruvec = firstInBin(k, node, gen, bin);
+    const isLeft = sc.pause !== undefined && memcgGen(k, sc.pause.lruvec) === gen;
+    let lruvec = isLeft ? sc.pause!.lruvec : firstInBin(k, node, gen, bin);
+    if (!isLeft) sc.pause = undefined;
     while (lruvec >= 0) {
       const op = memcgGen(k, lruvec) === gen ? shrinkOne(k, lruvec, sc) : 0;
+      if (sc.pause !== undefined) {
+        sc.pause.gen = gen;
+        sc.pause.first = first;
+        sc.pause.bin = i;
+        return;
+      }
       const next = nextInBin(k, lruvec);
       const isDone = isEnough(k, lruvec, sc);
       if (op !== 0) rotateMemcg(k, lruvec, op);
