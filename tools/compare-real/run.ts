@@ -18,6 +18,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { boot, PRESETS } from "../../src/core/index.ts";
+import { median } from "../../src/hosts/cli/bench-runs.ts";
 import { openTraceFile } from "../../src/hosts/record/pwt-file.ts";
 import { findProgram, findValgrind, record } from "../../src/hosts/record/record.ts";
 import { drive } from "../../src/programs/driver.ts";
@@ -148,11 +149,6 @@ function predict(file: string): { figures: Figures; accesses: number; notes: str
     notes = [...summary.notes].map(([sentence, times]) => `${sentence} (${times})`);
   }
   return { figures: { minorFaults: median(faults), peakRssKb: median(rss) }, accesses, notes };
-}
-
-/** The value in the middle; of an even number of values the higher one. */
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 /** Prints the table, what the replays noted, and the verdict. */

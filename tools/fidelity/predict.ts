@@ -41,6 +41,9 @@ function modelFaultNs(): number {
   return (times.at(-1)! - times.at(-2)!) / 4096;
 }
 
+const FAULT_NS = modelFaultNs();
+const SPEEDS = JSON.parse(readFileSync(path.join(FOLDER, "calibration.json"), "utf8")) as Record<string, Speed>;
+
 /** What a case was recorded on (golden/fidelity/PROVENANCE.md). */
 function instrumentOf({ machine, program, hasGroup, name }: FidelityCase): string {
   if (machine.kernel !== "6.12") return machine.kernel;
@@ -51,11 +54,10 @@ function instrumentOf({ machine, program, hasGroup, name }: FidelityCase): strin
 /** The processor and the disks of the machine a case was recorded on: the processor by what a fault takes there and here. */
 function speedOf(fidelityCase: FidelityCase): Pick<MachineInput, "cpuSlowdown" | "disks" | "tlb"> {
   const { machine } = fidelityCase;
-  const speeds = JSON.parse(readFileSync(path.join(FOLDER, "calibration.json"), "utf8")) as Record<string, Speed>;
-  const { faultNs, readNs, writeNs, requestNs, pageNs, writePageNs = pageNs, fileByteNs, tlb } = speeds[instrumentOf(fidelityCase)]!;
+  const { faultNs, readNs, writeNs, requestNs, pageNs, writePageNs = pageNs, fileByteNs, tlb } = SPEEDS[instrumentOf(fidelityCase)]!;
   return {
     tlb,
-    cpuSlowdown: faultNs / modelFaultNs(),
+    cpuSlowdown: faultNs / FAULT_NS,
     disks: [
       { name: "nvme0n1", readNs, writeNs, bytesPerSecond: Math.round(1e9 / fileByteNs) },
       {

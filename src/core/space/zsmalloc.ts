@@ -395,19 +395,19 @@ function detach(z: ZsmallocColumns, object: number): void {
 }
 
 function takeObject(z: ZsmallocColumns): number {
-  const free = z.rows[OBJECT_FREE];
-  if (free !== NONE) {
-    z.rows[OBJECT_FREE] = z.object[free * OBJ_WORDS + OBJ_NEXT];
-    return free;
-  }
-  return z.rows[OBJECT_ROWS] * OBJ_WORDS < z.object.length ? z.rows[OBJECT_ROWS]++ : NONE;
+  return takeRow(z.rows, OBJECT_ROWS, z.object, OBJ_WORDS, OBJ_NEXT);
 }
 
 function takeGroup(z: ZsmallocColumns): number {
-  const free = z.rows[GROUP_FREE];
+  return takeRow(z.rows, GROUP_ROWS, z.zspage, ZSP_WORDS, ZSP_NEXT);
+}
+
+/** A row of a table: the last one given back, else the first never used, of which `rows` has the number at `first`; NONE: all are in use. */
+function takeRow(rows: Int32Array, first: number, table: Int32Array, words: number, next: number): number {
+  const free = rows[first + 1];
   if (free !== NONE) {
-    z.rows[GROUP_FREE] = z.zspage[free * ZSP_WORDS + ZSP_NEXT];
+    rows[first + 1] = table[free * words + next];
     return free;
   }
-  return z.rows[GROUP_ROWS] * ZSP_WORDS < z.zspage.length ? z.rows[GROUP_ROWS]++ : NONE;
+  return rows[first] * words < table.length ? rows[first]++ : NONE;
 }
